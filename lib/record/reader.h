@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads the segments of a folder, also those of a process that died or still runs, and writes their
+ * records as SQLite tables, JSON lines or CSV. */
+#ifndef TAILGATE_LIB_RECORD_READER_H
+#define TAILGATE_LIB_RECORD_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/result.h"
+#include "lib/record/tables.h"
+
+/* Where a record comes from. */
+struct record_source {
+    const char *process; /* "gateway" */
+    uint32_t pid;
+    uint16_t writer;       /* the worker's number */
+    duration clock_offset; /* wall = mono + offset */
+    const char *const *names;
+    uint16_t name_count;
+};
+
+/* Called for each record in the order of its writer; `record` points to the struct of its kind and
+ * is valid during the call only. Anything but OK ends the reading and is returned. */
+typedef enum result record_visit(void *context, const struct record_source *source,
+                                 enum record_kind kind, const void *record, struct error *error);
+
+/* Visits the records of every segment in `folder`. Adds what its writers dropped to `*dropped`. A
+ * segment that is damaged or of another version is an error that names the file. */
+enum result record_read_folder(const char *folder, record_visit *visit, void *context,
+                               uint64_t *dropped, struct error *error) MUST_USE;
+
+/* The name of a NAME column's value, or NULL. */
+const char *record_name(const struct record_source *source, uint16_t name);
+const char *record_kind_name(enum record_kind kind);
+const char *client_error_name(enum client_error error);
+const char *pause_kind_name(enum pause_kind kind);
+const char *state_kind_name(enum state_kind kind);
+
+/* Appends one record as a JSON object on one line: {"kind":"request","process":"gateway",...,
+ * "time":"2026-11-23T08:00:00.123456Z"}; NULLs are left out. Also the access log's format. */
+void record_append_json(struct buf *out, const struct record_source *source, enum record_kind kind,
+                        const void *record);
+
+/* A database being filled: every kind has its table with the columns of tables.h behind
+ *     variant INTEGER, round INTEGER, process TEXT, worker INTEGER
+ * and an index on trace_id where there is one. Two more tables: `source` (process, pid, worker,
+ * clock_offset) and `meta` (key TEXT PRIMARY KEY, value TEXT). */
+struct record_db;
+
+enum result record_db_open(struct record_db **db, const char *path, struct error *error) MUST_USE;
+
+/* Adds the segments of `folder`, marked with a variant and a round (both -1 = NULL). */
+enum result record_db_add_folder(struct record_db *db, const char *folder, int variant, int round,
+                                 uint64_t *dropped, struct error *error) MUST_USE;
+
+enum result record_db_set_meta(struct record_db *db, const char *key, const char *value,
+                               struct error *error) MUST_USE;
+
+/* The connection (struct sqlite3 *) for queries of the caller's own, valid until record_db_close.
+ */
+struct sqlite3 *record_db_handle(struct record_db *db);
+
+/* Makes the indexes and commits. Nulls the pointer. A failure (a full disk) is reported. */
+enum result record_db_close(struct record_db **db, struct error *error) MUST_USE;
+
+/* Everything in `folder` as JSON lines, or one kind as CSV with a header line. */
+enum result record_write_json_lines(FILE *out, const char *folder, uint64_t *dropped,
+                                    struct error *error) MUST_USE;
+enum result record_write_csv(FILE *out, const char *folder, enum record_kind kind,
+                             uint64_t *dropped, struct error *error) MUST_USE;
+
+#endif
