@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* Request and response heads of HTTP/1.x (RFC 9112): strict, pure, no allocation. The parser is
+ * given a whole head (http_head_end says where it ends) and keeps offsets into it.
+ *
+ * Strict means that everything two implementations might read differently is refused: bare CR or LF
+ * line ends, NUL and other controls, whitespace before the colon, folded lines, an empty or broken
+ * field name, a target with controls, several Host fields. */
+#ifndef TAILGATE_LIB_HTTP_HEAD_H
+#define TAILGATE_LIB_HTTP_HEAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HTTP_MAX_FIELDS 128
+
+/* Fields that the gateway itself looks at: identifier and lower-case name. */
+#define HTTP_FIELDS(X)                        \
+    X(HOST, "host")                           \
+    X(CONNECTION, "connection")               \
+    X(CONTENT_LENGTH, "content-length")       \
+    X(TRANSFER_ENCODING, "transfer-encoding") \
+    X(KEEP_ALIVE, "keep-alive")               \
+    X(PROXY_CONNECTION, "proxy-connection")   \
+    X(TE, "te")                               \
+    X(TRAILER, "trailer")                     \
+    X(UPGRADE, "upgrade")                     \
+    X(EXPECT, "expect")                       \
+    X(TRACEPARENT, "traceparent")             \
+    X(X_REQUEST_ID, "x-request-id")           \
+    X(SERVER_TIMING, "server-timing")
+
+#define HTTP_FIELD_ENUM(id, name) HTTP_FIELD_##id,
+enum http_field_id { HTTP_FIELD_OTHER, HTTP_FIELDS(HTTP_FIELD_ENUM) HTTP_FIELD_COUNT };
+#undef HTTP_FIELD_ENUM
+
+/* A part of the text that was parsed. */
+struct http_span {
+    const char *at;
+    uint32_t length;
+};
+
+struct http_field {
+    struct http_span line; /* name to CRLF, inclusive: what is forwarded as it came */
+    struct http_span name;
+    struct http_span value; /* without the whitespace around it */
+    enum http_field_id id;
+};
+
+struct http_head {
+    struct http_span start_line; /* without CRLF */
+    struct http_span method;     /* requests */
+    struct http_span target;     /* requests */
+    int status;                  /* responses: 100..999 */
+    int minor_version;           /* HTTP/1.x */
+    uint32_t present;            /* bit set of enum http_field_id */
+    int field_count;
+    struct http_field fields[HTTP_MAX_FIELDS];
+};
+
+/* Where the head at the start of `bytes` ends (just behind its empty line), or 0 when it is not
+ * there yet. `*scanned` remembers how far earlier calls looked; start it at 0 with each head. An
+ * empty line is CRLF CRLF or LF LF and so on: whether the line ends are right is the parser's
+ * matter. */
+size_t http_head_end(const char *bytes, size_t length, size_t *scanned);
+
+/* Both return NULL when the head is right, or what is wrong with it ("space before the colon"). The
+ * offsets point into `bytes`. A version other than 1.0 and 1.1 is wrong. */
+const char *http_parse_request(struct http_head *head, const char *bytes, size_t length);
+const char *http_parse_response(struct http_head *head, const char *bytes, size_t length);
+
+static inline bool http_has(const struct http_head *head, enum http_field_id id)
+{
+    return head->present >> id & 1;
+}
+
+/* The first field with that id or (lower-case) name, or NULL. */
+const struct http_field *http_field(const struct http_head *head, enum http_field_id id);
+const struct http_field *http_field_named(const struct http_head *head, const char *name);
+
+bool http_span_is(struct http_span span, const char *text); /* exact */
+bool http_span_is_nocase(struct http_span span, const char *lower_case);
+
+/* Walks a comma-separated list (RFC 9110 5.6.1) over all fields with that id: sets `element`
+ * (trimmed, never empty). Start with *field = 0 and *offset = 0. */
+bool http_list_next(const struct http_head *head, enum http_field_id id, int *field,
+                    uint32_t *offset, struct http_span *element);
+
+/* Whether the Connection fields hold that option (lower case). */
+bool http_connection_has(const struct http_head *head, const char *option);
+
+/* Whether the message leaves the connection open behind it (RFC 9112 9.3). */
+bool http_keeps_alive(const struct http_head *head);
+
+/* A field that belongs to one hop and is not forwarded (RFC 9110 7.6.1), Connection's own options
+ * included. Transfer-Encoding is not counted: the framing is passed on as it is. */
+bool http_is_hop_by_hop(const struct http_head *head, const struct http_field *field);
+
+/* RFC 9110 9.2.2. */
+bool http_method_is_idempotent(struct http_span method);
+
+/* The standard reason phrase, or "Unknown". */
+const char *http_reason(int status);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* A connection: a descriptor registered once, edge-triggered, for its lifetime, with its I/O behind
+ * a small table of functions (`plain` here; TLS and faults are further tables), so that who uses a
+ * connection knows nothing of how its bytes travel.
+ *
+ * Edge-triggered means: `ready` is called when something changed; `readable` stays true until a
+ * read found nothing more, `writable` until a write found no room. An owner that stops reading
+ * (back- pressure) simply comes back later and reads on while `readable`. */
+#ifndef TAILGATE_LIB_NET_CONN_H
+#define TAILGATE_LIB_NET_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "lib/net/loop.h"
+
+struct conn;
+
+struct conn_ops {
+    const char *name;
+    /* As read(2) and writev(2), with errno. */
+    ssize_t (*read)(struct conn *conn, void *bytes, size_t n);
+    ssize_t (*writev)(struct conn *conn, const struct iovec *parts, int count);
+    void (*close)(struct conn *conn);
+};
+
+extern const struct conn_ops conn_plain;
+
+typedef void conn_ready(struct conn *conn, void *owner);
+
+struct conn {
+    struct event event;
+    const struct conn_ops *ops;
+    void *ops_state; /* of the table's own */
+    conn_ready *ready;
+    void *owner;
+    int fd;
+    bool readable;
+    bool writable;
+    bool peer_closed; /* the peer's FIN or RST has been seen by the kernel */
+};
+
+/* What conn_read and conn_write return beside a number of bytes. */
+enum {
+    CONN_AGAIN = 0,  /* nothing to read, or no room to write, until `ready` is called again */
+    CONN_EOF = -1,   /* read only: the peer has closed its side in an orderly way */
+    CONN_FAILED = -2 /* errno says why (ECONNRESET, EPIPE, ...) */
+};
+
+/* Takes over a connected or connecting non-blocking socket. `ready` is not called before the loop
+ * runs again. */
+enum result conn_init(struct conn *conn, struct loop *loop, int fd, const struct conn_ops *ops,
+                      conn_ready *ready, void *owner, struct error *error) MUST_USE;
+
+/* Reads up to `n` bytes (n > 0). */
+ssize_t conn_read(struct conn *conn, void *bytes, size_t n);
+
+ssize_t conn_write(struct conn *conn, const void *bytes, size_t n);
+ssize_t conn_writev(struct conn *conn, const struct iovec *parts, int count);
+
+/* Closes in an orderly way, or with a reset that the peer notices at once. Harmless when closed. */
+void conn_close(struct conn *conn);
+void conn_reset(struct conn *conn);
+
+static inline bool conn_is_open(const struct conn *conn)
+{
+    return conn->fd >= 0;
+}
+
+#endif

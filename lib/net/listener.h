@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* A listening socket. When the process runs out of descriptors the listener pauses for a moment
+ * instead of spinning, and says so. */
+#ifndef TAILGATE_LIB_NET_LISTENER_H
+#define TAILGATE_LIB_NET_LISTENER_H
+
+#include "lib/net/address.h"
+#include "lib/net/loop.h"
+
+struct listener;
+
+/* The new socket is non-blocking, close-on-exec and, for TCP, without Nagle's delay; the callee
+ * owns it. */
+typedef void listener_accept(void *owner, int fd, const struct address *peer);
+
+/* Called when accepting pauses (true; no descriptors left) and when it goes on (false). May be
+ * NULL. */
+typedef void listener_exhausted(void *owner, bool paused);
+
+struct listener {
+    struct event event;
+    struct timer resume;
+    struct loop *loop;
+    listener_accept *accept;
+    listener_exhausted *exhausted;
+    void *owner;
+    struct address address; /* as bound: a port of 0 has been resolved */
+    int fd;
+    bool paused;
+};
+
+/* What listener_open takes beside the address. */
+struct listener_options {
+    int backlog; /* 0 = the system's maximum */
+    bool share;  /* SO_REUSEPORT: several threads accept on the same port */
+};
+
+/* Binds and listens. The message of a failure names the address and what to do (port taken, not
+ * allowed). */
+enum result listener_open(struct listener *listener, struct loop *loop,
+                          const struct address *address, const struct listener_options *options,
+                          listener_accept *accept, void *owner, struct error *error) MUST_USE;
+void listener_close(struct listener *listener);
+
+/* Fails when somebody else already listens there: SO_REUSEPORT alone would silently share the port
+ * with another process of the same user. A port of 0 is free. */
+enum result listener_check_free(const struct address *address, struct error *error) MUST_USE;
+
+#endif
