@@ -50,7 +50,8 @@ static inline void buf_clear(struct buf *buf)
     buf->start = buf->end = 0;
 }
 
-/* Reads a whole file and appends it and a NUL that is not counted in buf_len. */
+/* Reads a whole file and appends it and a NUL that is not counted in buf_len. On failure the
+ * content is as before; FAILED_INPUT when the path is wrong (not there, a folder, not readable). */
 enum result buf_read_file(struct buf *buf, const char *path, struct error *error) MUST_USE;
 
 #endif

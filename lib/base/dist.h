@@ -2,7 +2,8 @@
 /* A random length of time, as the configuration writes it:
  *     "5ms"  uniform(1ms,9ms)  normal(5ms,1ms)  exponential(2ms)  lognormal(p50=2ms,p99=40ms)
  *     pareto(1ms,1.5)  {"quantiles":{"p50":"2ms","p99":"40ms"}}  {"replay":"file.csv"}
- * Samples are never negative. The logarithm and exponential behind them are computed with IEEE
+ * Samples are never negative and never above DURATION_LONGEST_NS; each random one takes exactly one
+ * number from the generator. The logarithm and exponential behind them are computed with IEEE
  * basic operations only, so that one seed gives the same samples with every C library. */
 #ifndef TAILGATE_LIB_BASE_DIST_H
 #define TAILGATE_LIB_BASE_DIST_H
