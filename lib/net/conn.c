@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/net/conn.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static ssize_t plain_read(struct conn *conn, void *bytes, size_t n)
+{
+    return recv(conn->fd, bytes, n, 0);
+}
+
+static ssize_t plain_writev(struct conn *conn, const struct iovec *parts, int count)
+{
+    if (count == 1)
+        return send(conn->fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
+                             .msg_iovlen = (size_t)count};
+    return sendmsg(conn->fd, &message, MSG_NOSIGNAL);
+}
+
+static void plain_close(struct conn *conn)
+{
+    close(conn->fd);
+}
+
+const struct conn_ops conn_plain = {
+    .name = "plain", .read = plain_read, .writev = plain_writev, .close = plain_close};
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+    struct conn *conn = arg;
+    if (what & EV_CLOSED)
+        conn->peer_closed = true;
+    if (what & (EV_READ | EV_CLOSED))
+        conn->readable = true;
+    if (what & EV_WRITE)
+        conn->writable = true;
+    conn->ready(conn, conn->owner);
+}
+
+enum result conn_init(struct conn *conn, struct loop *loop, int fd, const struct conn_ops *ops,
+                      conn_ready *ready, void *owner, struct error *error)
+{
+    conn->ops = ops;
+    conn->ops_state = NULL;
+    conn->ready = ready;
+    conn->owner = owner;
+    conn->fd = fd;
+    conn->readable = conn->writable = conn->peer_closed = false;
+    /* Registered once: edge-triggered events for both directions cost no further epoll_ctl(2). */
+    event_assign(&conn->event, loop->base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
+                 on_event, conn);
+    if (event_add(&conn->event, NULL) == 0)
+        return OK;
+    conn->fd = -1;
+    return error_errno(error, "cannot watch a connection");
+}
+
+ssize_t conn_read(struct conn *conn, void *bytes, size_t n)
+{
+    ssize_t got;
+    do {
+        got = conn->ops->read(conn, bytes, n);
+    } while (got < 0 && errno == EINTR);
+    if (got > 0) {
+        /* A short read has emptied the socket: what comes later raises a new edge. A FIN that was
+         * already seen raises none, so read on until it turns up. */
+        if ((size_t)got < n && !conn->peer_closed)
+            conn->readable = false;
+        return got;
+    }
+    if (got == 0)
+        return CONN_EOF;
+    if (errno != EAGAIN && errno != EWOULDBLOCK)
+        return CONN_FAILED;
+    conn->readable = false;
+    return CONN_AGAIN;
+}
+
+ssize_t conn_write(struct conn *conn, const void *bytes, size_t n)
+{
+    struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = n};
+    return conn_writev(conn, &part, 1);
+}
+
+ssize_t conn_writev(struct conn *conn, const struct iovec *parts, int count)
+{
+    ssize_t put;
+    do {
+        put = conn->ops->writev(conn, parts, count);
+    } while (put < 0 && errno == EINTR);
+    if (put >= 0)
+        return put;
+    if (errno != EAGAIN && errno != EWOULDBLOCK)
+        return CONN_FAILED;
+    conn->writable = false;
+    return CONN_AGAIN;
+}
+
+void conn_close(struct conn *conn)
+{
+    if (conn->fd < 0)
+        return;
+    event_del(&conn->event);
+    conn->ops->close(conn);
+    conn->fd = -1;
+}
+
+void conn_reset(struct conn *conn)
+{
+    if (conn->fd < 0)
+        return;
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    conn_close(conn);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/net/listener.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How many connections one wake-up accepts before others have their turn. */
+enum { ACCEPT_BATCH = 64 };
+
+static const duration RESUME_AFTER = {100 * NS_PER_MS};
+
+static void pause_accepting(struct listener *listener)
+{
+    listener->paused = true;
+    event_del(&listener->event);
+    timer_start(&listener->resume, RESUME_AFTER);
+    if (listener->exhausted)
+        listener->exhausted(listener->owner, true);
+}
+
+static void resume_accepting(void *arg)
+{
+    struct listener *listener = arg;
+    listener->paused = false;
+    event_add(&listener->event, NULL);
+    if (listener->exhausted)
+        listener->exhausted(listener->owner, false);
+}
+
+static bool out_of_resources(int problem)
+{
+    return problem == EMFILE || problem == ENFILE || problem == ENOBUFS || problem == ENOMEM;
+}
+
+static void hand_over(struct listener *listener, int fd, const struct address *peer)
+{
+    int on = 1;
+    if (peer->u.any.sa_family != AF_UNIX)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    listener->accept(listener->owner, fd, peer);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct listener *listener = arg;
+    for (int i = 0; i < ACCEPT_BATCH && listener->fd >= 0; i++) {
+        struct address peer = {.length = sizeof(peer.u)};
+        int accepted =
+            accept4(listener->fd, &peer.u.any, &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (accepted >= 0) {
+            hand_over(listener, accepted, &peer);
+        } else if (out_of_resources(errno)) {
+            pause_accepting(listener);
+            return;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            return;
+        }
+    }
+}
+
+static enum result bind_error(struct error *error, const struct address *address)
+{
+    char text[ADDRESS_TEXT];
+    address_format(address, text, sizeof(text));
+    int problem = errno;
+    if (problem == EADDRINUSE)
+        return error_set(error, FAILED_SYSTEM,
+                         "cannot listen on %s: another program already does (stop it, or choose "
+                         "another port)",
+                         text);
+    if (problem == EACCES)
+        return error_set(error, FAILED_SYSTEM,
+                         "cannot listen on %s: not allowed (ports below 1024 need privileges)",
+                         text);
+    return error_set(error, FAILED_SYSTEM, "cannot listen on %s: %s", text, strerror(problem));
+}
+
+static int bound_socket(const struct address *address, bool share)
+{
+    int on = 1;
+    int fd = socket(address->u.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (share)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    if (bind(fd, &address->u.any, address->length) == 0)
+        return fd;
+    int problem = errno;
+    close(fd);
+    errno = problem;
+    return -1;
+}
+
+enum result listener_open(struct listener *listener, struct loop *loop,
+                          const struct address *address, const struct listener_options *options,
+                          listener_accept *accept, void *owner, struct error *error)
+{
+    *listener = (struct listener){.loop = loop, .accept = accept, .owner = owner, .fd = -1};
+    int fd = bound_socket(address, options->share);
+    if (fd < 0 || listen(fd, options->backlog > 0 ? options->backlog : SOMAXCONN) != 0) {
+        enum result result = bind_error(error, address);
+        if (fd >= 0)
+            close(fd);
+        return result;
+    }
+    listener->fd = fd;
+    address_of_socket(&listener->address, fd);
+    timer_init(&listener->resume, loop, resume_accepting, listener);
+    event_assign(&listener->event, loop->base, fd, EV_READ | EV_PERSIST, on_readable, listener);
+    event_add(&listener->event, NULL);
+    return OK;
+}
+
+void listener_close(struct listener *listener)
+{
+    if (listener->fd < 0)
+        return;
+    event_del(&listener->event);
+    timer_stop(&listener->resume);
+    close(listener->fd);
+    listener->fd = -1;
+    if (listener->address.u.any.sa_family == AF_UNIX)
+        unlink(listener->address.u.un.sun_path);
+}
+
+enum result listener_check_free(const struct address *address, struct error *error)
+{
+    /* Without SO_REUSEPORT the kernel refuses a port that anybody has bound with it; the check must
+     * also listen, for SO_REUSEADDR lets a second bind pass. */
+    int fd = bound_socket(address, false);
+    if (fd < 0 || listen(fd, 1) != 0) {
+        enum result result = bind_error(error, address);
+        if (fd >= 0)
+            close(fd);
+        return result;
+    }
+    close(fd);
+    if (address->u.any.sa_family == AF_UNIX)
+        unlink(address->u.un.sun_path);
+    return OK;
+}
