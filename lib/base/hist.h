@@ -18,6 +18,7 @@ struct hist *hist_new(void);
 void hist_free(struct hist **hist);
 void hist_clear(struct hist *hist);
 
+/* A negative value counts as zero. */
 void hist_record(struct hist *hist, duration value);
 void hist_merge(struct hist *into, const struct hist *from);
 
