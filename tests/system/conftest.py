@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures of the system tests. The program under test is the one that TAILGATE names.
+
+    start(kind, config)    a running `tailgate proxy` or `tailgate backend`
+    command(*arguments)    any tailgate command, run to its end
+    upstream(*scripts)     a scripted TCP server (upstream.py)
+    connect(address)       a client on a raw socket (wire.py)
+"""
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+
+import pytest
+
+from process import SANITIZER_REPORT, Process
+from upstream import Upstream
+from wire import Client
+
+# Where a process listens when its test does not care.
+LOCAL = "127.0.0.1:0"
+
+
+@pytest.fixture(scope="session")
+def tailgate():
+    """The path of the program."""
+    named = os.environ.get("TAILGATE")
+    if not named:
+        pytest.exit("set TAILGATE to the program to test: TAILGATE=build/tailgate", returncode=2)
+    path = pathlib.Path(named).resolve()
+    if not os.access(path, os.X_OK):
+        pytest.exit(f"TAILGATE={named}: there is no such program", returncode=2)
+    return path
+
+
+@pytest.fixture(scope="session")
+def root():
+    """The folder of the sources."""
+    return pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def command(tailgate, tmp_path):
+    """command("check", path) -> CompletedProcess with returncode, stdout, stderr as text."""
+
+    def run(*arguments, timeout=60, cwd=tmp_path, environment=None):
+        done = subprocess.run(
+            [tailgate, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, errors="replace", timeout=timeout, cwd=cwd,
+            env={**os.environ, **(environment or {})})
+        assert not SANITIZER_REPORT.search(done.stderr), done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
+def write_config(tmp_path):
+    """write_config(config, name) -> path. A dict is written as JSON, a text as it is."""
+
+    def write(config, name="config.json"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(config if isinstance(config, str) else json.dumps(config, indent=2))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def start(tailgate, tmp_path, write_config):
+    """start("proxy", {...}) -> Process, ready. Without an address it listens on a free port.
+
+    With ready=False the process is not waited for: for those that are meant to fail.
+    """
+    processes = []
+
+    def launch(kind, config, ready=True, arguments=(), environment=None):
+        folder = tmp_path / f"{kind}-{len(processes)}"
+        folder.mkdir()
+        if isinstance(config, dict):
+            listening = {"backend": {"address": LOCAL}, "proxy": {"listeners": [{"address": LOCAL}]}}
+            config = {**listening.get(kind, {}), **config}
+        path = write_config(config, f"{folder.name}/{kind}.json")
+        process = Process([tailgate, kind, path, *arguments], folder, environment)
+        processes.append(process)
+        return process.wait_ready() if ready else process
+
+    yield launch
+    reports = [process.clean_up() for process in reversed(processes)]
+    for report in filter(None, reports):
+        pytest.fail(f"a sanitizer reported:\n{report}", pytrace=False)
+
+
+@pytest.fixture
+def upstream():
+    """upstream(script, ...) -> Upstream, listening on a free port."""
+    servers = []
+
+    def listen(*scripts):
+        servers.append(Upstream(*scripts))
+        return servers[-1]
+
+    yield listen
+    problems = [problem for server in servers for problem in server.clean_up()]
+    assert not problems, f"an upstream's script broke: {problems}"
+
+
+@pytest.fixture
+def connect():
+    """connect("127.0.0.1:8080") -> Client."""
+    clients = []
+
+    def dial(address, timeout=10):
+        clients.append(Client(address, timeout))
+        return clients[-1]
+
+    yield dial
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def refused_address():
+    """An address that is taken but does not listen: connecting to it is refused."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield "127.0.0.1:%d" % holder.getsockname()[1]
+
+
+@pytest.fixture
+def unanswered_address():
+    """An address where connecting neither succeeds nor fails: its accept queue is full."""
+    with socket.socket() as listener, socket.socket() as filler:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        filler.connect(listener.getsockname())
+        yield "127.0.0.1:%d" % listener.getsockname()[1]
+
+
+@pytest.fixture
+def free_port():
+    """free_port() -> a port nobody listens on now. Prefer port 0 where it is possible."""
+
+    def choose():
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            return sock.getsockname()[1]
+
+    return choose
