@@ -14,7 +14,7 @@ struct schedule {
     uint64_t seed;
     const char *name;    /* two schedules of one name and seed have the same draws */
     duration from;       /* the first occurrence, relative to the epoch */
-    duration until;      /* no occurrence starts at or after it; 0 = without end */
+    duration until;      /* no occurrence starts at or after it; 0 = after 10 years */
     struct dist every;   /* from one start to the next; zero = once */
     struct dist lasting; /* how long each takes */
     uint64_t count;      /* at most so many; 0 = no limit */

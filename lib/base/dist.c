@@ -60,43 +60,20 @@ static const char *accept_pareto(struct dist *dist)
     return dist->b <= 0 ? "the shape must be above zero" : NULL;
 }
 
+/* clang-format off */
 static const struct form forms[] = {
-    {"uniform",
-     DIST_UNIFORM,
-     "uniform(1ms,9ms)",
-     "the smallest and the largest duration",
-     2,
-     {{"", ARGUMENT_DURATION}, {"", ARGUMENT_DURATION}},
-     accept_uniform},
-    {"normal",
-     DIST_NORMAL,
-     "normal(5ms,1ms)",
-     "the mean and the standard deviation",
-     2,
-     {{"", ARGUMENT_DURATION}, {"", ARGUMENT_DURATION}},
-     accept_any},
-    {"exponential",
-     DIST_EXPONENTIAL,
-     "exponential(2ms)",
-     "the mean",
-     1,
-     {{"", ARGUMENT_DURATION}},
-     accept_any},
-    {"lognormal",
-     DIST_LOGNORMAL,
-     "lognormal(p50=2ms,p99=40ms)",
-     "two quantiles",
-     2,
-     {{"p50=", ARGUMENT_DURATION}, {"p99=", ARGUMENT_DURATION}},
-     accept_lognormal},
-    {"pareto",
-     DIST_PARETO,
-     "pareto(1ms,1.5)",
-     "the smallest duration and the shape, a number",
-     2,
-     {{"", ARGUMENT_DURATION}, {"", ARGUMENT_NUMBER}},
-     accept_pareto},
+    {"uniform", DIST_UNIFORM, "uniform(1ms,9ms)", "the smallest and the largest duration",
+     2, {{"", ARGUMENT_DURATION}, {"", ARGUMENT_DURATION}}, accept_uniform},
+    {"normal", DIST_NORMAL, "normal(5ms,1ms)", "the mean and the standard deviation",
+     2, {{"", ARGUMENT_DURATION}, {"", ARGUMENT_DURATION}}, accept_any},
+    {"exponential", DIST_EXPONENTIAL, "exponential(2ms)", "the mean",
+     1, {{"", ARGUMENT_DURATION}}, accept_any},
+    {"lognormal", DIST_LOGNORMAL, "lognormal(p50=2ms,p99=40ms)", "two quantiles",
+     2, {{"p50=", ARGUMENT_DURATION}, {"p99=", ARGUMENT_DURATION}}, accept_lognormal},
+    {"pareto", DIST_PARETO, "pareto(1ms,1.5)", "the smallest duration and the shape, a number",
+     2, {{"", ARGUMENT_DURATION}, {"", ARGUMENT_NUMBER}}, accept_pareto},
 };
+/* clang-format on */
 
 /* Copies text from..to without the blanks around it; false when there is no room. */
 static bool copy_trimmed(char out[TEXT_ROOM], const char *from, const char *to)
@@ -167,6 +144,35 @@ static enum result unknown_form(const char *text, struct error *error)
         TEXT_ROOM, text, examples);
 }
 
+static bool has_only_zero(const struct dist *dist)
+{
+    switch (dist->kind) {
+    case DIST_UNIFORM:
+        return dist->b <= 0;
+    case DIST_NORMAL:
+        return dist->a <= 0 && dist->b <= 0;
+    case DIST_CONSTANT:
+    case DIST_EXPONENTIAL:
+    case DIST_PARETO:
+        return dist->a <= 0;
+    case DIST_LOGNORMAL:
+        return false;
+    case DIST_QUANTILES:
+    case DIST_REPLAY:
+        break;
+    }
+    for (size_t i = 0; i < dist->point_count; i++)
+        if (dist->points[i].value.ns > 0)
+            return false;
+    return true;
+}
+
+/* A distribution of nothing but zeros becomes the constant, so that dist_is_zero tells. */
+static struct dist settled(struct dist dist)
+{
+    return has_only_zero(&dist) ? dist_constant(duration_ns(0)) : dist;
+}
+
 enum result dist_parse(struct dist *dist, const char *text, struct error *error)
 {
     duration constant;
@@ -193,7 +199,7 @@ enum result dist_parse(struct dist *dist, const char *text, struct error *error)
     if (wrong)
         return error_set(error, FAILED_INPUT, "\"%.*s\": %s; expected something such as \"%s\"",
                          TEXT_ROOM, text, wrong, form->example);
-    *dist = made;
+    *dist = settled(made);
     return OK;
 }
 
@@ -210,30 +216,36 @@ static enum result check_points(const struct dist_point *points, size_t count, c
     return OK;
 }
 
+/* `before` is the point before this one, or NULL. */
+static enum result check_quantile(const struct dist_point *point, const struct dist_point *before,
+                                  struct error *error)
+{
+    double percent = point->share * 100;
+    if (!(point->share > 0 && point->share < 1))
+        return error_set(error, FAILED_INPUT,
+                         "p%.10g is not a quantile: expected one above p0 and below p100", percent);
+    if (before && point->share <= before->share)
+        return error_set(error, FAILED_INPUT,
+                         "p%.10g comes after p%.10g: expected rising quantiles, each once", percent,
+                         before->share * 100);
+    if (before && point->value.ns < before->value.ns)
+        return error_set(error, FAILED_INPUT,
+                         "the value of p%.10g is below that of p%.10g: expected values that do not "
+                         "fall",
+                         percent, before->share * 100);
+    return OK;
+}
+
 enum result dist_from_quantiles(struct dist *dist, const struct dist_point *points, size_t count,
                                 struct error *error)
 {
     enum result result = check_points(points, count, "quantile", error);
-    if (result != OK)
-        return result;
-    for (size_t i = 0; i < count; i++) {
-        double percent = points[i].share * 100;
-        if (!(points[i].share > 0 && points[i].share < 1))
-            return error_set(error, FAILED_INPUT,
-                             "p%.10g is not a quantile: expected one above p0 and below p100",
-                             percent);
-        if (i > 0 && points[i].share <= points[i - 1].share)
-            return error_set(error, FAILED_INPUT,
-                             "p%.10g comes after p%.10g: expected rising quantiles, each once",
-                             percent, points[i - 1].share * 100);
-        if (i > 0 && points[i].value.ns < points[i - 1].value.ns)
-            return error_set(error, FAILED_INPUT,
-                             "the value of p%.10g is below that of p%.10g: expected values that do "
-                             "not fall",
-                             percent, points[i - 1].share * 100);
-    }
-    *dist = (struct dist){.kind = DIST_QUANTILES, .points = points, .point_count = count};
-    return OK;
+    for (size_t i = 0; i < count && result == OK; i++)
+        result = check_quantile(&points[i], i > 0 ? &points[i - 1] : NULL, error);
+    if (result == OK)
+        *dist =
+            settled((struct dist){.kind = DIST_QUANTILES, .points = points, .point_count = count});
+    return result;
 }
 
 enum result dist_from_replay(struct dist *dist, const struct dist_point *points, size_t count,
@@ -241,7 +253,7 @@ enum result dist_from_replay(struct dist *dist, const struct dist_point *points,
 {
     enum result result = check_points(points, count, "value to replay", error);
     if (result == OK)
-        *dist = (struct dist){.kind = DIST_REPLAY, .points = points, .point_count = count};
+        *dist = settled((struct dist){.kind = DIST_REPLAY, .points = points, .point_count = count});
     return result;
 }
 
