@@ -2,8 +2,8 @@
 #include "lib/net/address.h"
 
 #include <arpa/inet.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static bool parse_port(const char *text, in_port_t *port)

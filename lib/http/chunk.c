@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/http/chunk.h"
+
+/* Extensions of one size line, or trailers of one body, in bytes. */
+enum { MAX_SIZE_DIGITS = 16, MAX_EXTRA = 8192 };
+
+void http_chunks_init(struct http_chunks *chunks)
+{
+    *chunks = (struct http_chunks){.state = CHUNK_SIZE_FIRST};
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool is_text(char c)
+{
+    return c == '\t' || ((unsigned char)c >= 0x20 && c != 0x7f);
+}
+
+static const char *size_byte(struct http_chunks *chunks, char c)
+{
+    int digit = hex_value(c);
+    if (digit >= 0) {
+        if (++chunks->digits > MAX_SIZE_DIGITS)
+            return "a chunk size of more than 16 digits";
+        chunks->left = chunks->left << 4 | (uint64_t)digit;
+        chunks->state = CHUNK_SIZE;
+        return NULL;
+    }
+    if (chunks->state == CHUNK_SIZE_FIRST)
+        return "a chunk size that does not start with a digit";
+    chunks->extra = 0;
+    if (c == '\r')
+        chunks->state = CHUNK_SIZE_LF;
+    else if (c == ';' || c == ' ' || c == '\t')
+        chunks->state = CHUNK_EXTENSION;
+    else
+        return "a character that is not allowed in a chunk size";
+    return NULL;
+}
+
+static const char *extension_byte(struct http_chunks *chunks, char c)
+{
+    if (c == '\r')
+        chunks->state = CHUNK_SIZE_LF;
+    else if (!is_text(c))
+        return "a control character in a chunk extension";
+    else if (++chunks->extra > MAX_EXTRA)
+        return "chunk extensions of more than 8 KiB";
+    return NULL;
+}
+
+static const char *end_size_line(struct http_chunks *chunks, char c)
+{
+    if (c != '\n')
+        return "a chunk size line that does not end in CRLF";
+    chunks->extra = 0;
+    chunks->state = chunks->left ? CHUNK_DATA : CHUNK_TRAILER_START;
+    return NULL;
+}
+
+static bool is_token(char c)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~";
+    if ((c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
+        return true;
+    for (const char *other = others; *other; other++)
+        if (c == *other)
+            return true;
+    return false;
+}
+
+static const char *trailer_byte(struct http_chunks *chunks, char c)
+{
+    if (++chunks->extra > MAX_EXTRA)
+        return "trailers of more than 8 KiB";
+    if (chunks->state == CHUNK_TRAILER_START && c == '\r') {
+        chunks->state = CHUNK_END_LF;
+    } else if (chunks->state == CHUNK_TRAILER_VALUE) {
+        if (c == '\r')
+            chunks->state = CHUNK_TRAILER_LF;
+        else if (!is_text(c))
+            return "a control character in a trailer";
+    } else if (chunks->state == CHUNK_TRAILER_NAME && c == ':') {
+        chunks->state = CHUNK_TRAILER_VALUE;
+    } else if (is_token(c)) {
+        chunks->state = CHUNK_TRAILER_NAME;
+    } else {
+        return "a character that is not allowed in a trailer's name";
+    }
+    return NULL;
+}
+
+static const char *expect(struct http_chunks *chunks, char c, char expected,
+                          enum http_chunk_state next)
+{
+    if (c != expected)
+        return "chunk data or a trailer that does not end in CRLF";
+    chunks->state = next;
+    return NULL;
+}
+
+static const char *take_one(struct http_chunks *chunks, char c)
+{
+    switch (chunks->state) {
+    case CHUNK_SIZE_FIRST:
+    case CHUNK_SIZE:
+        return size_byte(chunks, c);
+    case CHUNK_EXTENSION:
+        return extension_byte(chunks, c);
+    case CHUNK_SIZE_LF:
+        return end_size_line(chunks, c);
+    case CHUNK_DATA_CR:
+        return expect(chunks, c, '\r', CHUNK_DATA_LF);
+    case CHUNK_DATA_LF:
+        chunks->digits = 0;
+        return expect(chunks, c, '\n', CHUNK_SIZE_FIRST);
+    case CHUNK_TRAILER_LF:
+        return expect(chunks, c, '\n', CHUNK_TRAILER_START);
+    case CHUNK_END_LF:
+        return expect(chunks, c, '\n', CHUNK_DONE);
+    default:
+        return trailer_byte(chunks, c);
+    }
+}
+
+const char *http_chunks_take(struct http_chunks *chunks, const char *bytes, size_t length,
+                             size_t *used, size_t *data_at, size_t *data_length)
+{
+    size_t at = 0;
+    *data_at = *data_length = 0;
+    while (at < length && chunks->state != CHUNK_DATA && chunks->state != CHUNK_DONE) {
+        const char *problem = take_one(chunks, bytes[at++]);
+        if (problem)
+            return problem;
+    }
+    if (chunks->state == CHUNK_DATA && at < length) {
+        size_t run = length - at < chunks->left ? length - at : (size_t)chunks->left;
+        *data_at = at;
+        *data_length = run;
+        at += run;
+        chunks->left -= run;
+        if (chunks->left == 0)
+            chunks->state = CHUNK_DATA_CR;
+    }
+    *used = at;
+    return NULL;
+}

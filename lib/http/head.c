@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/http/head.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* What a byte may be part of. */
+enum { IS_TOKEN = 1, IS_TARGET = 2, IS_VALUE = 4 };
+
+/* RFC 9110 5.6.2 token; visible ASCII for a target; field values also take space, tab and bytes
+ * above 127 (obs-text). */
+#define T (IS_TOKEN | IS_TARGET | IS_VALUE)
+#define V (IS_TARGET | IS_VALUE)
+static const uint8_t byte_class[256] = {
+    ['\t'] = IS_VALUE, [' '] = IS_VALUE,
+    ['!'] = T,         ['"'] = V,
+    ['#'] = T,         ['$'] = T,
+    ['%'] = T,         ['&'] = T,
+    ['\''] = T,        ['('] = V,
+    [')'] = V,         ['*'] = T,
+    ['+'] = T,         [','] = V,
+    ['-'] = T,         ['.'] = T,
+    ['/'] = V,         ['0' ... '9'] = T,
+    [':'] = V,         [';'] = V,
+    ['<'] = V,         ['='] = V,
+    ['>'] = V,         ['?'] = V,
+    ['@'] = V,         ['A' ... 'Z'] = T,
+    ['['] = V,         ['\\'] = V,
+    [']'] = V,         ['^'] = T,
+    ['_'] = T,         ['`'] = T,
+    ['a' ... 'z'] = T, ['{'] = V,
+    ['|'] = T,         ['}'] = V,
+    ['~'] = T,         [128 ... 255] = IS_VALUE,
+};
+#undef T
+#undef V
+
+struct known_field {
+    const char *name;
+    uint32_t length;
+};
+#define KNOWN_FIELD(id, text) [HTTP_FIELD_##id] = {text, sizeof(text) - 1},
+static const struct known_field known_fields[HTTP_FIELD_COUNT] = {HTTP_FIELDS(KNOWN_FIELD)};
+
+struct cursor {
+    const char *at, *end;
+};
+
+static struct http_span span_between(const char *from, const char *to)
+{
+    return (struct http_span){from, (uint32_t)(to - from)};
+}
+
+static struct http_span take_class(struct cursor *cursor, uint8_t class)
+{
+    const char *start = cursor->at;
+    while (cursor->at < cursor->end && byte_class[(uint8_t)*cursor->at] & class)
+        cursor->at++;
+    return span_between(start, cursor->at);
+}
+
+static bool take_byte(struct cursor *cursor, char byte)
+{
+    if (cursor->at == cursor->end || *cursor->at != byte)
+        return false;
+    cursor->at++;
+    return true;
+}
+
+static bool take_crlf(struct cursor *cursor)
+{
+    return take_byte(cursor, '\r') && take_byte(cursor, '\n');
+}
+
+/* "HTTP/1.0" or "HTTP/1.1"; names are case-sensitive (RFC 9112 2.3). */
+static const char *take_version(struct cursor *cursor, struct http_head *head)
+{
+    if (cursor->end - cursor->at < 8 || memcmp(cursor->at, "HTTP/", 5) != 0)
+        return "no HTTP version";
+    const char *digits = cursor->at + 5;
+    if (digits[0] != '1' || digits[1] != '.' || (digits[2] != '0' && digits[2] != '1'))
+        return "an HTTP version other than 1.0 and 1.1";
+    head->minor_version = digits[2] - '0';
+    cursor->at += 8;
+    return NULL;
+}
+
+static enum http_field_id identify(struct http_span name)
+{
+    for (int id = 1; id < HTTP_FIELD_COUNT; id++)
+        if (known_fields[id].length == name.length &&
+            ((known_fields[id].name[0] ^ name.at[0]) & ~0x20) == 0 &&
+            strncasecmp(known_fields[id].name, name.at, name.length) == 0)
+            return (enum http_field_id)id;
+    return HTTP_FIELD_OTHER;
+}
+
+static struct http_span trim_end(struct http_span span)
+{
+    while (span.length && (span.at[span.length - 1] == ' ' || span.at[span.length - 1] == '\t'))
+        span.length--;
+    return span;
+}
+
+static const char *field_name_problem(const struct cursor *cursor, struct http_span name)
+{
+    char next = cursor->at < cursor->end ? *cursor->at : '\0';
+    if (next == ' ' || next == '\t')
+        return name.length ? "whitespace before the colon of a field" : "a folded field line";
+    return name.length ? "a character that is not allowed in a field name" : "an empty field name";
+}
+
+static const char *value_problem(const struct cursor *cursor)
+{
+    char next = cursor->at < cursor->end ? *cursor->at : '\0';
+    if (next == '\n' || next == '\r')
+        return "a line end that is not CRLF";
+    return "a control character in a field value";
+}
+
+static const char *take_field(struct cursor *cursor, struct http_head *head)
+{
+    if (head->field_count == HTTP_MAX_FIELDS)
+        return "too many fields";
+    struct http_field *field = &head->fields[head->field_count++];
+    const char *start = cursor->at;
+    field->name = take_class(cursor, IS_TOKEN);
+    if (field->name.length == 0 || !take_byte(cursor, ':'))
+        return field_name_problem(cursor, field->name);
+    while (cursor->at < cursor->end && (*cursor->at == ' ' || *cursor->at == '\t'))
+        cursor->at++;
+    field->value = trim_end(take_class(cursor, IS_VALUE));
+    if (!take_crlf(cursor))
+        return value_problem(cursor);
+    field->line = span_between(start, cursor->at);
+    field->id = identify(field->name);
+    head->present |= UINT32_C(1) << field->id;
+    return NULL;
+}
+
+static const char *take_fields(struct cursor *cursor, struct http_head *head)
+{
+    while (cursor->at < cursor->end && *cursor->at != '\r') {
+        const char *problem = take_field(cursor, head);
+        if (problem)
+            return problem;
+    }
+    if (!take_crlf(cursor) || cursor->at != cursor->end)
+        return "a line end that is not CRLF";
+    return NULL;
+}
+
+static void head_clear(struct http_head *head)
+{
+    head->status = 0;
+    head->minor_version = 0;
+    head->present = 0;
+    head->field_count = 0;
+    head->method = head->target = (struct http_span){"", 0};
+}
+
+/* RFC 9112 3.2: a 1.1 request has exactly one Host field, and no message has more. */
+static const char *host_problem(const struct http_head *head)
+{
+    int hosts = 0;
+    for (int i = 0; http_has(head, HTTP_FIELD_HOST) && i < head->field_count; i++)
+        hosts += head->fields[i].id == HTTP_FIELD_HOST;
+    if (hosts > 1)
+        return "more than one Host field";
+    if (hosts == 0 && head->minor_version == 1)
+        return "no Host field";
+    return NULL;
+}
+
+const char *http_parse_request(struct http_head *head, const char *bytes, size_t length)
+{
+    struct cursor cursor = {bytes, bytes + length};
+    head_clear(head);
+    head->method = take_class(&cursor, IS_TOKEN);
+    if (head->method.length == 0 || !take_byte(&cursor, ' '))
+        return "no method";
+    head->target = take_class(&cursor, IS_TARGET);
+    if (head->target.length == 0 || !take_byte(&cursor, ' '))
+        return "no request target, or a character that is not allowed in it";
+    const char *problem = take_version(&cursor, head);
+    if (problem)
+        return problem;
+    head->start_line = span_between(bytes, cursor.at);
+    if (!take_crlf(&cursor))
+        return "a line end that is not CRLF";
+    problem = take_fields(&cursor, head);
+    return problem ? problem : host_problem(head);
+}
+
+static const char *take_status(struct cursor *cursor, struct http_head *head)
+{
+    if (cursor->end - cursor->at < 3)
+        return "no status code";
+    for (int i = 0; i < 3; i++) {
+        char digit = *cursor->at++;
+        if (digit < '0' || digit > '9')
+            return "a status code that is not three digits";
+        head->status = head->status * 10 + (digit - '0');
+    }
+    return head->status < 100 ? "a status code below 100" : NULL;
+}
+
+const char *http_parse_response(struct http_head *head, const char *bytes, size_t length)
+{
+    struct cursor cursor = {bytes, bytes + length};
+    head_clear(head);
+    const char *problem = take_version(&cursor, head);
+    if (problem)
+        return problem;
+    if (!take_byte(&cursor, ' '))
+        return "no status code";
+    problem = take_status(&cursor, head);
+    if (problem)
+        return problem;
+    /* Many servers leave out the space before an empty reason. */
+    if (take_byte(&cursor, ' '))
+        take_class(&cursor, IS_VALUE);
+    head->start_line = span_between(bytes, cursor.at);
+    if (!take_crlf(&cursor))
+        return "a status line that does not end in CRLF";
+    return take_fields(&cursor, head);
+}
+
+size_t http_head_end(const char *bytes, size_t length, size_t *scanned)
+{
+    size_t at = *scanned;
+    while (at < length) {
+        const char *newline = memchr(bytes + at, '\n', length - at);
+        if (!newline) {
+            *scanned = length;
+            return 0;
+        }
+        size_t next = (size_t)(newline - bytes) + 1;
+        if (next < length && bytes[next] == '\n')
+            return next + 1;
+        if (next + 1 < length && bytes[next] == '\r' && bytes[next + 1] == '\n')
+            return next + 2;
+        /* What follows the newline may still be on its way: look at this one again. */
+        if (next + 1 >= length) {
+            *scanned = next - 1;
+            return 0;
+        }
+        at = next;
+    }
+    *scanned = at;
+    return 0;
+}
+
+const struct http_field *http_field(const struct http_head *head, enum http_field_id id)
+{
+    if (!http_has(head, id))
+        return NULL;
+    for (int i = 0; i < head->field_count; i++)
+        if (head->fields[i].id == id)
+            return &head->fields[i];
+    return NULL;
+}
+
+const struct http_field *http_field_named(const struct http_head *head, const char *name)
+{
+    for (int i = 0; i < head->field_count; i++)
+        if (http_span_is_nocase(head->fields[i].name, name))
+            return &head->fields[i];
+    return NULL;
+}
+
+bool http_span_is(struct http_span span, const char *text)
+{
+    return strlen(text) == span.length && memcmp(span.at, text, span.length) == 0;
+}
+
+bool http_span_is_nocase(struct http_span span, const char *lower_case)
+{
+    return strlen(lower_case) == span.length && strncasecmp(span.at, lower_case, span.length) == 0;
+}
+
+/* The next non-empty element of one field's value. */
+static bool element_next(struct http_span value, uint32_t *offset, struct http_span *element)
+{
+    while (*offset < value.length) {
+        const char *start = value.at + *offset;
+        uint32_t rest = value.length - *offset;
+        const char *comma = memchr(start, ',', rest);
+        uint32_t length = comma ? (uint32_t)(comma - start) : rest;
+        *offset += length + (comma ? 1 : 0);
+        while (length && (*start == ' ' || *start == '\t'))
+            start++, length--;
+        *element = trim_end((struct http_span){start, length});
+        if (element->length)
+            return true;
+    }
+    return false;
+}
+
+bool http_list_next(const struct http_head *head, enum http_field_id id, int *field,
+                    uint32_t *offset, struct http_span *element)
+{
+    if (!http_has(head, id))
+        return false;
+    for (; *field < head->field_count; (*field)++, *offset = 0)
+        if (head->fields[*field].id == id &&
+            element_next(head->fields[*field].value, offset, element))
+            return true;
+    return false;
+}
+
+bool http_connection_has(const struct http_head *head, const char *option)
+{
+    int field = 0;
+    uint32_t offset = 0;
+    struct http_span element;
+    while (http_list_next(head, HTTP_FIELD_CONNECTION, &field, &offset, &element))
+        if (http_span_is_nocase(element, option))
+            return true;
+    return false;
+}
+
+bool http_keeps_alive(const struct http_head *head)
+{
+    if (http_connection_has(head, "close"))
+        return false;
+    return head->minor_version == 1 || http_connection_has(head, "keep-alive");
+}
+
+static bool named_by_connection(const struct http_head *head, struct http_span name)
+{
+    int field = 0;
+    uint32_t offset = 0;
+    struct http_span element;
+    while (http_list_next(head, HTTP_FIELD_CONNECTION, &field, &offset, &element))
+        if (element.length == name.length && strncasecmp(element.at, name.at, name.length) == 0)
+            return true;
+    return false;
+}
+
+bool http_is_hop_by_hop(const struct http_head *head, const struct http_field *field)
+{
+    switch (field->id) {
+    case HTTP_FIELD_CONNECTION:
+    case HTTP_FIELD_KEEP_ALIVE:
+    case HTTP_FIELD_PROXY_CONNECTION:
+    case HTTP_FIELD_TE:
+    case HTTP_FIELD_UPGRADE:
+        return true;
+    case HTTP_FIELD_TRANSFER_ENCODING:
+    case HTTP_FIELD_CONTENT_LENGTH:
+    case HTTP_FIELD_HOST:
+        /* A Connection field must not be able to strip what frames or routes the message. */
+        return false;
+    default:
+        return http_has(head, HTTP_FIELD_CONNECTION) && named_by_connection(head, field->name);
+    }
+}
+
+bool http_method_is_idempotent(struct http_span method)
+{
+    static const char *const idempotent[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
+    for (size_t i = 0; i < sizeof(idempotent) / sizeof(idempotent[0]); i++)
+        if (http_span_is(method, idempotent[i]))
+            return true;
+    return false;
+}
+
+const char *http_reason(int status)
+{
+    static const struct {
+        int status;
+        const char *reason;
+    } reasons[] = {
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {301, "Moved Permanently"},
+        {302, "Found"},
+        {304, "Not Modified"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {417, "Expectation Failed"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
+    };
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return "Unknown";
+}
