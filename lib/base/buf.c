@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/base/memory.h"
+#include "lib/base/utf8.h"
 
 #define SMALLEST_CAPACITY 256
 #define READ_AT_ONCE      65536
@@ -83,74 +84,38 @@ void buf_printf(struct buf *buf, const char *format, ...)
     va_end(args);
 }
 
-/* The length of the UTF-8 sequence at `p` (RFC 3629: no overlong forms, no surrogates, nothing
- * above U+10FFFF), or 0 when there is none. */
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-    unsigned char low = 0x80, high = 0xBF;
-    size_t length;
-    if (p[0] >= 0xC2 && p[0] <= 0xDF)
-        length = 2;
-    else if (p[0] >= 0xE0 && p[0] <= 0xEF)
-        length = 3;
-    else if (p[0] >= 0xF0 && p[0] <= 0xF4)
-        length = 4;
-    else
-        return p[0] < 0x80 ? 1 : 0;
-    if (length > n)
-        return 0;
-    if (p[0] == 0xE0)
-        low = 0xA0;
-    else if (p[0] == 0xF0)
-        low = 0x90;
-    else if (p[0] == 0xED)
-        high = 0x9F;
-    else if (p[0] == 0xF4)
-        high = 0x8F;
-    if (p[1] < low || p[1] > high)
-        return 0;
-    for (size_t i = 2; i < length; i++)
-        if (p[i] < 0x80 || p[i] > 0xBF)
-            return 0;
-    return length;
-}
-
-/* Whether the byte cannot stand in a JSON string as it is. DEL is allowed there but escaped, so
- * that the text is safe on a terminal. */
-static bool needs_escape(unsigned char byte)
-{
-    return byte < 0x20 || byte == '"' || byte == '\\' || byte == 0x7F;
-}
-
-static void append_escaped(struct buf *buf, unsigned char byte)
+/* A character that cannot go out as it is; length 0 = a byte that is not UTF-8. Control characters
+ * above ASCII could, and are escaped so that the text is safe on a terminal; the number of each
+ * control character is its last byte. */
+static void append_special(struct buf *buf, const char *text, size_t length)
 {
     static const char short_form[128] = {['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
                                          ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't'};
-    if (short_form[byte])
-        buf_append(buf, (char[]){'\\', short_form[byte]}, 2);
+    unsigned char number = length ? (unsigned char)text[length - 1] : 0;
+    if (length == 0)
+        buf_append_text(buf, "\\ufffd");
+    else if (length == 1 && short_form[number])
+        buf_append(buf, (char[]){'\\', short_form[number]}, 2);
     else
-        buf_printf(buf, "\\u%04x", byte);
+        buf_printf(buf, "\\u%04x", number);
 }
 
 void buf_append_json(struct buf *buf, const char *text, size_t n)
 {
-    const unsigned char *p = (const unsigned char *)text;
     size_t plain = 0; /* bytes plain..i go out as they are */
     size_t i = 0;
     while (i < n) {
-        size_t length = utf8_length(p + i, n - i);
-        if (length && !needs_escape(p[i])) {
-            i += length;
-            continue;
+        size_t length = utf8_length(text + i, n - i);
+        bool special =
+            length == 0 || text[i] == '"' || text[i] == '\\' || utf8_is_control(text + i, length);
+        if (special) {
+            buf_append(buf, text + plain, i - plain);
+            append_special(buf, text + i, length);
+            plain = i + (length ? length : 1);
         }
-        buf_append(buf, p + plain, i - plain);
-        if (length)
-            append_escaped(buf, p[i]);
-        else
-            buf_append_text(buf, "\\ufffd");
-        plain = ++i;
+        i += length ? length : 1;
     }
-    buf_append(buf, p + plain, n - plain);
+    buf_append(buf, text + plain, n - plain);
 }
 
 /* A path that cannot be what was meant is the user's to mend; the rest is the machine's. */

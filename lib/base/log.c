@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/utf8.h"
 
 #define LINE_ROOM 1024
 #define CUT_MARK  "..."
@@ -51,19 +52,32 @@ static void line_add(struct line *line, const char *bytes, size_t n)
     line->used += n;
 }
 
+static void line_add_hex(struct line *line, const char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char hex[5];
+        snprintf(hex, sizeof(hex), "\\x%02x", (unsigned char)bytes[i]);
+        line_add(line, hex, strlen(hex));
+    }
+}
+
 /* Control characters would let whoever chose the text (a path, a header) forge lines or drive the
  * reader's terminal. The backslash is escaped too, so that what was escaped can be told apart. */
 static void line_add_escaped(struct line *line, const char *text)
 {
-    for (; *text; text++) {
-        unsigned char byte = (unsigned char)*text;
-        char escaped[8];
-        if (byte < 0x20 || byte == 0x7F)
-            line_add(line, escaped, (size_t)snprintf(escaped, sizeof(escaped), "\\x%02x", byte));
-        else if (byte == '\\')
+    size_t left = strlen(text);
+    while (left > 0) {
+        size_t length = utf8_length(text, left);
+        bool plain = length > 0 && !utf8_is_control(text, length);
+        size_t step = length ? length : 1;
+        if (plain && *text != '\\')
+            line_add(line, text, step);
+        else if (plain)
             line_add(line, "\\\\", 2);
         else
-            line_add(line, text, 1);
+            line_add_hex(line, text, step);
+        text += step;
+        left -= step;
     }
 }
 
