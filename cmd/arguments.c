@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/arguments.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/conf/conf.h"
+
+enum exit_status arguments_wrong(const struct usage *usage, const char *format, ...)
+{
+    char text[512];
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(text, sizeof(text), format, list);
+    va_end(list);
+    fprintf(stderr, "tailgate %s: %s; see tailgate %s --help\n", usage->command, text,
+            usage->command);
+    return EXIT_INPUT;
+}
+
+static void print_option(const char *name, const char *placeholder, const char *meaning)
+{
+    char text[64];
+
+    snprintf(text, sizeof(text), "--%s %s", name, placeholder == NULL ? "" : placeholder);
+    printf("  %-24s %s\n", text, meaning);
+}
+
+static void print_help(const struct usage *usage)
+{
+    printf("usage: tailgate %s%s %s\n\n%s\n\n", usage->command,
+           usage->option_count == 0 ? "" : " [OPTION...]", usage->operands, usage->about);
+    for (size_t i = 0; i < usage->option_count; i++)
+        print_option(usage->options[i].name, usage->options[i].placeholder,
+                     usage->options[i].meaning);
+    print_option("help", NULL, "print this text");
+}
+
+/* The row of the option in `word` ("--name" or "--name=value"), or -1 after a message. */
+static int find_option(const struct usage *usage, const char *word)
+{
+    const char *names[OPTIONS_MAX + 1];
+    char name[64];
+
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + 2, "="), word + 2);
+    for (size_t i = 0; i < usage->option_count; i++) {
+        if (strcmp(name, usage->options[i].name) == 0)
+            return (int)i;
+        names[i] = usage->options[i].name;
+    }
+    names[usage->option_count] = "help";
+    const char *nearest = conf_nearest(name, names, usage->option_count + 1);
+    arguments_wrong(usage, "there is no option --%s%s%s%s", name, nearest == NULL ? "" : " (is --",
+                    nearest == NULL ? "" : nearest, nearest == NULL ? "" : " meant?)");
+    return -1;
+}
+
+/* Reads the option at argv[*at] and moves on over its value; false after a message. */
+static bool read_option(struct arguments *arguments, const struct usage *usage, char **argv,
+                        int *at)
+{
+    const char *word = argv[*at];
+    if (word[1] != '-') {
+        arguments_wrong(usage, "there is no option %s", word);
+        return false;
+    }
+    int row = find_option(usage, word);
+    if (row < 0)
+        return false;
+
+    const struct option_row *option = &usage->options[row];
+    const char *value = strchr(word, '=');
+    if (option->placeholder == NULL) {
+        if (value != NULL) {
+            arguments_wrong(usage, "--%s takes no value", option->name);
+            return false;
+        }
+        arguments->values[row] = "";
+        return true;
+    }
+    value = value != NULL ? value + 1 : argv[++*at];
+    if (value == NULL) {
+        arguments_wrong(usage, "--%s needs a value: --%s %s", option->name, option->name,
+                        option->placeholder);
+        return false;
+    }
+    arguments->values[row] = value;
+    return true;
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* Sorts argv into options and operands (which end up at its start); false: the command is over. */
+static bool sort_words(struct arguments *arguments, const struct usage *usage, int argc,
+                       char **argv, enum exit_status *status)
+{
+    bool options_over = false;
+
+    for (int at = 1; at < argc; at++) {
+        if (options_over || argv[at][0] != '-' || argv[at][1] == '\0') {
+            arguments->operands[arguments->operand_count++] = argv[at];
+        } else if (strcmp(argv[at], "--") == 0) {
+            options_over = true;
+        } else if (is_help(argv[at])) {
+            print_help(usage);
+            *status = EXIT_DONE;
+            return false;
+        } else if (!read_option(arguments, usage, argv, &at)) {
+            *status = EXIT_INPUT;
+            return false;
+        }
+    }
+    return true;
+}
+
+bool arguments_read(struct arguments *arguments, const struct usage *usage, int argc, char **argv,
+                    enum exit_status *status)
+{
+    *arguments = (struct arguments){.operands = argv + 1};
+    if (!sort_words(arguments, usage, argc, argv, status))
+        return false;
+    if (arguments->operand_count < usage->operands_min) {
+        *status = arguments_wrong(usage, "%s is missing", usage->operands);
+        return false;
+    }
+    if (arguments->operand_count > usage->operands_max) {
+        *status = arguments_wrong(usage, "one argument too many: %s",
+                                  arguments->operands[usage->operands_max]);
+        return false;
+    }
+    return true;
+}
+
+bool arguments_number(const struct usage *usage, const struct arguments *arguments, int row,
+                      long min, long max, long *number)
+{
+    const char *text = arguments->values[row];
+    char *end;
+
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || value < min || value > max) {
+        arguments_wrong(usage, "--%s takes a whole number from %ld to %ld, not '%s'",
+                        usage->options[row].name, min, max, text);
+        return false;
+    }
+    *number = value;
+    return true;
+}
+
+bool arguments_read_server(const char *command, const char *about, int argc, char **argv,
+                           const char **config, int *control_fd, enum exit_status *status)
+{
+    static const struct option_row options[] = {
+        {"control", "FD", "the descriptor by which a laboratory steers this process"},
+    };
+    const struct usage usage = {
+        .command = command,
+        .operands = "CONFIG",
+        .about = about,
+        .options = options,
+        .option_count = ARRAY_LEN(options),
+        .operands_min = 1,
+        .operands_max = 1,
+    };
+    struct arguments arguments;
+    long fd = -1;
+
+    if (!arguments_read(&arguments, &usage, argc, argv, status))
+        return false;
+    if (arguments.values[0] != NULL && !arguments_number(&usage, &arguments, 0, 0, INT_MAX, &fd)) {
+        *status = EXIT_INPUT;
+        return false;
+    }
+    *config = arguments.operands[0];
+    *control_fd = (int)fd;
+    return true;
+}
