@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// Reads the data in the page and puts the sections into it.
+
+import { causes } from "./causes.js";
+import { readReport } from "./data.js";
+import { distribution } from "./distribution.js";
+import { el } from "./dom.js";
+import { expectations } from "./expectations.js";
+import { footer, header } from "./header.js";
+import { configuration, machine } from "./machine.js";
+import { results } from "./results.js";
+import { startTheme } from "./theme.js";
+import { timeline } from "./timeline.js";
+
+// Charts are as wide as the page, so they are drawn again when its width changes, and for paper.
+function followWidth(page, charts) {
+  let width = page.clientWidth;
+  const resize = () => {
+    if (page.clientWidth === width) return;
+    width = page.clientWidth;
+    for (const chart of charts) chart.resize();
+  };
+  new ResizeObserver(resize).observe(page);
+  matchMedia("print").addEventListener("change", resize);
+}
+
+function show(report, page) {
+  document.title = `${report.name} \u2013 Tailgate`;
+  const charts = [timeline(report), distribution(report)].filter(Boolean);
+  const [time, spread] = [charts.find((c) => c.node.id === "time"), charts.find((c) => c.node.id === "distribution")];
+  const parts = [
+    header(report),
+    results(report),
+    time?.node,
+    spread?.node,
+    causes(report),
+    expectations(report),
+    machine(report),
+    configuration(report),
+    footer(report),
+  ];
+  page.replaceChildren(...parts.filter(Boolean));
+  for (const chart of charts) chart.draw();
+  followWidth(page, charts);
+}
+
+function start() {
+  const page = document.getElementById("page");
+  startTheme();
+  let report;
+  try {
+    report = readReport(document.getElementById("data").textContent);
+  } catch (error) {
+    page.replaceChildren(
+      el("h1", {}, "No report here"),
+      el("p", {}, `The data in this page cannot be read (${error.message}). Make it again with: tailgate report RUN`),
+    );
+    return;
+  }
+  show(report, page);
+}
+
+start();

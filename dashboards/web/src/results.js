@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// The table of results, with the best and the worst of each column marked.
+
+import { el, scrollBox, section } from "./dom.js";
+import { count, figure, isNumber, percent } from "./format.js";
+import { variantName } from "./variants.js";
+
+// One row per column of the table; `better` says which way is good, where a way is good.
+const COLUMNS = [
+  { key: "requests", title: "requests", show: count },
+  { key: "mean_ms", title: "mean", unit: "ms", show: figure, better: "low" },
+  { key: "p50_ms", title: "p50", unit: "ms", show: figure, better: "low" },
+  { key: "p99_ms", title: "p99", unit: "ms", show: figure, better: "low" },
+  { key: "p999_ms", title: "p99.9", unit: "ms", show: figure, better: "low" },
+  { key: "max_ms", title: "max", unit: "ms", show: figure, better: "low" },
+  { key: "throughput_rps", title: "answered", unit: "/s", show: figure, better: "high" },
+  { key: "collections_per_s", title: "collections", unit: "/s", show: figure },
+  { key: "s502", title: "502", show: count, better: "low" },
+  { key: "s503", title: "503", show: count, better: "low" },
+  { key: "s504", title: "504", show: count, better: "low" },
+  { key: "failure_rate", title: "failed", show: percent, better: "low" },
+];
+
+// Differences below a twentieth are left unmarked: they are noise more often than not.
+const WORTH_MARKING = 1.05;
+
+function extremesOf(column, variants) {
+  const values = variants.map((variant) => variant.table[column.key]).filter(isNumber);
+  if (!column.better || values.length < 2) return {};
+  const lo = Math.min(...values);
+  const hi = Math.max(...values);
+  if (hi <= lo * WORTH_MARKING) return {};
+  return column.better === "low" ? { best: lo, worst: hi } : { best: hi, worst: lo };
+}
+
+function cell(column, variant, { best, worst }) {
+  const value = variant.table[column.key];
+  const text = column.show(value);
+  if (best === undefined || (value !== best && value !== worst)) return el("td", {}, text);
+  const rank = value === best ? "best" : "worst";
+  return el(
+    "td",
+    { class: rank },
+    el("span", { class: "figure" }, text),
+    el("span", { class: "unseen" }, ` (${rank})`),
+  );
+}
+
+function heading(column) {
+  const unit = column.unit ? el("span", { class: "unit" }, column.unit) : null;
+  return el("th", { scope: "col" }, column.title, unit);
+}
+
+export function results(report) {
+  const { variants } = report;
+  if (!variants.length) return null;
+  const extremes = COLUMNS.map((column) => extremesOf(column, variants));
+  const row = (variant) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, variantName(variant)),
+      COLUMNS.map((column, i) => cell(column, variant, extremes[i])),
+    );
+  const table = el(
+    "table",
+    { class: "figures" },
+    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "variant"), COLUMNS.map(heading))),
+    el("tbody", {}, variants.map(row)),
+  );
+  const marked = extremes.some((extreme) => extreme.best !== undefined);
+  return section(
+    "results",
+    "Results",
+    scrollBox("Results by variant", table),
+    el(
+      "p",
+      { class: "hint" },
+      "Latency counts from the moment each request was due, and no failed request is left out of it.",
+      marked ? " Bold marks the best of a column, a dotted line the worst." : "",
+    ),
+  );
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// What the run showed, in a sentence, and what a reader must know before believing it.
+
+import { isNumber, listing, ms, percent, plural, seconds } from "./format.js";
+
+// A machine this busy, or a generator this late, may itself be what was slow.
+const BUSY_SHARE = 0.9;
+const LATE_MS = 10;
+
+function rateOf(variant) {
+  return variant.table.failure_rate ?? 0;
+}
+
+function quoted(variants) {
+  return listing(variants.map((variant) => variant.label));
+}
+
+// The cause behind most of a variant's failures, with how much of them it explains.
+function mainCause(report, variant) {
+  const counts = report.causes
+    .map((cause) => [cause.name, cause.counts[variant.label] ?? 0])
+    .sort((a, b) => b[1] - a[1]);
+  const total = variant.table.gateway_failures ?? 0;
+  if (!counts.length || !counts[0][1] || !total) return "";
+  const [name, n] = counts[0];
+  if (n >= total) return ` (${name})`;
+  return n * 2 > total ? ` (mostly ${name})` : ` (${name} and others)`;
+}
+
+function othersThanWorst(others) {
+  const none = others.filter((variant) => rateOf(variant) === 0);
+  const some = others.filter((variant) => rateOf(variant) > 0);
+  const parts = [];
+  if (some.length > 3) {
+    const rates = some.map(rateOf);
+    parts.push(
+      `${some.length} others between ${percent(Math.min(...rates))} and ${percent(Math.max(...rates))}`,
+    );
+  } else {
+    parts.push(...some.map((variant) => `${variant.label}: ${percent(rateOf(variant))}`));
+  }
+  if (none.length > 4) parts.push(`${none.length} variants: none`);
+  else if (none.length) parts.push(`${quoted(none)}: none`);
+  return parts.join("; ");
+}
+
+function failureSentence(report, ranked) {
+  const [worst, ...others] = ranked;
+  const failed = `${percent(rateOf(worst))} of requests failed at the gateway${mainCause(report, worst)}`;
+  if (!others.length) return `${failed}.`;
+  return `With ${worst.label}, ${failed}; ${othersThanWorst(others)}.`;
+}
+
+function tailSentence(measured) {
+  const ranked = measured
+    .filter((variant) => isNumber(variant.table.p99_ms))
+    .sort((a, b) => b.table.p99_ms - a.table.p99_ms);
+  if (!ranked.length) return "";
+  const worst = ranked[0];
+  const best = ranked[ranked.length - 1];
+  if (worst === best) return ` 99 % of them were answered within ${ms(worst.table.p99_ms)}.`;
+  if (worst.table.p99_ms < best.table.p99_ms * 1.1)
+    return ` Their p99 is alike, near ${ms(worst.table.p99_ms)}.`;
+  return ` The tails differ: p99 ${ms(worst.table.p99_ms)} with ${worst.label}, ${ms(best.table.p99_ms)} with ${best.label}.`;
+}
+
+function cleanSentence(measured) {
+  const requests = measured.reduce((sum, variant) => sum + variant.table.requests, 0);
+  const where = measured.length > 1 ? ` in any of the ${measured.length} variants` : "";
+  return `None of ${plural(requests, "request")} failed at the gateway${where}.${tailSentence(measured)}`;
+}
+
+export function verdict(report) {
+  const measured = report.variants.filter((variant) => variant.table.requests > 0);
+  if (!measured.length) return "Nothing was measured: no request was made in the measured part of the run.";
+  const ranked = [...measured].sort((a, b) => rateOf(b) - rateOf(a));
+  return rateOf(ranked[0]) > 0 ? failureSentence(report, ranked) : cleanSentence(measured);
+}
+
+function nearPause(t, round, bucket, reach) {
+  return round.pauses.some((pause) => t + bucket > pause.from - reach && t < pause.to + reach);
+}
+
+// How many of the failures lie near a pause, beside how much of the time does: only the difference
+// between the two says anything.
+export function alignment(report) {
+  const reach = (report.timeout ?? 0) / 1000;
+  const sum = { failures: 0, failuresNear: 0, buckets: 0, bucketsNear: 0 };
+  for (const round of report.variants.flatMap((variant) => variant.rounds))
+    round.t.forEach((t, i) => {
+      const failed = Object.values(round.failures).reduce((n, counts) => n + counts[i], 0);
+      const near = nearPause(t, round, report.bucket, reach);
+      sum.buckets += 1;
+      sum.failures += failed;
+      sum.bucketsNear += near ? 1 : 0;
+      sum.failuresNear += near ? failed : 0;
+    });
+  return sum;
+}
+
+export function alignmentSentence(report) {
+  const { failures, failuresNear, buckets, bucketsNear } = alignment(report);
+  if (!failures) return null;
+  if (!bucketsNear) return "No pause was recorded near any of these failures.";
+  const reach = report.timeout ? `within ${ms(report.timeout)} of a pause` : "in a pause";
+  return `${percent(failuresNear / failures)} of all failures lie ${reach}, which is ${percent(bucketsNear / buckets)} of the time.`;
+}
+
+// Reasons to doubt the figures, each a sentence.
+export function cautions(report) {
+  const { machine } = report;
+  const found = [];
+  if (!report.complete || report.problem)
+    found.push(
+      `The run was cut short${report.problem ? `: ${report.problem}` : ""}. What follows is what was recorded until then.`,
+    );
+  if (machine.busy_share >= BUSY_SHARE || machine.load_lag_p99_ms >= LATE_MS)
+    found.push(
+      `The machine was starved (cores ${percent(machine.busy_share)} busy; the load generator ${ms(machine.load_lag_p99_ms)} late at p99, ${ms(machine.load_lag_max_ms)} at most): part of what looks slow here may be the machine, not the gateway.`,
+    );
+  if (machine.records_dropped > 0)
+    found.push(
+      `${plural(machine.records_dropped, "record")} could not be kept, so the figures by time and by cause are incomplete.`,
+    );
+  return found;
+}
+
+export function loadSentence(load) {
+  const parts = [];
+  if (isNumber(load.rate_rps)) parts.push(`${plural(load.rate_rps, "request")}/s`);
+  if (load.arrivals) parts.push(`${load.arrivals} arrivals`);
+  if (isNumber(load.connections)) parts.push(plural(load.connections, "connection"));
+  if (isNumber(load.duration_s)) {
+    const warmup = load.warmup_s > 0 ? ` after ${seconds(load.warmup_s)} of warm-up` : "";
+    parts.push(`${seconds(load.duration_s)} measured${warmup}`);
+  }
+  if (load.rounds > 1) parts.push(plural(load.rounds, "interleaved round"));
+  return parts.join(" · ");
+}

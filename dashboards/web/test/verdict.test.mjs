@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { readReport } from "../src/data.js";
+import { alignment, alignmentSentence, cautions, verdict } from "../src/verdict.js";
+
+const variant = (label, requests, failed, p99 = 20) => ({
+  label,
+  table: { requests, gateway_failures: failed, failure_rate: failed / requests, p99_ms: p99 },
+});
+const report = (parts) => readReport(JSON.stringify(parts));
+const plain = (text) => text.replaceAll(/[\u00a0\u202f]/g, " ");
+
+test("names the worst variant, its cause and those without failures", () => {
+  const causes = [{ name: "response_timeout", counts: { deferred: 31 } }];
+  const variants = [variant("inline", 1000, 0), variant("deferred", 1000, 31), variant("pooled", 1000, 0)];
+  assert.equal(
+    plain(verdict(report({ variants, causes }))),
+    "With deferred, 3.1 % of requests failed at the gateway (response_timeout); inline and pooled: none.",
+  );
+});
+
+test("says mostly when one cause is behind more than half", () => {
+  const causes = [{ name: "queue_timeout", counts: { a: 10 } }, { name: "response_timeout", counts: { a: 21 } }];
+  const text = plain(verdict(report({ variants: [variant("a", 1000, 31)], causes })));
+  assert.equal(text, "3.1 % of requests failed at the gateway (mostly response_timeout).");
+});
+
+test("many variants are summed up", () => {
+  const variants = Array.from({ length: 12 }, (_, i) => variant(`v${i}`, 1000, i < 6 ? 0 : i));
+  assert.equal(
+    plain(verdict(report({ variants }))),
+    "With v11, 1.1 % of requests failed at the gateway; 5 others between 0.6 % and 1 %; 6 variants: none.",
+  );
+});
+
+test("no failure is said to be none, with the tails compared", () => {
+  const text = plain(verdict(report({ variants: [variant("a", 500, 0, 400), variant("b", 500, 0, 20)] })));
+  assert.equal(
+    text,
+    "None of 1,000 requests failed at the gateway in any of the 2 variants. The tails differ: p99 400 ms with a, 20 ms with b.",
+  );
+});
+
+test("a run without requests claims nothing", () => {
+  assert.match(verdict(report({ variants: [] })), /Nothing was measured/);
+  assert.match(verdict(report({ variants: [{ label: "a", table: { requests: 0 } }] })), /Nothing was measured/);
+});
+
+test("a share that is not zero never reads as zero", () => {
+  assert.match(plain(verdict(report({ variants: [variant("a", 10_000_000, 1)] }))), /^< 0\.001 % of requests/);
+});
+
+test("doubts: a cut run, a starved machine, dropped records", () => {
+  const machine = { cores: 2, busy_share: 0.97, load_lag_p99_ms: 1, load_lag_max_ms: 3, records_dropped: 2 };
+  const found = cautions(report({ complete: false, problem: "Ctrl-C", machine }));
+  assert.equal(found.length, 3);
+  assert.match(found[0], /cut short: Ctrl-C/);
+  assert.match(found[1], /starved/);
+  assert.deepEqual(cautions(report({ machine: { busy_share: 0.5, load_lag_p99_ms: 1, records_dropped: 0 } })), []);
+});
+
+test("failures are set beside the time that lies near a pause", () => {
+  const round = {
+    t: [0, 1, 2, 3],
+    failures: { response_timeout: [0, 8, 0, 2] },
+    pauses: [{ from: 1.2, to: 1.4, kind: "injected" }],
+  };
+  const found = report({ bucket_s: 1, response_timeout_ms: 100, variants: [{ label: "a", rounds: [round] }] });
+  assert.deepEqual(alignment(found), { failures: 10, failuresNear: 8, buckets: 4, bucketsNear: 1 });
+  assert.equal(
+    plain(alignmentSentence(found)),
+    "80 % of all failures lie within 100 ms of a pause, which is 25 % of the time.",
+  );
+});
