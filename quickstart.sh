@@ -20,7 +20,7 @@ step() {
 
 prepare() {
     # shellcheck disable=SC2086
-    install_missing "building Tailgate" $BUILD_PACKAGES
+    build_ready || install_missing "building Tailgate" $BUILD_PACKAGES
     [ -x configure ] || step "preparing configure" autoreconf -fi
     mkdir -p build
     step "configuring in build/" env -C build ../configure --silent

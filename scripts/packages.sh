@@ -14,6 +14,12 @@ give_up() {
     exit 3
 }
 
+# Whether a build can begin, wherever its parts came from.
+build_ready() {
+    type cc make autoreconf aclocal pkg-config >/dev/null 2>&1 &&
+        pkg-config --exists libevent_core libcjson sqlite3
+}
+
 # The packages among those named that are not installed.
 missing_packages() {
     local package
@@ -30,7 +36,7 @@ ${0##*/}: this system has no apt-get, so please install by its own means:
   a C17 compiler (gcc 8 or clang 7, or newer), make, autoconf 2.69, automake 1.16, pkg-config
   libevent 2.1, cJSON 1.7.10, SQLite 3.31, each with its headers
 and, for the tests: cmocka 1.1.5, python3 with pytest, clang with its sanitizer runtime, clang-format 14
-Then: autoreconf -fi && mkdir -p build && cd build && ../configure && make
+Then start this script again.
 END
     exit 3
 }
@@ -53,7 +59,7 @@ forbid_services() {
 }
 
 allow_services() {
-    [ -n "$(trap -p EXIT)" ] || return
+    [ -n "$(trap -p EXIT)" ] || return 0
     trap - EXIT
     as_root rm -f /usr/sbin/policy-rc.d
 }
