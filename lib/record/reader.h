@@ -29,7 +29,8 @@ typedef enum result record_visit(void *context, const struct record_source *sour
                                  enum record_kind kind, const void *record, struct error *error);
 
 /* Visits the records of every segment in `folder`. Adds what its writers dropped to `*dropped`. A
- * segment that is damaged or of another version is an error that names the file. */
+ * segment that is damaged or of another version is an error that names the file; so is a folder
+ * that does not exist, but not one without segments. */
 enum result record_read_folder(const char *folder, record_visit *visit, void *context,
                                uint64_t *dropped, struct error *error) MUST_USE;
 
@@ -40,17 +41,24 @@ const char *client_error_name(enum client_error error);
 const char *pause_kind_name(enum pause_kind kind);
 const char *state_kind_name(enum state_kind kind);
 
-/* Appends one record as a JSON object on one line: {"kind":"request","process":"gateway",...,
- * "time":"2026-11-23T08:00:00.123456Z"}; NULLs are left out. Also the access log's format. */
+/* Appends one record as a JSON object without a line's end: {"kind":"request","process":"gateway",
+ * "worker":0,"time":"2026-11-23T08:00:00.123456Z",...}; NULLs are left out. A column that is itself
+ * called kind becomes "pause_kind" and so on. Also the access log's format.
+ *
+ * In JSON, CSV and SQLite alike a column is called as in tables.h, MONO and SPAN with "_ns" behind
+ * ("started_ns", "wait_ns"): they are whole nanoseconds. Bytes of TEXT columns that are not
+ * printable ASCII come out as %XX. */
 void record_append_json(struct buf *out, const struct record_source *source, enum record_kind kind,
                         const void *record);
 
 /* A database being filled: every kind has its table with the columns of tables.h behind
  *     variant INTEGER, round INTEGER, process TEXT, worker INTEGER
- * and an index on trace_id where there is one. Two more tables: `source` (process, pid, worker,
- * clock_offset) and `meta` (key TEXT PRIMARY KEY, value TEXT). */
+ * and an index on trace_id where there is one. Two more tables: `source` (variant, round, process,
+ * pid, worker, clock_offset in ns; one row per writer that recorded something) and `meta` (key TEXT
+ * PRIMARY KEY, value TEXT). */
 struct record_db;
 
+/* The file must not hold records yet; it is made when missing. */
 enum result record_db_open(struct record_db **db, const char *path, struct error *error) MUST_USE;
 
 /* Adds the segments of `folder`, marked with a variant and a round (both -1 = NULL). */
@@ -60,17 +68,22 @@ enum result record_db_add_folder(struct record_db *db, const char *folder, int v
 enum result record_db_set_meta(struct record_db *db, const char *key, const char *value,
                                struct error *error) MUST_USE;
 
+/* Records added so far. */
+uint64_t record_db_written(const struct record_db *db);
+
 /* The connection (struct sqlite3 *) for queries of the caller's own, valid until record_db_close.
  */
 struct sqlite3 *record_db_handle(struct record_db *db);
 
-/* Makes the indexes and commits. Nulls the pointer. A failure (a full disk) is reported. */
+/* Makes the indexes and commits. Nulls the pointer, also when it fails (a full disk); harmless on
+ * NULL. */
 enum result record_db_close(struct record_db **db, struct error *error) MUST_USE;
 
-/* Everything in `folder` as JSON lines, or one kind as CSV with a header line. */
-enum result record_write_json_lines(FILE *out, const char *folder, uint64_t *dropped,
-                                    struct error *error) MUST_USE;
+/* Everything in `folder` as JSON lines, or one kind as CSV (RFC 4180) with a header line;
+ * `process`, `worker` and `time` come first. Adds to `*written` and `*dropped`. */
+enum result record_write_json_lines(FILE *out, const char *folder, uint64_t *written,
+                                    uint64_t *dropped, struct error *error) MUST_USE;
 enum result record_write_csv(FILE *out, const char *folder, enum record_kind kind,
-                             uint64_t *dropped, struct error *error) MUST_USE;
+                             uint64_t *written, uint64_t *dropped, struct error *error) MUST_USE;
 
 #endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* tailgate export: the records of a process in service as SQLite, JSON lines or CSV. */
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/commands.h"
+#include "lib/base/buf.h"
+#include "lib/base/result.h"
+#include "lib/record/reader.h"
+
+static const char usage[] =
+    "usage: tailgate export RECORDS [--format sqlite|jsonl|csv] [--kind KIND] [-o FILE] [--force]\n"
+    "\n"
+    "Writes the records in the folder RECORDS, also those of a process that still runs or died.\n"
+    "\n"
+    "  -f, --format FORMAT  sqlite, jsonl or csv; without it sqlite with -o and jsonl otherwise\n"
+    "  -k, --kind KIND      the records that CSV holds (one kind a file): request (the default),\n"
+    "                       attempt, fault, pause, state or client\n"
+    "  -o, --output FILE    the file to write; jsonl and csv go to standard output without it\n"
+    "      --force          replace FILE when it exists\n"
+    "  -h, --help           this text\n"
+    "\n"
+    "Moments (of the monotonic clock) and lengths of time are whole nanoseconds.\n"
+    "Exit status: 0 done, 2 wrong usage or unreadable records, 3 the output cannot be written.\n";
+
+struct export;
+
+/* Writes the records of the folder to `path`, or to standard output when it is NULL. */
+typedef enum result write_format(struct export *export, const char *path, struct error *error);
+
+struct format {
+    const char *name;
+    write_format *write;
+};
+
+struct export
+{
+    const char *folder, *output;
+    const struct format *format;
+    enum record_kind kind;
+    bool kind_given, force;
+    uint64_t written, dropped;
+};
+
+/* ---- formats */
+
+static enum result write_stream(struct export *export, FILE *out, struct error *error);
+
+static enum result write_file(struct export *export, const char *path, struct error *error)
+{
+    if (!path)
+        return write_stream(export, stdout, error);
+    FILE *out = fopen(path, "we");
+    if (!out)
+        return error_errno(error, "cannot make %s", path);
+    enum result result = write_stream(export, out, error);
+    if (fclose(out) != 0 && result == OK)
+        result = error_errno(error, "cannot write %s", path);
+    return result;
+}
+
+static enum result write_sqlite(struct export *export, const char *path, struct error *error)
+{
+    struct record_db *db;
+    enum result result = record_db_open(&db, path, error);
+    if (result != OK)
+        return result;
+    result = record_db_add_folder(db, export->folder, -1, -1, &export->dropped, error);
+    export->written = record_db_written(db);
+    struct error of_close;
+    enum result closed = record_db_close(&db, &of_close);
+    if (result == OK && closed != OK)
+        *error = of_close;
+    return result == OK ? closed : result;
+}
+
+static const struct format formats[] = {
+    {"sqlite", write_sqlite}, {"jsonl", write_file}, {"csv", write_file}};
+enum { FORMAT_SQLITE, FORMAT_JSONL, FORMAT_CSV };
+
+static enum result write_stream(struct export *export, FILE *out, struct error *error)
+{
+    if (export->format == &formats[FORMAT_CSV])
+        return record_write_csv(out, export->folder, export->kind, &export->written,
+                                &export->dropped, error);
+    return record_write_json_lines(out, export->folder, &export->written, &export->dropped, error);
+}
+
+/* Into a file beside the wanted one, which takes its place only when it is complete. */
+static enum result write_output(struct export *export, struct error *error)
+{
+    if (!export->output)
+        return export->format->write(export, NULL, error);
+    if (!export->force && access(export->output, F_OK) == 0)
+        return error_set(error, FAILED_INPUT, "%s exists: give another name or --force",
+                         export->output);
+    struct buf part = {0};
+    buf_printf(&part, "%s.%d.part", export->output, (int)getpid());
+    buf_append(&part, "", 1);
+    const char *path = buf_head(&part);
+    enum result result = export->format->write(export, path, error);
+    if (result == OK && rename(path, export->output) < 0)
+        result = error_errno(error, "cannot make %s", export->output);
+    if (result != OK)
+        unlink(path);
+    buf_free(&part);
+    return result;
+}
+
+/* ---- arguments */
+
+static enum result set_format(struct export *export, const char *name, struct error *error)
+{
+    for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+        if (strcmp(formats[i].name, name) == 0) {
+            export->format = &formats[i];
+            return OK;
+        }
+    }
+    return error_set(error, FAILED_INPUT, "unknown format \"%s\": expected sqlite, jsonl or csv",
+                     name);
+}
+
+static enum result set_kind(struct export *export, const char *name, struct error *error)
+{
+    struct buf known = {0};
+    for (size_t i = 0; i < RECORD_KIND_COUNT; i++) {
+        const char *kind = record_kind_name((enum record_kind)i);
+        if (strcmp(kind, name) == 0) {
+            export->kind = (enum record_kind)i;
+            export->kind_given = true;
+            buf_free(&known);
+            return OK;
+        }
+        buf_printf(&known, "%s%s", i ? ", " : "", kind);
+    }
+    enum result result =
+        error_set(error, FAILED_INPUT, "unknown kind of record \"%s\": expected one of %.*s", name,
+                  (int)buf_len(&known), buf_head(&known));
+    buf_free(&known);
+    return result;
+}
+
+/* What only the arguments together can tell. */
+static enum result complete(struct export *export, int argc, char **argv, struct error *error)
+{
+    if (optind + 1 != argc)
+        return error_set(error, FAILED_INPUT, "expected one folder of records, found %d arguments",
+                         argc - optind);
+    export->folder = argv[optind];
+    if (!export->format)
+        export->format = &formats[export->output ? FORMAT_SQLITE : FORMAT_JSONL];
+    if (export->format == &formats[FORMAT_SQLITE] && !export->output)
+        return error_set(error, FAILED_INPUT, "a database needs a file: give -o FILE");
+    if (export->kind_given && export->format != &formats[FORMAT_CSV])
+        return error_set(error, FAILED_INPUT,
+                         "--kind goes with --format csv: %s holds every kind of record",
+                         export->format->name);
+    return OK;
+}
+
+static enum result parse(struct export *export, int argc, char **argv, bool *help,
+                         struct error *error)
+{
+    enum { FORCE = 256 };
+    static const struct option options[] = {
+        {"format", required_argument, NULL, 'f'}, {"kind", required_argument, NULL, 'k'},
+        {"output", required_argument, NULL, 'o'}, {"force", no_argument, NULL, FORCE},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+    enum result result = OK;
+    int option;
+    opterr = 0;
+    optind = 0; /* main has parsed arguments of its own */
+    while (result == OK && (option = getopt_long(argc, argv, ":f:k:o:h", options, NULL)) != -1) {
+        if (option == 'f')
+            result = set_format(export, optarg, error);
+        else if (option == 'k')
+            result = set_kind(export, optarg, error);
+        else if (option == 'o')
+            export->output = optarg;
+        else if (option == FORCE)
+            export->force = true;
+        else if (option == 'h')
+            *help = true;
+        else
+            result = error_set(error, FAILED_INPUT, "%s %s", argv[optind - 1],
+                               option == ':' ? "needs a value" : "is not a known option");
+    }
+    return result != OK || *help ? result : complete(export, argc, argv, error);
+}
+
+static void report(const struct export *export)
+{
+    if (!export->written && !export->dropped)
+        fprintf(stderr, "tailgate export: %s holds no records%s%s\n", export->folder,
+                export->kind_given ? " of kind " : "",
+                export->kind_given ? record_kind_name(export->kind) : "");
+    else
+        fprintf(stderr, "tailgate export: %llu records written, %llu were dropped when recording\n",
+                (unsigned long long)export->written, (unsigned long long)export->dropped);
+}
+
+int cmd_export(int argc, char **argv)
+{
+    struct export export = {.kind = RECORD_KIND_REQUEST};
+    struct error error;
+    bool help = false;
+    enum result result = parse(&export, argc, argv, &help, &error);
+    if (help) {
+        fputs(usage, stdout);
+        return EXIT_DONE;
+    }
+    if (result != OK) {
+        fprintf(stderr, "tailgate export: %s (see tailgate export --help)\n", error.text);
+        return (int)result_exit_status(result);
+    }
+    result = write_output(&export, &error);
+    if (result != OK)
+        fprintf(stderr, "tailgate export: %s\n", error.text);
+    else
+        report(&export);
+    return (int)result_exit_status(result);
+}
