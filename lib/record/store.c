@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,57 +17,18 @@
 #include "lib/base/memory.h"
 #include "lib/base/units.h"
 #include "lib/record/segment.h"
+#include "lib/record/store_parts.h"
 
-#define CACHE_LINE           64
 #define PAGE                 4096
 #define SEGMENT_SIZE_DEFAULT (UINT64_C(4) << 20)
 #define SEGMENT_SIZE_LEAST   (UINT64_C(64) << 10) /* what a limit may bring the default down to */
 #define RETRY_MS             100
 
-struct record_writer {
-    /* For the writer's thread alone. */
-    uint8_t *position, *end; /* where the next entry goes; the end of the segment */
-    uint32_t pending;        /* size of the entry being filled; 0 = none */
-    uint32_t sequence;
-    uint16_t number;
-    bool dropping;
-    uint64_t dropped_before; /* when the dropping began */
-    struct segment *current;
-    struct record_store *store;
-    struct record_writer *next; /* set once, before others see the writer */
-    /* Written by the writer's thread, read by any. */
-    _Atomic uint64_t written, dropped;
-    /* Between the writer's thread and the store's. The spare is set by the store's thread when it
-     * is NULL and taken by the writer; full segments go back on a stack. */
-    alignas(CACHE_LINE) _Atomic(struct segment *) spare;
-    _Atomic(struct segment *) retired;
-    _Atomic uint32_t next_number;
-};
-
-struct record_store {
-    struct segment_plan plan;
-    char *folder_name, *process;
-    struct buf names;
-    uint64_t limit;
-    const struct log *log;
-    int wake; /* eventfd: the store's thread has something to do */
-    pthread_t thread;
-    bool thread_runs;
-    atomic_bool stopping;
-    _Atomic uint64_t bytes;                  /* of all segments */
-    _Atomic(struct segment *) first;         /* made by the opening, for writer 0 */
-    _Atomic(struct record_writer *) writers; /* only ever grows at its head */
-};
-
-#define ENTRY_SIZE(ID, name, COLUMNS) \
-    [RECORD_KIND_##ID] = sizeof(struct segment_entry) + (sizeof(struct name##_record) + 7) / 8 * 8,
-static const uint16_t entry_sizes[RECORD_KIND_COUNT] = {RECORDS(ENTRY_SIZE)};
-
 /* ---- segments and their space */
 
-static enum result make_segment(struct segment **segment, struct record_store *store,
-                                uint16_t writer, _Atomic uint32_t *number, bool prefault,
-                                struct error *error)
+enum result store_make_segment(struct segment **segment, struct record_store *store,
+                               uint16_t writer, _Atomic uint32_t *number, bool prefault,
+                               struct error *error)
 {
     uint64_t size = store->plan.size;
     uint64_t before = atomic_fetch_add(&store->bytes, size);
@@ -94,8 +54,8 @@ static void finish_segment(struct record_store *store, struct segment *segment)
     atomic_fetch_sub(&store->bytes, segment_finish(&segment));
 }
 
-/* Wakes the store's thread; an eventfd that cannot be written to is already awake. */
-static void wake_store(struct record_store *store)
+/* An eventfd that cannot be written to is already awake. */
+void store_wake(struct record_store *store)
 {
     uint64_t one = 1;
     ssize_t written = write(store->wake, &one, sizeof(one));
@@ -123,8 +83,8 @@ static bool provide_spare(struct record_writer *writer)
         return true;
     struct error error;
     struct segment *segment = NULL;
-    if (make_segment(&segment, writer->store, writer->number, &writer->next_number, true, &error) !=
-        OK)
+    if (store_make_segment(&segment, writer->store, writer->number, &writer->next_number, true,
+                           &error) != OK)
         return false;
     atomic_store_explicit(&writer->spare, segment, memory_order_release);
     return true;
@@ -232,7 +192,7 @@ static enum result start(struct record_store *store, const struct record_setting
         return error_errno(error, "cannot make an eventfd for the records' thread");
     _Atomic uint32_t number = 0;
     struct segment *first = NULL;
-    result = make_segment(&first, store, 0, &number, true, error);
+    result = store_make_segment(&first, store, 0, &number, true, error);
     if (result != OK)
         return result;
     atomic_store(&store->first, first);
@@ -293,7 +253,7 @@ void record_store_close(struct record_store **out)
         return;
     if (store->thread_runs) {
         atomic_store(&store->stopping, true);
-        wake_store(store);
+        store_wake(store);
         pthread_join(store->thread, NULL);
     }
     report_dropped(store);
@@ -315,133 +275,7 @@ void record_store_close(struct record_store **out)
     free(store);
 }
 
-/* ---- writing */
-
-static void use_segment(struct record_writer *writer, struct segment *segment)
-{
-    struct segment_header *header = segment->header;
-    header->sequence = ++writer->sequence;
-    writer->current = segment;
-    writer->position = (uint8_t *)header + header->data_start;
-    writer->end = (uint8_t *)header + segment->size;
-}
-
-enum result record_writer_open(struct record_writer **out, struct record_store *store,
-                               uint16_t number, struct error *error)
-{
-    /* Writers do not share cache lines with anything else. */
-    struct record_writer *writer = aligned_alloc(CACHE_LINE, sizeof(*writer));
-    if (!writer)
-        return error_set(error, FAILED_SYSTEM, "no memory for a writer of records");
-    memset(writer, 0, sizeof(*writer));
-    writer->store = store;
-    writer->number = number;
-    struct segment *segment = number == 0 ? atomic_exchange(&store->first, NULL) : NULL;
-    if (!segment) {
-        enum result result =
-            make_segment(&segment, store, number, &writer->next_number, true, error);
-        if (result != OK) {
-            free(writer);
-            return result;
-        }
-    }
-    use_segment(writer, segment);
-    writer->next = atomic_load(&store->writers);
-    while (!atomic_compare_exchange_weak(&store->writers, &writer->next, writer))
-        ;
-    wake_store(store);
-    *out = writer;
-    return OK;
-}
-
-/* The counters have one writing thread: no need for an atomic addition. */
-static void count(_Atomic uint64_t *counter)
-{
-    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
-    atomic_store_explicit(counter, value + 1, memory_order_relaxed);
-}
-
-static void drop(struct record_writer *writer, const struct error *why)
-{
-    if (!writer->dropping) {
-        writer->dropping = true;
-        writer->dropped_before = atomic_load_explicit(&writer->dropped, memory_order_relaxed);
-        log_warn(writer->store->log, NULL, "writer %u drops records from now on: %s",
-                 (unsigned)writer->number, why->text);
-    }
-    count(&writer->dropped);
-    count(&writer->current->header->dropped);
-}
-
-static void stop_dropping(struct record_writer *writer)
-{
-    writer->dropping = false;
-    uint64_t dropped = atomic_load_explicit(&writer->dropped, memory_order_relaxed);
-    log_warn(writer->store->log, NULL, "writer %u records again: %llu records were dropped",
-             (unsigned)writer->number, (unsigned long long)(dropped - writer->dropped_before));
-}
-
-static void retire_current(struct record_writer *writer)
-{
-    struct segment *full = writer->current;
-    full->next = atomic_load_explicit(&writer->retired, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&writer->retired, &full->next, full,
-                                                  memory_order_release, memory_order_relaxed))
-        ;
-}
-
-/* Goes on in the next segment; false when there is none and the record is dropped. The spare is
- * normally there. When it is not, the writer makes a segment itself, but only once: while records
- * are being dropped, trying again is the store's thread's business. */
-static bool next_segment(struct record_writer *writer)
-{
-    struct error error;
-    struct record_store *store = writer->store;
-    /* No smaller record is squeezed in while larger ones are dropped. */
-    writer->end = writer->position;
-    struct segment *next = atomic_load_explicit(&writer->spare, memory_order_acquire);
-    if (next) {
-        atomic_store_explicit(&writer->spare, NULL, memory_order_relaxed);
-    } else if (writer->dropping || make_segment(&next, store, writer->number, &writer->next_number,
-                                                false, &error) != OK) {
-        drop(writer, &error);
-        return false;
-    }
-    if (writer->dropping)
-        stop_dropping(writer);
-    retire_current(writer);
-    use_segment(writer, next);
-    wake_store(store);
-    return true;
-}
-
-void *record_begin(struct record_writer *writer, enum record_kind kind)
-{
-    if (!writer)
-        return NULL;
-    size_t size = entry_sizes[kind];
-    writer->pending = 0;
-    if ((size_t)(writer->end - writer->position) < size && !next_segment(writer))
-        return NULL;
-    struct segment_entry *entry = (struct segment_entry *)(void *)writer->position;
-    memset(entry, 0, size);
-    entry->kind = (uint16_t)kind;
-    entry->size = (uint16_t)size;
-    writer->pending = (uint32_t)size;
-    return entry + 1;
-}
-
-void record_commit(struct record_writer *writer)
-{
-    if (!writer || !writer->pending)
-        return;
-    struct segment_header *header = writer->current->header;
-    writer->position += writer->pending;
-    writer->pending = 0;
-    atomic_store_explicit(&header->used, (uint64_t)(writer->position - (uint8_t *)header),
-                          memory_order_release);
-    count(&writer->written);
-}
+/* ---- totals */
 
 uint64_t record_store_dropped(const struct record_store *store)
 {
