@@ -24,7 +24,8 @@ static void resume_accepting(void *arg)
 {
     struct listener *listener = arg;
     listener->paused = false;
-    event_add(&listener->event, NULL);
+    if (!listener->held)
+        event_add(&listener->event, NULL);
     if (listener->exhausted)
         listener->exhausted(listener->owner, false);
 }
@@ -45,7 +46,7 @@ static void hand_over(struct listener *listener, int fd, const struct address *p
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct listener *listener = arg;
-    for (int i = 0; i < ACCEPT_BATCH && listener->fd >= 0; i++) {
+    for (int i = 0; i < ACCEPT_BATCH && listener->fd >= 0 && !listener->held; i++) {
         struct address peer = {.length = sizeof(peer.u)};
         int accepted =
             accept4(listener->fd, &peer.u.any, &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -112,6 +113,17 @@ enum result listener_open(struct listener *listener, struct loop *loop,
     event_assign(&listener->event, loop->base, fd, EV_READ | EV_PERSIST, on_readable, listener);
     event_add(&listener->event, NULL);
     return OK;
+}
+
+void listener_hold(struct listener *listener, bool hold)
+{
+    if (listener->fd < 0 || listener->held == hold)
+        return;
+    listener->held = hold;
+    if (hold)
+        event_del(&listener->event);
+    else if (!listener->paused)
+        event_add(&listener->event, NULL);
 }
 
 void listener_close(struct listener *listener)

@@ -27,6 +27,7 @@ struct listener {
     struct address address; /* as bound: a port of 0 has been resolved */
     int fd;
     bool paused;
+    bool held;
 };
 
 /* What listener_open takes beside the address. */
@@ -41,6 +42,10 @@ enum result listener_open(struct listener *listener, struct loop *loop,
                           const struct address *address, const struct listener_options *options,
                           listener_accept *accept, void *owner, struct error *error) MUST_USE;
 void listener_close(struct listener *listener);
+
+/* Accepts no more (new connections wait in the backlog) until it is told to go on: for an owner
+ * that has a limit. */
+void listener_hold(struct listener *listener, bool hold);
 
 /* Fails when somebody else already listens there: SO_REUSEPORT alone would silently share the port
  * with another process of the same user. A port of 0 is free. */
