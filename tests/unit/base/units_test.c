@@ -32,18 +32,13 @@ static void durations_are_read(void **state)
         {"0.000000001s", 1},
         {"1.0004us", 1000},
         {"1.0005us", 1001},
-        {"0.3333333333333h", 1199999999999 + 1},
-        {"4503599627.370497s", INT64_C(4503599627370497000)},
+        {"0.3333333333333h", 1200000000000},
+        {"315575999.123456789s", INT64_C(315575999123456789)},
         {"87660h", DURATION_LONGEST_NS},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         duration value = {-1};
-        bool read = units_parse_duration(cases[i].text, &value);
-        if (cases[i].ns > DURATION_LONGEST_NS) {
-            assert_false(read);
-            continue;
-        }
-        assert_true(read);
+        assert_true(units_parse_duration(cases[i].text, &value));
         assert_int_equal(value.ns, cases[i].ns);
     }
 }
