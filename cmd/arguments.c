@@ -23,74 +23,96 @@ enum exit_status arguments_wrong(const struct usage *usage, const char *format, 
     return EXIT_INPUT;
 }
 
-static void print_option(const char *name, const char *placeholder, const char *meaning)
+/* ---- help */
+
+static void print_option(char letter, const char *name, const char *placeholder,
+                         const char *meaning)
 {
     char text[64];
 
     snprintf(text, sizeof(text), "--%s %s", name, placeholder == NULL ? "" : placeholder);
-    printf("  %-24s %s\n", text, meaning);
+    printf("  %c%c%c %-18s %s\n", letter == '\0' ? ' ' : '-', letter == '\0' ? ' ' : letter,
+           letter == '\0' ? ' ' : ',', text, meaning);
 }
 
 static void print_help(const struct usage *usage)
 {
     printf("usage: tailgate %s%s %s\n\n%s\n\n", usage->command,
            usage->option_count == 0 ? "" : " [OPTION...]", usage->operands, usage->about);
-    for (size_t i = 0; i < usage->option_count; i++)
-        print_option(usage->options[i].name, usage->options[i].placeholder,
-                     usage->options[i].meaning);
-    print_option("help", NULL, "print this text");
+    for (size_t i = 0; i < usage->option_count; i++) {
+        const struct option_row *option = &usage->options[i];
+        print_option(option->letter, option->name, option->placeholder, option->meaning);
+    }
+    print_option('h', "help", NULL, "print this text");
 }
 
-/* The row of the option in `word` ("--name" or "--name=value"), or -1 after a message. */
-static int find_option(const struct usage *usage, const char *word)
+/* ---- reading */
+
+static void refuse_option(const struct usage *usage, const char *name)
 {
     const char *names[OPTIONS_MAX + 1];
+
+    for (size_t i = 0; i < usage->option_count; i++)
+        names[i] = usage->options[i].name;
+    names[usage->option_count] = "help";
+    const char *nearest = conf_nearest(name, names, usage->option_count + 1);
+    if (nearest == NULL)
+        arguments_wrong(usage, "there is no option --%s", name);
+    else
+        arguments_wrong(usage, "there is no option --%s (is --%s meant?)", name, nearest);
+}
+
+/* The row of the option in `word` ("--name", "--name=value", "-n", "-nvalue"), or -1 after a
+ * message. */
+static int find_option(const struct usage *usage, const char *word)
+{
     char name[64];
 
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + 2, "="), word + 2);
     for (size_t i = 0; i < usage->option_count; i++) {
-        if (strcmp(name, usage->options[i].name) == 0)
+        const struct option_row *option = &usage->options[i];
+        if (word[1] == '-' ? strcmp(name, option->name) == 0 : word[1] == option->letter)
             return (int)i;
-        names[i] = usage->options[i].name;
     }
-    names[usage->option_count] = "help";
-    const char *nearest = conf_nearest(name, names, usage->option_count + 1);
-    arguments_wrong(usage, "there is no option --%s%s%s%s", name, nearest == NULL ? "" : " (is --",
-                    nearest == NULL ? "" : nearest, nearest == NULL ? "" : " meant?)");
+    if (word[1] == '-')
+        refuse_option(usage, name);
+    else
+        arguments_wrong(usage, "there is no option -%c", word[1]);
     return -1;
+}
+
+/* The value that stands in the option's own word, or NULL. */
+static const char *attached_value(const char *word)
+{
+    if (word[1] != '-')
+        return word[2] == '\0' ? NULL : word + 2;
+    const char *equals = strchr(word, '=');
+    return equals == NULL ? NULL : equals + 1;
 }
 
 /* Reads the option at argv[*at] and moves on over its value; false after a message. */
 static bool read_option(struct arguments *arguments, const struct usage *usage, char **argv,
                         int *at)
 {
-    const char *word = argv[*at];
-    if (word[1] != '-') {
-        arguments_wrong(usage, "there is no option %s", word);
-        return false;
-    }
-    int row = find_option(usage, word);
+    int row = find_option(usage, argv[*at]);
     if (row < 0)
         return false;
 
     const struct option_row *option = &usage->options[row];
-    const char *value = strchr(word, '=');
+    const char *value = attached_value(argv[*at]);
     if (option->placeholder == NULL) {
-        if (value != NULL) {
+        if (value != NULL)
             arguments_wrong(usage, "--%s takes no value", option->name);
-            return false;
-        }
         arguments->values[row] = "";
-        return true;
+        return value == NULL;
     }
-    value = value != NULL ? value + 1 : argv[++*at];
-    if (value == NULL) {
+    if (value == NULL)
+        value = argv[++*at];
+    if (value == NULL)
         arguments_wrong(usage, "--%s needs a value: --%s %s", option->name, option->name,
                         option->placeholder);
-        return false;
-    }
     arguments->values[row] = value;
-    return true;
+    return value != NULL;
 }
 
 static bool is_help(const char *word)
@@ -156,11 +178,13 @@ bool arguments_number(const struct usage *usage, const struct arguments *argumen
     return true;
 }
 
+/* ---- what both servers have in common */
+
 bool arguments_read_server(const char *command, const char *about, int argc, char **argv,
                            const char **config, int *control_fd, enum exit_status *status)
 {
     static const struct option_row options[] = {
-        {"control", "FD", "the descriptor by which a laboratory steers this process"},
+        {"control", "FD", "the descriptor by which a laboratory steers this process", '\0'},
     };
     const struct usage usage = {
         .command = command,

@@ -15,6 +15,7 @@ struct option_row {
     const char *name;        /* "control" is given as --control FD or --control=FD */
     const char *placeholder; /* "FD"; NULL: a flag, which takes no value */
     const char *meaning;     /* one sentence */
+    char letter;             /* 'o' is given as -o VALUE; '\0' = there is no short form */
 };
 
 struct usage {

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* tailgate check: says of each file what it is and whether it is valid, and describes each kind. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "backend/config.h"
+#include "cmd/arguments.h"
+#include "cmd/commands.h"
+#include "lab/experiment.h"
+#include "lab/lab.h"
+#include "lib/base/memory.h"
+#include "lib/conf/conf.h"
+#include "proxy/config.h"
+
+enum kind { KIND_BACKEND, KIND_EXPERIMENT, KIND_PROXY, KIND_COUNT };
+
+static const struct kind_row {
+    const char *name;
+    const struct conf_table *table;
+} kinds[KIND_COUNT] = {
+    [KIND_BACKEND] = {"backend", &backend_conf_table},
+    [KIND_EXPERIMENT] = {"experiment", &experiment_conf_table},
+    [KIND_PROXY] = {"proxy", &proxy_conf_table},
+};
+
+enum { OPTION_AS, OPTION_SCHEMA, OPTION_MANUAL };
+static const struct option_row options[] = {
+    [OPTION_AS] = {"as", "KIND", "what the files are: backend, experiment or proxy", '\0'},
+    [OPTION_SCHEMA] = {"schema", "KIND", "print the JSON Schema of that kind of file", '\0'},
+    [OPTION_MANUAL] = {"manual", "KIND", "print its keys as mdoc(7), for the manual", '\0'},
+};
+
+static const struct usage usage = {
+    .command = "check",
+    .operands = "FILE...",
+    .about =
+        "Validates configurations of the proxy and the backend, and experiments; which of them\n"
+        "a file is, its keys tell. Exits with 2 when one is not valid.",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .operands_max = INT_MAX,
+};
+
+static size_t known_keys(const struct conf_table *table, const struct cJSON *root)
+{
+    size_t known = 0;
+
+    for (size_t i = 0; i < table->key_count; i++)
+        known += conf_member(root, table->keys[i].name) != NULL;
+    return known;
+}
+
+/* The kind that knows most of the file's keys; KIND_COUNT when no kind knows more than the others.
+ */
+static enum kind guess_kind(const struct cJSON *root)
+{
+    enum kind best = KIND_COUNT;
+    size_t most = 0;
+
+    for (size_t i = 0; i < KIND_COUNT; i++) {
+        size_t known = known_keys(kinds[i].table, root);
+        if (known == most)
+            best = KIND_COUNT;
+        if (known > most) {
+            most = known;
+            best = (enum kind)i;
+        }
+    }
+    return best;
+}
+
+static enum result check_table(const struct conf_doc *doc, const struct conf_table *table,
+                               struct error *error)
+{
+    struct arena arena = {0};
+    void *object = mem_alloc(1, table->size);
+    enum result result = conf_read(doc, conf_doc_root(doc), table, object, &arena, error);
+
+    free(object);
+    arena_free(&arena);
+    return result;
+}
+
+/* Reads the file as the kind asked for, or as the one it looks like, which it returns in `kind`. */
+static enum result check_doc(const struct conf_doc *doc, enum kind *kind, struct error *error)
+{
+    if (*kind == KIND_COUNT)
+        *kind = guess_kind(conf_doc_root(doc));
+    if (*kind == KIND_COUNT)
+        return conf_error_at(doc, conf_doc_root(doc), error,
+                             "its keys do not tell what it is: name it by --as");
+    if (*kind == KIND_EXPERIMENT)
+        return OK; /* the laboratory has its own check, which reads the file itself */
+    return check_table(doc, kinds[*kind].table, error);
+}
+
+static enum exit_status check_file(const char *path, enum kind kind)
+{
+    struct conf_doc *doc = NULL;
+    struct error error;
+
+    enum result result = conf_doc_read(&doc, path, &error);
+    if (result == OK)
+        result = check_doc(doc, &kind, &error);
+    conf_doc_free(&doc);
+    if (result != OK) {
+        fprintf(stderr, "%s\n", error.text);
+        return result_exit_status(result);
+    }
+    if (kind == KIND_EXPERIMENT) {
+        const struct lab_options lab = {.backend_table = &backend_conf_table,
+                                        .proxy_table = &proxy_conf_table};
+        enum exit_status status = lab_check(path, &lab);
+        if (status != EXIT_DONE)
+            return status;
+    }
+    printf("%s: valid (%s)\n", path, kinds[kind].name);
+    return EXIT_DONE;
+}
+
+/* The kind that an option names; KIND_COUNT after a message. */
+static enum kind named_kind(int row, const char *name)
+{
+    for (size_t i = 0; i < KIND_COUNT; i++) {
+        if (strcmp(name, kinds[i].name) == 0)
+            return (enum kind)i;
+    }
+    arguments_wrong(&usage, "--%s takes backend, experiment or proxy, not '%s'", options[row].name,
+                    name);
+    return KIND_COUNT;
+}
+
+static enum exit_status describe(int row, const char *name)
+{
+    enum kind kind = named_kind(row, name);
+
+    if (kind == KIND_COUNT)
+        return EXIT_INPUT;
+    if (row == OPTION_SCHEMA)
+        conf_write_schema(stdout, kinds[kind].table);
+    else
+        conf_write_manual(stdout, kinds[kind].table);
+    return fflush(stdout) == 0 ? EXIT_DONE : EXIT_SYSTEM;
+}
+
+static enum exit_status check_files(const struct arguments *arguments, enum kind kind)
+{
+    enum exit_status worst = EXIT_DONE;
+
+    for (int i = 0; i < arguments->operand_count; i++) {
+        enum exit_status status = check_file(arguments->operands[i], kind);
+        if (status > worst)
+            worst = status;
+    }
+    return worst;
+}
+
+int cmd_check(int argc, char **argv)
+{
+    struct arguments arguments;
+    enum exit_status status;
+    enum kind kind = KIND_COUNT;
+
+    if (!arguments_read(&arguments, &usage, argc, argv, &status))
+        return status;
+    for (int row = OPTION_SCHEMA; row <= OPTION_MANUAL; row++) {
+        if (arguments.values[row] != NULL)
+            return describe(row, arguments.values[row]);
+    }
+    if (arguments.operand_count == 0)
+        return arguments_wrong(&usage, "%s is missing", usage.operands);
+    if (arguments.values[OPTION_AS] != NULL) {
+        kind = named_kind(OPTION_AS, arguments.values[OPTION_AS]);
+        if (kind == KIND_COUNT)
+            return EXIT_INPUT;
+    }
+    return check_files(&arguments, kind);
+}
