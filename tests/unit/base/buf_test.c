@@ -92,6 +92,14 @@ static void prints_short_and_long(void **state)
     assert_int_equal(buf_len(&buf), 7 + 1000);
     assert_int_equal(buf_head(&buf)[1006], '5');
     buf_free(&buf);
+
+    /* Around the room that a new buffer has, where the final NUL may not fit. */
+    for (int length = 1; length < 1100; length++) {
+        buf_printf(&buf, "%0*d", length, 7);
+        assert_int_equal(buf_len(&buf), length);
+        assert_int_equal(buf_head(&buf)[length - 1], '7');
+        buf_free(&buf);
+    }
 }
 
 static void escapes_json(void **state)
