@@ -85,8 +85,16 @@ static enum result check_table(const struct conf_doc *doc, const struct conf_tab
     return result;
 }
 
-/* Reads the file as the kind asked for, or as the one it looks like, which it returns in `kind`. */
-static enum result check_doc(const struct conf_doc *doc, enum kind *kind, struct error *error)
+static enum result check_experiment(const char *path, struct error *error)
+{
+    const struct lab_options lab = {
+        .experiment = path, .backend_table = &backend_conf_table, .proxy_table = &proxy_conf_table};
+    return lab_check(&lab, error);
+}
+
+/* Checks the file as the kind asked for, or as the one it looks like, which it leaves in `kind`. */
+static enum result check_doc(const struct conf_doc *doc, const char *path, enum kind *kind,
+                             struct error *error)
 {
     if (*kind == KIND_COUNT)
         *kind = guess_kind(conf_doc_root(doc));
@@ -94,7 +102,7 @@ static enum result check_doc(const struct conf_doc *doc, enum kind *kind, struct
         return conf_error_at(doc, conf_doc_root(doc), error,
                              "its keys do not tell what it is: name it by --as");
     if (*kind == KIND_EXPERIMENT)
-        return OK; /* the laboratory has its own check, which reads the file itself */
+        return check_experiment(path, error);
     return check_table(doc, kinds[*kind].table, error);
 }
 
@@ -105,21 +113,13 @@ static enum exit_status check_file(const char *path, enum kind kind)
 
     enum result result = conf_doc_read(&doc, path, &error);
     if (result == OK)
-        result = check_doc(doc, &kind, &error);
+        result = check_doc(doc, path, &kind, &error);
     conf_doc_free(&doc);
-    if (result != OK) {
+    if (result == OK)
+        printf("%s: valid (%s)\n", path, kinds[kind].name);
+    else
         fprintf(stderr, "%s\n", error.text);
-        return result_exit_status(result);
-    }
-    if (kind == KIND_EXPERIMENT) {
-        const struct lab_options lab = {.backend_table = &backend_conf_table,
-                                        .proxy_table = &proxy_conf_table};
-        enum exit_status status = lab_check(path, &lab);
-        if (status != EXIT_DONE)
-            return status;
-    }
-    printf("%s: valid (%s)\n", path, kinds[kind].name);
-    return EXIT_DONE;
+    return result_exit_status(result);
 }
 
 /* The kind that an option names; KIND_COUNT after a message. */
