@@ -23,26 +23,41 @@ static bool is_text(char c)
     return c == '\t' || ((unsigned char)c >= 0x20 && c != 0x7f);
 }
 
+static const char *digit_byte(struct http_chunks *chunks, int digit)
+{
+    if (++chunks->digits > MAX_SIZE_DIGITS)
+        return "a chunk size of more than 16 digits";
+    if (chunks->left >> 59)
+        return "a chunk size beyond reason";
+    chunks->left = chunks->left << 4 | (uint64_t)digit;
+    chunks->state = CHUNK_SIZE;
+    return NULL;
+}
+
+/* A byte behind the digits of a size. Some servers pad the size with spaces. */
+static const char *size_end_byte(struct http_chunks *chunks, char c)
+{
+    if (c == '\r')
+        chunks->state = CHUNK_SIZE_LF;
+    else if (c == ';')
+        chunks->state = CHUNK_EXTENSION;
+    else if (c == ' ' || c == '\t')
+        chunks->state = CHUNK_SIZE_SPACE;
+    else
+        return "a character that is not allowed in a chunk size";
+    if (++chunks->extra > MAX_EXTRA)
+        return "chunk extensions of more than 8 KiB";
+    return NULL;
+}
+
 static const char *size_byte(struct http_chunks *chunks, char c)
 {
     int digit = hex_value(c);
-    if (digit >= 0) {
-        if (++chunks->digits > MAX_SIZE_DIGITS)
-            return "a chunk size of more than 16 digits";
-        chunks->left = chunks->left << 4 | (uint64_t)digit;
-        chunks->state = CHUNK_SIZE;
-        return NULL;
-    }
+    if (digit >= 0)
+        return digit_byte(chunks, digit);
     if (chunks->state == CHUNK_SIZE_FIRST)
         return "a chunk size that does not start with a digit";
-    chunks->extra = 0;
-    if (c == '\r')
-        chunks->state = CHUNK_SIZE_LF;
-    else if (c == ';' || c == ' ' || c == '\t')
-        chunks->state = CHUNK_EXTENSION;
-    else
-        return "a character that is not allowed in a chunk size";
-    return NULL;
+    return size_end_byte(chunks, c);
 }
 
 static const char *extension_byte(struct http_chunks *chunks, char c)
@@ -112,6 +127,8 @@ static const char *take_one(struct http_chunks *chunks, char c)
     case CHUNK_SIZE_FIRST:
     case CHUNK_SIZE:
         return size_byte(chunks, c);
+    case CHUNK_SIZE_SPACE:
+        return size_end_byte(chunks, c);
     case CHUNK_EXTENSION:
         return extension_byte(chunks, c);
     case CHUNK_SIZE_LF:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The chunked coding (RFC 9112 7.1), byte by byte and strict: sizes without signs, at most 16 hex
- * digits, extensions and trailers of bounded length, CRLF everywhere. */
+ * digits and below 2^63 (who counts with a sign must not see a negative one), extensions and
+ * trailers of bounded length, CRLF everywhere. */
 #ifndef TAILGATE_LIB_HTTP_CHUNK_H
 #define TAILGATE_LIB_HTTP_CHUNK_H
 
@@ -11,6 +12,7 @@
 enum http_chunk_state {
     CHUNK_SIZE_FIRST, /* the first digit of a size */
     CHUNK_SIZE,
+    CHUNK_SIZE_SPACE, /* space between the size and an extension or the line's end */
     CHUNK_EXTENSION,
     CHUNK_SIZE_LF,
     CHUNK_DATA,

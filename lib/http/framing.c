@@ -42,15 +42,15 @@ static const char *content_length(const struct http_head *head, uint64_t *length
     return problem;
 }
 
+/* Empty list elements and fields are refused too: the field is passed on as it came, and the next
+ * hop might read ",chunked" or an empty second field another way. */
 static const char *coding_problem(const struct http_head *head)
 {
-    int field = 0, count = 0;
-    uint32_t offset = 0;
-    struct http_span coding = {"", 0};
-    while (http_list_next(head, HTTP_FIELD_TRANSFER_ENCODING, &field, &offset, &coding))
-        count++;
-    if (count != 1 || !http_span_is_nocase(coding, "chunked"))
-        return "a Transfer-Encoding other than chunked";
+    int seen = 0;
+    for (int i = 0; i < head->field_count; i++)
+        if (head->fields[i].id == HTTP_FIELD_TRANSFER_ENCODING &&
+            (seen++ || !http_span_is_nocase(head->fields[i].value, "chunked")))
+            return "a Transfer-Encoding other than chunked";
     if (head->minor_version == 0)
         return "a Transfer-Encoding in an HTTP/1.0 message";
     if (http_has(head, HTTP_FIELD_CONTENT_LENGTH))

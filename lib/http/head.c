@@ -69,7 +69,10 @@ static bool take_byte(struct cursor *cursor, char byte)
 
 static bool take_crlf(struct cursor *cursor)
 {
-    return take_byte(cursor, '\r') && take_byte(cursor, '\n');
+    if (cursor->end - cursor->at < 2 || cursor->at[0] != '\r' || cursor->at[1] != '\n')
+        return false;
+    cursor->at += 2;
+    return true;
 }
 
 /* "HTTP/1.0" or "HTTP/1.1"; names are case-sensitive (RFC 9112 2.3). */
@@ -159,14 +162,23 @@ static void head_clear(struct http_head *head)
     head->method = head->target = (struct http_span){"", 0};
 }
 
+/* Letters, digits, the rest of RFC 3986's host and port, but no comma, which joins two hosts. */
+static bool is_host(struct http_span value)
+{
+    for (uint32_t i = 0; i < value.length; i++)
+        if (!(byte_class[(uint8_t)value.at[i]] & IS_TARGET) ||
+            strchr("\"#,/<>?@\\^`{|}", value.at[i]))
+            return false;
+    return true;
+}
+
 /* RFC 9112 3.2: a 1.1 request has exactly one Host field, and no message has more. */
 static const char *host_problem(const struct http_head *head)
 {
     int hosts = 0;
     for (int i = 0; http_has(head, HTTP_FIELD_HOST) && i < head->field_count; i++)
-        hosts += head->fields[i].id == HTTP_FIELD_HOST;
-    if (hosts > 1)
-        return "more than one Host field";
+        if (head->fields[i].id == HTTP_FIELD_HOST && (hosts++ || !is_host(head->fields[i].value)))
+            return hosts > 1 ? "more than one Host field" : "a Host that is not a name and a port";
     if (hosts == 0 && head->minor_version == 1)
         return "no Host field";
     return NULL;

@@ -4,7 +4,7 @@
  *
  * Strict means that everything two implementations might read differently is refused: bare CR or LF
  * line ends, NUL and other controls, whitespace before the colon, folded lines, an empty or broken
- * field name, a target with controls, several Host fields. */
+ * field name, a target with controls, several Host fields or one that is no host. */
 #ifndef TAILGATE_LIB_HTTP_HEAD_H
 #define TAILGATE_LIB_HTTP_HEAD_H
 

@@ -40,46 +40,105 @@ static int64_t parse_ms(const char *text, const char *end)
     return digits ? ns : -1;
 }
 
-/* One `name;dur=1.5;desc="..."`. */
-static void take_metric(struct timing *timing, const char *at, const char *end)
+struct cursor {
+    const char *at, *end;
+};
+
+struct part {
+    const char *at;
+    size_t length;
+};
+
+static bool at_byte(const struct cursor *cursor, char byte)
 {
-    const char *name_end = at;
-    while (name_end < end && *name_end != ';' && !is_space(*name_end))
-        name_end++;
+    return cursor->at < cursor->end && *cursor->at == byte;
+}
+
+static void skip_space(struct cursor *cursor)
+{
+    while (cursor->at < cursor->end && is_space(*cursor->at))
+        cursor->at++;
+}
+
+/* Up to the next separator or space. */
+static struct part take_token(struct cursor *cursor)
+{
+    const char *start = cursor->at;
+    while (cursor->at < cursor->end && !is_space(*cursor->at) && !strchr(";,=\"", *cursor->at))
+        cursor->at++;
+    return (struct part){start, (size_t)(cursor->at - start)};
+}
+
+/* The inside of a quoted string, as it was written; the cursor stands on its first quote. */
+static struct part take_quoted(struct cursor *cursor)
+{
+    const char *start = ++cursor->at;
+    while (cursor->at < cursor->end && *cursor->at != '"')
+        cursor->at += *cursor->at == '\\' && cursor->end - cursor->at > 1 ? 2 : 1;
+    struct part inside = {start, (size_t)(cursor->at - start)};
+    if (cursor->at < cursor->end)
+        cursor->at++;
+    return inside;
+}
+
+static bool part_is(struct part part, const char *text)
+{
+    return strlen(text) == part.length && memcmp(text, part.at, part.length) == 0;
+}
+
+static void add_phase(struct timing *timing, struct part name, int64_t ns)
+{
     for (int i = 0; i < TIMING_PHASE_COUNT; i++) {
-        if (strlen(phase_names[i]) != (size_t)(name_end - at) ||
-            memcmp(phase_names[i], at, (size_t)(name_end - at)) != 0)
+        if (!part_is(name, phase_names[i]))
             continue;
-        for (const char *p = name_end; p + 4 < end; p++) {
-            if (memcmp(p, "dur=", 4) != 0)
-                continue;
-            const char *stop = p += 4;
-            while (stop < end && *stop != ';' && !is_space(*stop))
-                stop++;
-            int64_t ns = parse_ms(p, stop);
-            if (ns >= 0)
-                timing->ns[i] = (timing->ns[i] < 0 ? 0 : timing->ns[i]) + ns;
-            return;
+        int64_t before = timing->ns[i] < 0 ? 0 : timing->ns[i];
+        timing->ns[i] = ns < INT64_MAX - before ? before + ns : INT64_MAX;
+    }
+}
+
+/* The value of `;parameter=value` (the cursor stands on its semicolon) when the parameter is `dur`,
+ * else a negative number. */
+static int64_t take_parameter(struct cursor *cursor)
+{
+    cursor->at++;
+    skip_space(cursor);
+    struct part name = take_token(cursor);
+    skip_space(cursor);
+    if (!at_byte(cursor, '='))
+        return -1;
+    cursor->at++;
+    skip_space(cursor);
+    struct part value = at_byte(cursor, '"') ? take_quoted(cursor) : take_token(cursor);
+    return part_is(name, "dur") ? parse_ms(value.at, value.at + value.length) : -1;
+}
+
+/* One `name;dur=1.5;desc="..."`, up to its comma. Only its first duration counts. */
+static void take_metric(struct cursor *cursor, struct timing *timing)
+{
+    skip_space(cursor);
+    struct part name = take_token(cursor);
+    int64_t found = -1;
+    while (cursor->at < cursor->end && *cursor->at != ',') {
+        if (at_byte(cursor, ';')) {
+            int64_t ns = take_parameter(cursor);
+            found = found < 0 ? ns : found;
+        } else if (at_byte(cursor, '"')) {
+            take_quoted(cursor);
+        } else {
+            cursor->at++;
         }
     }
+    if (found >= 0)
+        add_phase(timing, name, found);
 }
 
 void timing_parse(struct timing *timing, const char *value, size_t length)
 {
-    const char *end = value + length;
-    bool quoted = false;
-    const char *start = value;
-    for (const char *p = value;; p++) {
-        if (p < end && *p == '"')
-            quoted = !quoted;
-        if (p < end && (*p != ',' || quoted))
-            continue;
-        while (start < p && is_space(*start))
-            start++;
-        take_metric(timing, start, p);
-        if (p == end)
-            return;
-        start = p + 1;
+    struct cursor cursor = {value, value + length};
+    while (cursor.at < cursor.end) {
+        take_metric(&cursor, timing);
+        if (cursor.at < cursor.end)
+            cursor.at++; /* the comma */
     }
 }
 
