@@ -186,10 +186,10 @@ function reportOf(holds, { rounds = 2, rest = {}, ...options } = {}) {
   };
 }
 
-const STRATEGIES = { deferred: 0.45, inline: 0.25, pooled: 0.2 };
+const STRATEGIES = { deferred: 0.6, inline: 0.25, pooled: 0.2 };
 const grid = () =>
   Object.fromEntries(
-    Array.from({ length: 12 }, (_, i) => [`${["deferred", "inline", "pooled"][i % 3]}, timeout ${[100, 250, 500, 1000][i >> 2]} ms`, 0.2 + ((i * 5) % 12) * 0.036]),
+    Array.from({ length: 12 }, (_, i) => [`${["deferred", "inline", "pooled"][i % 3]}, timeout ${[100, 250, 500, 1000][Math.floor(i / 3)]} ms`, 0.2 + ((i * 5) % 12) * 0.036]),
   );
 const cut = {
   complete: false,
@@ -212,9 +212,9 @@ function gaps() {
 }
 
 const SCENARIOS = {
-  usual: () => reportOf(STRATEGIES, { pause: 0.2 }),
+  usual: () => reportOf(STRATEGIES, { pause: 0.13 }),
   clean: () => reportOf({ inline: 0.25, pooled: 0.2 }),
-  one: () => reportOf({ deferred: 0.45 }, { rounds: 1, pause: 0.3, collections: false, scheduled: true }),
+  one: () => reportOf({ deferred: 0.6 }, { rounds: 1, pause: 0.3, collections: false, scheduled: true }),
   many: () => reportOf(grid(), { pause: 0.22, duration: 20 }),
   gaps,
   quiet: () => reportOf({ a: 0.2, b: 0.2 }, { rate: 30, pause: 0, collections: false, rest: { response_timeout_ms: null, expect: [], config: "" } }),

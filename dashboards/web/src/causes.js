@@ -6,47 +6,64 @@ import { count } from "./format.js";
 import { CAUSE_PATTERNS, swatch } from "./patterns.js";
 import { variantName } from "./variants.js";
 
+// More variants than this do not get a column each; the failing ones are listed in one.
+const MOST_COLUMNS = 4;
+
 function nameOf(report, cause) {
   const i = Math.min(report.failureNames.indexOf(cause.name), 5);
   const mark = i < 0 ? null : swatch(`cause${i}`, CAUSE_PATTERNS[i]);
-  return el("th", { scope: "row" }, el("span", { class: "variant" }, mark, el("code", {}, cause.name)));
+  return el("span", { class: "variant" }, mark, el("code", {}, cause.name));
 }
 
-function rowOf(report, cause) {
+function explained(report, cause) {
   return el(
-    "tr",
-    {},
+    "th",
+    { scope: "row", class: "explained" },
     nameOf(report, cause),
-    report.variants.map((variant) => {
-      const n = cause.counts[variant.label] ?? 0;
-      return el("td", { class: n ? null : "zero" }, count(n));
-    }),
-    el("td", { class: "prose" }, cause.meaning ?? ""),
-    el("td", { class: "prose" }, cause.advice ?? ""),
+    cause.meaning ? el("p", {}, cause.meaning) : null,
+    cause.advice ? el("p", {}, el("b", {}, "What helps: "), cause.advice) : null,
   );
+}
+
+function columns(report) {
+  return {
+    headings: report.variants.map(variantName),
+    cells: (cause) =>
+      report.variants.map((variant) => {
+        const n = cause.counts[variant.label] ?? 0;
+        return el("td", { class: n ? null : "zero" }, count(n));
+      }),
+  };
+}
+
+function oneColumn(report) {
+  const failing = (cause) =>
+    report.variants
+      .map((variant) => [variant, cause.counts[variant.label] ?? 0])
+      .filter(([, n]) => n > 0)
+      .sort((a, b) => b[1] - a[1])
+      .map(([variant, n]) => el("li", {}, variantName(variant), el("span", {}, count(n))));
+  return {
+    headings: ["failed requests"],
+    cells: (cause) => [el("td", {}, el("ul", { class: "ranking" }, failing(cause)))],
+  };
 }
 
 export function causes(report) {
   if (!report.variants.length) return null;
   if (!report.causes.length)
     return section("causes", "Causes", el("p", {}, "No request failed, so there is no cause to name."));
-  const heading = (text, prose) => el("th", { scope: "col", class: prose ? "prose" : null }, text);
+  const { headings, cells } = report.variants.length > MOST_COLUMNS ? oneColumn(report) : columns(report);
+  const rows = report.causes.map((cause) => el("tr", {}, explained(report, cause), cells(cause)));
   const table = el(
     "table",
-    {},
+    { class: "causes" },
     el(
       "thead",
       {},
-      el(
-        "tr",
-        {},
-        heading("cause"),
-        report.variants.map((variant) => heading(variantName(variant))),
-        heading("what happened", true),
-        heading("what helps", true),
-      ),
+      el("tr", {}, ["cause", ...headings].map((text) => el("th", { scope: "col" }, text))),
     ),
-    el("tbody", {}, report.causes.map((cause) => rowOf(report, cause))),
+    el("tbody", {}, rows),
   );
   return section("causes", "Causes", scrollBox("Failures by cause", table));
 }

@@ -4,15 +4,15 @@
 
 import uPlot from "uplot";
 import { el, section } from "./dom.js";
-import { figure, ms } from "./format.js";
-import { logTicks, nice } from "./frame.js";
+import { ms } from "./format.js";
+import { HEADROOM, logTicks, nice } from "./frame.js";
 import { paintTimeout } from "./painters.js";
 import { nines, resample, shareAt, totalOf } from "./percentiles.js";
 import { colour, onThemeChange } from "./theme.js";
 import { variantColour, variantDash, variantName } from "./variants.js";
 
 const STEPS = 480;
-const TICKS = [0, 50, 90, 99, 99.9, 99.99, 99.999];
+const TICKS = [0, nines(0.5), 1, 2, 3, 4, 5];
 
 function gridOf(variants) {
   const most = Math.max(10, ...variants.map((variant) => totalOf(variant.distribution)));
@@ -28,7 +28,7 @@ function latencyRange(curves, timeout) {
   const values = curves.flat().filter((value) => value !== null);
   if (timeout) values.push(timeout);
   const lo = nice(values.reduce((a, b) => Math.min(a, b)), false);
-  const hi = values.reduce((a, b) => Math.max(a, b)) * 1.25;
+  const hi = values.reduce((a, b) => Math.max(a, b)) * HEADROOM;
   return [lo, Math.max(hi, lo * 10)];
 }
 
@@ -39,24 +39,23 @@ function axes(lo, hi) {
     font: `11px ${getComputedStyle(document.body).fontFamily}`,
     ticks: { show: false },
   };
-  const at = TICKS.map((percent) => nines(percent / 100));
   return [
     {
       ...common,
       size: 24,
       gap: 4,
-      splits: (u) => at.filter((x) => x <= u.scales.x.max + 0.001),
+      splits: (u) => TICKS.filter((x) => x <= u.scales.x.max + 0.001 && (u.width > 560 || Number.isInteger(x))),
       filter: (u, splits) => splits,
       values: (u, splits) => splits.map(percentText),
     },
     {
       ...common,
       scale: "y",
-      size: 46,
+      size: 58,
       gap: 6,
       splits: () => logTicks(lo, hi),
       filter: (u, splits) => splits,
-      values: (u, splits) => splits.map(figure),
+      values: (u, splits) => splits.map(ms),
     },
   ];
 }

@@ -1,40 +1,60 @@
 // SPDX-License-Identifier: MIT
-// What the experiment demanded, and whether it got it.
+// What the experiment demanded, and what each variant gave.
 
 import { el, scrollBox, section } from "./dom.js";
 import { figure, ms, percent } from "./format.js";
+import { variantName } from "./variants.js";
 
-// A value is written in the unit of the demand: shares of 1, milliseconds, or a plain number.
+// A value is written in the unit of the demand: a share of 1, milliseconds, or a plain number.
 function measured({ text, value }) {
   if (/%\s*$/.test(text)) return percent(value);
   if (/\d\s*(ns|us|ms|s|m|h)\s*$/.test(text)) return ms(value);
   return figure(value);
 }
 
-function rowOf(expectation) {
+function cell(expectation) {
+  if (!expectation) return el("td", {});
   const { holds } = expectation;
   return el(
-    "tr",
+    "td",
     {},
-    el("th", { scope: "row" }, el("code", {}, expectation.text ?? "")),
-    el("td", { class: "prose" }, expectation.variant ?? ""),
-    el("td", {}, measured(expectation)),
-    el("td", { class: `prose ${holds ? "holds" : "falls"}` }, holds ? "\u2713 holds" : "\u2717 falls short"),
+    measured(expectation),
+    el("span", { class: `outcome ${holds ? "holds" : "falls"}` }, holds ? "\u2713 holds" : "\u2717 falls short"),
   );
 }
 
+function title(report, label) {
+  const variant = report.variants.find((candidate) => candidate.label === label);
+  return variant ? variantName(variant) : String(label ?? "all");
+}
+
 export function expectations(report) {
-  if (!report.expect.length) return null;
-  const headings = [["expected", true], ["variant", true], ["measured", false], ["", true]];
+  const { expect } = report;
+  if (!expect.length) return null;
+  const texts = [...new Set(expect.map((expectation) => expectation.text))];
+  const labels = [...new Set(expect.map((expectation) => expectation.variant))];
+  const find = (label, text) => expect.find((each) => each.variant === label && each.text === text);
+  const row = (label) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, title(report, label)),
+      texts.map((text) => cell(find(label, text))),
+    );
   const table = el(
     "table",
-    { class: "expectations" },
+    {},
     el(
       "thead",
       {},
-      el("tr", {}, headings.map(([text, prose]) => el("th", { scope: "col", class: prose ? "prose" : null }, text))),
+      el(
+        "tr",
+        {},
+        el("th", { scope: "col" }, "variant"),
+        texts.map((text) => el("th", { scope: "col" }, el("code", {}, text ?? ""))),
+      ),
     ),
-    el("tbody", {}, report.expect.map(rowOf)),
+    el("tbody", {}, labels.map(row)),
   );
-  return section("expectations", "Expectations", scrollBox("Expectations", table));
+  return section("expectations", "Expectations", scrollBox("Expectations by variant", table));
 }

@@ -46,7 +46,7 @@ export function percent(share) {
   if (!isNumber(share)) return DASH;
   const value = share * 100;
   if (value > 0 && value < 0.001) return `<${THIN}0.001${THIN}%`;
-  const places = value >= 10 ? 1 : value >= 0.1 ? 2 : 3;
+  const places = value >= 1 ? 1 : value >= 0.1 ? 2 : 3;
   return `${digits(value, places)}${THIN}%`;
 }
 

@@ -5,6 +5,8 @@
 // How much of the height the failures take, below the latencies.
 const LANE = 0.3;
 const GAP = 0.04;
+// Above the slowest request and the timeout there is room for the timeout's name.
+export const HEADROOM = 1.8;
 
 function extremes(values, start) {
   let [lo, hi] = start;
@@ -26,7 +28,7 @@ export function nice(value, up) {
 }
 
 export function logTicks(lo, hi) {
-  const steps = hi / lo < 50 ? [1, 2, 5] : [1];
+  const steps = hi / lo < 120 ? [1, 2, 5] : [1];
   const ticks = [];
   for (let power = 10 ** Math.floor(Math.log10(lo)); power <= hi; power *= 10)
     for (const step of steps) {
@@ -43,7 +45,7 @@ function latencyRange(rounds, timeout) {
   if (timeout) range = extremes([timeout], range);
   if (range[0] > range[1]) return [1, 1000];
   const lo = nice(range[0], false);
-  const hi = range[1] * 1.25;
+  const hi = range[1] * HEADROOM;
   return [lo, Math.max(hi, lo * 10)];
 }
 

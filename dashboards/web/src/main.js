@@ -26,8 +26,9 @@ function followWidth(page, charts) {
 
 function show(report, page) {
   document.title = `${report.name} \u2013 Tailgate`;
-  const charts = [timeline(report), distribution(report)].filter(Boolean);
-  const [time, spread] = [charts.find((c) => c.node.id === "time"), charts.find((c) => c.node.id === "distribution")];
+  const time = timeline(report);
+  const spread = distribution(report);
+  const charts = [time, spread].filter(Boolean);
   const parts = [
     header(report),
     results(report),

@@ -155,7 +155,7 @@ export function paintStates(u, round) {
   u.ctx.restore();
 }
 
-// What the two axes count, written where they are, and an honest word in an empty lane.
+// What the lane of failures counts, and an honest word where there is nothing to show.
 export function paintCaptions(u, frame, round, report) {
   const ratio = uPlot.pxRatio;
   const { left, top, width, height } = u.bbox;
@@ -163,8 +163,6 @@ export function paintCaptions(u, frame, round, report) {
   ctx.save();
   ctx.font = font(11);
   ctx.textAlign = "left";
-  ctx.textBaseline = "top";
-  textWithHalo(ctx, "latency, ms", left + 6 * ratio, top + 6 * ratio, colour("muted"));
   if (frame.lane && round.t.length) {
     const failed = Object.values(round.failures).some((counts) => counts.some((n) => n > 0));
     const text = failed ? `failed requests per ${report.bucket} s` : "no failed requests";

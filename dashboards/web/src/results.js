@@ -12,13 +12,12 @@ const COLUMNS = [
   { key: "p50_ms", title: "p50", unit: "ms", show: figure, better: "low" },
   { key: "p99_ms", title: "p99", unit: "ms", show: figure, better: "low" },
   { key: "p999_ms", title: "p99.9", unit: "ms", show: figure, better: "low" },
-  { key: "max_ms", title: "max", unit: "ms", show: figure, better: "low" },
-  { key: "throughput_rps", title: "answered", unit: "/s", show: figure, better: "high" },
+  { key: "throughput_rps", title: "throughput", unit: "/s", show: figure, better: "high" },
   { key: "collections_per_s", title: "collections", unit: "/s", show: figure },
   { key: "s502", title: "502", show: count, better: "low" },
   { key: "s503", title: "503", show: count, better: "low" },
   { key: "s504", title: "504", show: count, better: "low" },
-  { key: "failure_rate", title: "failed", show: percent, better: "low" },
+  { key: "failure_rate", title: "failure rate", show: percent, better: "low" },
 ];
 
 // Differences below a twentieth are left unmarked: they are noise more often than not.

@@ -2,7 +2,7 @@
 // One variant over time: latencies above, failures below, pauses behind both.
 
 import uPlot from "uplot";
-import { figure } from "./format.js";
+import { figure, ms } from "./format.js";
 import { logTicks } from "./frame.js";
 import * as painters from "./painters.js";
 import { colour } from "./theme.js";
@@ -65,11 +65,11 @@ function axesOf(frame) {
       ...common,
       grid,
       scale: "y",
-      size: 46,
+      size: 58,
       gap: 6,
       splits: () => logTicks(frame.latency[0], frame.latency[1]),
       filter: (u, splits) => splits,
-      values: (u, splits) => splits.map(figure),
+      values: (u, splits) => splits.map(ms),
     },
     {
       ...common,

@@ -13,6 +13,9 @@ import { LINES, timeChart } from "./timechart.js";
 import { variantName } from "./variants.js";
 import { pauseStyle, stateStyle } from "./words.js";
 
+// More variants than this stand in two columns where there is room.
+const MOST_ROWS = 6;
+
 function chartHeight(variants) {
   if (variants <= 2) return 280;
   return variants <= 4 ? 236 : 190;
@@ -76,6 +79,7 @@ function roundSelector(numbers, onSelect) {
 
 function summaryOf(variant) {
   const { table } = variant;
+  if (!table.requests) return "nothing measured";
   return `p50 ${ms(table.p50_ms)} · p99 ${ms(table.p99_ms)} · ${percent(table.failure_rate)} failed`;
 }
 
@@ -113,7 +117,8 @@ function moveByKey(event, chart, group) {
 function panel(variant, group) {
   const host = el("div", { class: "chart", tabindex: "0", role: "img" });
   const values = el("p", { class: "readout" });
-  const node = el("article", { class: "panel" }, el("header", {}, el("h3", {}, variantName(variant)), values), host);
+  const title = el("h3", {}, variantName(variant));
+  const node = el("article", { class: "panel" }, el("header", {}, title, el("div", {}, values)), host);
   let round;
   let chart;
   return {
@@ -169,7 +174,11 @@ export function timeline(report) {
       el("p", { class: "hint" }, "All charts share their scales. Drag to zoom, double-click for the whole time."),
     ),
     legend(report),
-    panels.map((each) => each.node),
+    el(
+      "div",
+      { class: panels.length > MOST_ROWS ? "panels pairs" : "panels" },
+      panels.map((each) => each.node),
+    ),
   );
   return {
     node,

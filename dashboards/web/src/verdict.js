@@ -2,6 +2,7 @@
 // What the run showed, in a sentence, and what a reader must know before believing it.
 
 import { isNumber, listing, ms, percent, plural, seconds } from "./format.js";
+import { failuresIn } from "./frame.js";
 
 // A machine this busy, or a generator this late, may itself be what was slow.
 const BUSY_SHARE = 0.9;
@@ -77,33 +78,43 @@ export function verdict(report) {
   return rateOf(ranked[0]) > 0 ? failureSentence(report, ranked) : cleanSentence(measured);
 }
 
-function nearPause(t, round, bucket, reach) {
-  return round.pauses.some((pause) => t + bucket > pause.from - reach && t < pause.to + reach);
+// Pauses shorter than this share of the timeout do not matter to it.
+const PAUSE_SHARE = 0.1;
+
+function longPauses(round, timeout) {
+  return round.pauses.filter((pause) => pause.to - pause.from >= timeout * PAUSE_SHARE);
 }
 
 // How many of the failures lie near a pause, beside how much of the time does: only the difference
-// between the two says anything.
-export function alignment(report) {
-  const reach = (report.timeout ?? 0) / 1000;
+// between the two says anything. `timeout` in seconds.
+export function alignment(report, timeout) {
   const sum = { failures: 0, failuresNear: 0, buckets: 0, bucketsNear: 0 };
-  for (const round of report.variants.flatMap((variant) => variant.rounds))
+  for (const round of report.variants.flatMap((variant) => variant.rounds)) {
+    const pauses = longPauses(round, timeout);
     round.t.forEach((t, i) => {
-      const failed = Object.values(round.failures).reduce((n, counts) => n + counts[i], 0);
-      const near = nearPause(t, round, report.bucket, reach);
+      const near = pauses.some((p) => t + report.bucket > p.from - timeout && t < p.to + timeout);
+      const failed = failuresIn(round, i);
       sum.buckets += 1;
       sum.failures += failed;
       sum.bucketsNear += near ? 1 : 0;
       sum.failuresNear += near ? failed : 0;
     });
+  }
   return sum;
 }
 
 export function alignmentSentence(report) {
-  const { failures, failuresNear, buckets, bucketsNear } = alignment(report);
+  const timeout = (report.timeout ?? 0) / 1000;
+  const { failures, failuresNear, buckets, bucketsNear } = alignment(report, timeout);
   if (!failures) return null;
-  if (!bucketsNear) return "No pause was recorded near any of these failures.";
-  const reach = report.timeout ? `within ${ms(report.timeout)} of a pause` : "in a pause";
-  return `${percent(failuresNear / failures)} of all failures lie ${reach}, which is ${percent(bucketsNear / buckets)} of the time.`;
+  if (!bucketsNear) return "No pause that matters was recorded: these failures have another origin.";
+  const [ofFailures, ofTime] = [failuresNear / failures, bucketsNear / buckets];
+  const where = timeout
+    ? `within ${ms(report.timeout)} of a pause of ${ms(report.timeout * PAUSE_SHARE)} or more`
+    : "in a pause";
+  if (ofFailures < ofTime * 1.2)
+    return `The failures do not gather around the pauses: ${percent(ofFailures)} of them lie ${where}, and so does ${percent(ofTime)} of the time.`;
+  return `${percent(ofFailures)} of the failures lie ${where}, which is ${percent(ofTime)} of the time.`;
 }
 
 // Reasons to doubt the figures, each a sentence.

@@ -32,7 +32,7 @@ test("all variants and rounds share one frame", () => {
     readReport(JSON.stringify({ variants: [{ rounds: [round(2, 40, 0)] }, { rounds: [round(3, 800, 7)] }] })),
   );
   assert.deepEqual(frame.x, [0, 0.2]);
-  assert.deepEqual(frame.latency, [2, 1000]);
+  assert.deepEqual(frame.latency, [2, 1440]);
   assert.equal(frame.most, 10);
   assert.ok(frame.y[0] < 2, "room is left below for the failures");
 });

@@ -68,9 +68,16 @@ test("failures are set beside the time that lies near a pause", () => {
     pauses: [{ from: 1.2, to: 1.4, kind: "injected" }],
   };
   const found = report({ bucket_s: 1, response_timeout_ms: 100, variants: [{ label: "a", rounds: [round] }] });
-  assert.deepEqual(alignment(found), { failures: 10, failuresNear: 8, buckets: 4, bucketsNear: 1 });
+  assert.deepEqual(alignment(found, 0.1), { failures: 10, failuresNear: 8, buckets: 4, bucketsNear: 1 });
   assert.equal(
     plain(alignmentSentence(found)),
-    "80 % of all failures lie within 100 ms of a pause, which is 25 % of the time.",
+    "80 % of the failures lie within 100 ms of a pause of 10 ms or more, which is 25 % of the time.",
   );
+});
+
+test("failures that do not follow the pauses are said not to", () => {
+  const round = { t: [0, 1], failures: { no_endpoint: [5, 5] }, pauses: [{ from: 0.2, to: 0.4 }] };
+  const during = (pauses) => report({ bucket_s: 1, response_timeout_ms: 100, variants: [{ rounds: [{ ...round, pauses }] }] });
+  assert.match(alignmentSentence(during(round.pauses)), /^The failures do not gather around the pauses/);
+  assert.match(alignmentSentence(during([{ from: 0.2, to: 0.205 }])), /^No pause that matters/);
 });
