@@ -80,11 +80,14 @@ enum conf_key_flags {
 struct conf_key {
     const char *name;
     enum conf_type type;
-    size_t offset;         /* of the member in the struct */
-    const char *otherwise; /* default as it would be written in a file ("250ms", "inline", "true"),
-                              NULL = zeroed */
+    size_t offset; /* of the member in the struct */
+    /* Default as it would be written in a file, without the quotes of a string ("250ms", "inline",
+     * "true", "[80, 443]"; "connect,reset" for flags). NULL = zeroed; an object without one gets
+     * the defaults of its members, unless one of them is required (or one_key): then it stays zero.
+     */
+    const char *otherwise;
     unsigned flags;
-    double min, max;              /* both 0 = no bounds */
+    double min, max;              /* both 0 = no bounds; max below min = no upper bound */
     const char *const *choices;   /* CONF_ENUM, CONF_FLAGS: NULL-ended */
     const struct conf_table *sub; /* CONF_OBJECT, CONF_LIST, CONF_MAP */
     enum conf_type element;       /* CONF_LIST without `sub`: a scalar type */

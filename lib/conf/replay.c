@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/units.h"
+#include "lib/conf/distribution.h"
+#include "lib/conf/message.h"
+#include "lib/conf/value.h"
+
+#define LARGEST_FILE (INT64_C(16) << 20)
+
+/* Room for a value; no written duration is longer. */
+#define LONGEST_VALUE 64
+
+/* A replay file as it is read. */
+struct replay {
+    struct conf_read *read;
+    const cJSON *item; /* its name, in the configuration */
+    const char *path;
+    struct buf text;
+    struct dist_point *points;
+    size_t count, capacity;
+};
+
+static const char *resolve(const struct conf_read *read, const char *path)
+{
+    const char *slash = strrchr(read->doc->name, '/');
+    if (path[0] == '/' || !slash)
+        return path;
+    struct buf full = {0};
+    buf_append(&full, read->doc->name, (size_t)(slash - read->doc->name) + 1);
+    buf_append_text(&full, path);
+    const char *kept = arena_text(read->arena, buf_head(&full), buf_len(&full));
+    buf_free(&full);
+    return kept;
+}
+
+/* Nothing but a plain file: a terminal or a pipe would make the reader wait. */
+static enum result load(struct replay *replay)
+{
+    struct stat about;
+    char name[CONF_QUOTE];
+    conf_quote(name, replay->path);
+    if (stat(replay->path, &about) != 0)
+        return conf_fail(replay->read, replay->item,
+                         "cannot replay %s: %s (expected a file beside the configuration)", name,
+                         strerror(errno));
+    if (!S_ISREG(about.st_mode) || about.st_size > LARGEST_FILE)
+        return conf_fail(replay->read, replay->item,
+                         "cannot replay %s (expected a plain file of at most 16MiB)", name);
+    struct error why;
+    if (buf_read_file(&replay->text, replay->path, &why) != OK)
+        return conf_fail(replay->read, replay->item, "%s (expected a file that can be read)",
+                         why.text);
+    return OK;
+}
+
+static void add_value(struct replay *replay, duration value)
+{
+    if (replay->count == replay->capacity) {
+        replay->capacity = replay->capacity ? replay->capacity * 2 : 64;
+        replay->points = mem_grow(replay->points, replay->capacity, sizeof(*replay->points));
+    }
+    replay->points[replay->count++] = (struct dist_point){.value = value};
+}
+
+/* A duration, or a bare number of milliseconds. */
+static bool parse_value(const char *text, size_t length, duration *value)
+{
+    char number[LONGEST_VALUE + sizeof("ms")];
+    if (length == 0 || length > LONGEST_VALUE || memchr(text, '\0', length))
+        return false;
+    memcpy(number, text, length);
+    bool bare = text[length - 1] >= '0' && text[length - 1] <= '9';
+    memcpy(number + length, bare ? "ms" : "", bare ? sizeof("ms") : 1);
+    return units_parse_duration(number, value);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+static size_t trimmed(const char *text, size_t length)
+{
+    while (length > 0 && is_blank(text[length - 1]))
+        length--;
+    return length;
+}
+
+static enum result bad_value(struct replay *replay, const char *text, size_t length)
+{
+    const struct conf_doc *doc = replay->read->doc;
+    size_t line, column;
+    conf_text_position(doc->text, conf_read_place(replay->read, replay->item).value, &line,
+                       &column);
+    struct buf what = {0};
+    char value[LONGEST_VALUE + 1] = "", quoted[CONF_QUOTE];
+    memcpy(value, text, length < LONGEST_VALUE ? length : LONGEST_VALUE);
+    buf_printf(&what,
+               "%s is not a value to replay (expected a duration such as \"2ms\" or a number of "
+               "milliseconds; replayed by %s:%zu:%zu)%c",
+               conf_quote(quoted, value), doc->name, line, column, '\0');
+    const char *start = buf_head(&replay->text);
+    enum result result = conf_message(replay->read->error, replay->path, start,
+                                      (size_t)(text - start), buf_head(&what));
+    buf_free(&what);
+    return result;
+}
+
+/* The first column of a line, unless there is nothing but a comment. */
+static enum result read_line(struct replay *replay, const char *line, size_t length)
+{
+    const char *comment = memchr(line, '#', length);
+    length = trimmed(line, comment ? (size_t)(comment - line) : length);
+    while (length > 0 && is_blank(*line)) {
+        line++;
+        length--;
+    }
+    if (length == 0)
+        return OK;
+    const char *comma = memchr(line, ',', length);
+    length = trimmed(line, comma ? (size_t)(comma - line) : length);
+    duration value;
+    if (!parse_value(line, length, &value))
+        return bad_value(replay, line, length);
+    add_value(replay, value);
+    return OK;
+}
+
+static enum result read_lines(struct replay *replay)
+{
+    const char *line = buf_head(&replay->text);
+    const char *end = line + buf_len(&replay->text);
+    while (line < end) {
+        const char *newline = memchr(line, '\n', (size_t)(end - line));
+        const char *line_end = newline ? newline : end;
+        enum result result = read_line(replay, line, (size_t)(line_end - line));
+        if (result != OK)
+            return result;
+        line = line_end + 1;
+    }
+    return OK;
+}
+
+static enum result make_distribution(struct replay *replay, struct dist *dist)
+{
+    char name[CONF_QUOTE];
+    if (replay->count == 0)
+        return conf_fail(replay->read, replay->item,
+                         "%s has no value to replay (expected one a line)",
+                         conf_quote(name, replay->path));
+    size_t size = replay->count * sizeof(*replay->points);
+    struct dist_point *points = arena_alloc(replay->read->arena, size);
+    memcpy(points, replay->points, size);
+    struct error why;
+    enum result result = dist_from_replay(dist, points, replay->count, &why);
+    return result == OK ? OK : conf_fail(replay->read, replay->item, "\"replay\": %s", why.text);
+}
+
+enum result conf_replay_read(struct conf_read *read, const cJSON *item, struct dist *dist)
+{
+    struct conf_key key = {.name = "replay", .type = CONF_STRING, .flags = CONF_NOT_EMPTY};
+    const char *path;
+    enum result result = conf_value_read(read, &key, item, &path);
+    if (result != OK)
+        return result;
+    struct replay replay = {.read = read, .item = item, .path = resolve(read, path)};
+    result = load(&replay);
+    if (result == OK)
+        result = read_lines(&replay);
+    if (result == OK)
+        result = make_distribution(&replay, dist);
+    buf_free(&replay.text);
+    free(replay.points);
+    return result;
+}
