@@ -23,6 +23,11 @@ from wire import Client
 LOCAL = "127.0.0.1:0"
 
 
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "threads: exercises several threads at once; also run under ThreadSanitizer")
+
+
 @pytest.fixture(scope="session")
 def tailgate():
     """The path of the program."""
