@@ -51,8 +51,11 @@ function oneColumn(report) {
 
 export function causes(report) {
   if (!report.variants.length) return null;
-  if (!report.causes.length)
-    return section("causes", "Causes", el("p", {}, "No request failed, so there is no cause to name."));
+  if (!report.causes.length) {
+    const failed = report.variants.some((variant) => variant.table.gateway_failures > 0);
+    const text = failed ? "The causes of the failures were not recorded." : "No request failed, so there is no cause to name.";
+    return section("causes", "Causes", el("p", {}, text));
+  }
   const { headings, cells } = report.variants.length > MOST_COLUMNS ? oneColumn(report) : columns(report);
   const rows = report.causes.map((cause) => el("tr", {}, explained(report, cause), cells(cause)));
   const table = el(

@@ -53,20 +53,29 @@ export function failuresIn(round, index) {
   return Object.values(round.failures).reduce((sum, counts) => sum + counts[index], 0);
 }
 
+// No spread into Math.max() here: a long run has more buckets than a call may have arguments.
+function mostFailures(rounds) {
+  let most = 0;
+  for (const round of rounds)
+    for (let i = 0; i < round.t.length; i++) most = Math.max(most, failuresIn(round, i));
+  return most;
+}
+
 export function sharedFrame(report) {
   const rounds = report.variants.flatMap((variant) => variant.rounds);
   const ends = rounds.map((round) => (round.t.length ? round.t[round.t.length - 1] + report.bucket : 0));
   const end = Math.max(report.load.duration_s || 0, ...ends) || 1;
   const [lo, hi] = latencyRange(rounds, report.timeout);
-  const most = Math.max(0, ...rounds.flatMap((round) => round.t.map((_, i) => failuresIn(round, i))));
-  const lane = most > 0 ? LANE : 0;
+  const worst = mostFailures(rounds);
+  const most = worst > 0 ? nice(worst, true) : 1;
+  const lane = worst > 0 ? LANE : 0;
   return {
     x: [0, end],
     latency: [lo, hi],
     // The axis reaches further down than the data, which leaves the lane below to the failures.
     y: [hi / (hi / lo) ** (1 / (1 - lane)), hi],
-    most: most > 0 ? nice(most, true) : 1,
-    failures: [0, (most > 0 ? nice(most, true) : 1) / (lane > 0 ? lane - GAP : 1)],
+    most,
+    failures: [0, most / (lane > 0 ? lane - GAP : 1)],
     lane,
   };
 }

@@ -7,7 +7,7 @@ import { isDark, onThemeChange, toggleTheme } from "./theme.js";
 import { alignmentSentence, cautions, loadSentence, verdict } from "./verdict.js";
 
 function themeButton() {
-  const button = el("button", { type: "button", class: "theme", onclick: toggleTheme });
+  const button = el("button", { type: "button", onclick: toggleTheme });
   const label = () => {
     button.textContent = isDark() ? "Light" : "Dark";
     button.setAttribute("aria-label", `Show the page ${isDark() ? "light" : "dark"}`);

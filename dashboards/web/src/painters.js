@@ -34,16 +34,21 @@ function span(u, from, to) {
 export function paintPauses(u, round) {
   const { top, height } = u.bbox;
   const cap = 3 * uPlot.pxRatio;
+  const [from, to] = [u.scales.x.min, u.scales.x.max];
   clipped(u, (ctx) => {
-    for (const pause of round.pauses) {
-      const style = pauseStyle(pause.kind);
-      const [x, width] = span(u, pause.from, pause.to);
-      ctx.globalAlpha = style.pattern === "solid" ? 0.26 : 0.55;
-      ctx.fillStyle = canvasFill(ctx, colour(style.colour), style.pattern, uPlot.pxRatio, 0.3);
-      ctx.fillRect(x, top, width, height);
-      ctx.globalAlpha = 1;
-      ctx.fillStyle = colour(style.colour);
-      ctx.fillRect(x, top, width, cap);
+    for (const kind of new Set(round.pauses.map((pause) => pause.kind))) {
+      const style = pauseStyle(kind);
+      const fill = canvasFill(ctx, colour(style.colour), style.pattern, uPlot.pxRatio, 0.3);
+      for (const pause of round.pauses) {
+        if (pause.kind !== kind || pause.to < from || pause.from > to) continue;
+        const [x, width] = span(u, pause.from, pause.to);
+        ctx.globalAlpha = style.pattern === "solid" ? 0.26 : 0.55;
+        ctx.fillStyle = fill;
+        ctx.fillRect(x, top, width, height);
+        ctx.globalAlpha = 1;
+        ctx.fillStyle = colour(style.colour);
+        ctx.fillRect(x, top, width, cap);
+      }
     }
   });
 }

@@ -20,8 +20,10 @@ const COLUMNS = [
   { key: "failure_rate", title: "failure rate", show: percent, better: "low" },
 ];
 
-// Differences below a twentieth are left unmarked: they are noise more often than not.
+// Differences below a twentieth are left unmarked: they are noise more often than not. So is what
+// more than half of the variants share.
 const WORTH_MARKING = 1.05;
+const MOST_SHARING = 0.5;
 
 function extremesOf(column, variants) {
   const values = variants.map((variant) => variant.table[column.key]).filter(isNumber);
@@ -29,13 +31,15 @@ function extremesOf(column, variants) {
   const lo = Math.min(...values);
   const hi = Math.max(...values);
   if (hi <= lo * WORTH_MARKING) return {};
-  return column.better === "low" ? { best: lo, worst: hi } : { best: hi, worst: lo };
+  const rare = (value) => (values.filter((other) => other === value).length <= values.length * MOST_SHARING ? value : undefined);
+  const [best, worst] = column.better === "low" ? [lo, hi] : [hi, lo];
+  return { best: rare(best), worst: rare(worst) };
 }
 
 function cell(column, variant, { best, worst }) {
   const value = variant.table[column.key];
   const text = column.show(value);
-  if (best === undefined || (value !== best && value !== worst)) return el("td", {}, text);
+  if (!isNumber(value) || (value !== best && value !== worst)) return el("td", {}, text);
   const rank = value === best ? "best" : "worst";
   return el(
     "td",
@@ -67,7 +71,7 @@ export function results(report) {
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "variant"), COLUMNS.map(heading))),
     el("tbody", {}, variants.map(row)),
   );
-  const marked = extremes.some((extreme) => extreme.best !== undefined);
+  const marked = extremes.some(({ best, worst }) => best !== undefined || worst !== undefined);
   return section(
     "results",
     "Results",

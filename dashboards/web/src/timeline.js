@@ -128,6 +128,8 @@ function panel(variant, group) {
         showReadout(values, variant, readout(round, index, group.report.bucket)),
       );
       host.addEventListener("keydown", (event) => moveByKey(event, chart, group));
+      host.addEventListener("focus", () => values.setAttribute("aria-live", "polite"));
+      host.addEventListener("blur", () => values.removeAttribute("aria-live"));
     },
     setRound(number) {
       round = variant.rounds.find((candidate) => candidate.number === number);
@@ -141,7 +143,7 @@ function panel(variant, group) {
   };
 }
 
-function makeGroup(report, panels) {
+function makeGroup(report, panels, onZoom) {
   const frame = sharedFrame(report);
   const group = {
     key: uPlot.sync("time").key,
@@ -152,6 +154,7 @@ function makeGroup(report, panels) {
     show([from, to]) {
       group.shown = [Math.max(frame.x[0], from), Math.min(frame.x[1], to)];
       for (const each of panels) each.rescale();
+      onZoom(group.shown[0] > frame.x[0] || group.shown[1] < frame.x[1]);
     },
   };
   return group;
@@ -160,7 +163,10 @@ function makeGroup(report, panels) {
 export function timeline(report) {
   if (!report.variants.length) return null;
   const panels = [];
-  const group = makeGroup(report, panels);
+  const whole = el("button", { type: "button", hidden: true, onclick: () => group.show(group.frame.x) }, "Show the whole time");
+  const group = makeGroup(report, panels, (zoomed) => {
+    whole.hidden = !zoomed;
+  });
   panels.push(...report.variants.map((variant) => panel(variant, group)));
   const numbers = roundNumbers(report);
   const select = (number) => panels.forEach((each) => each.setRound(number));
@@ -171,7 +177,12 @@ export function timeline(report) {
       "div",
       { class: "controls" },
       roundSelector(numbers, select),
-      el("p", { class: "hint" }, "All charts share their scales. Drag to zoom, double-click for the whole time."),
+      el(
+        "p",
+        { class: "hint" },
+        "Seconds since the measured load began; all charts share their scales. Drag to zoom in, double-click to zoom out.",
+      ),
+      whole,
     ),
     legend(report),
     el(

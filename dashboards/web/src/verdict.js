@@ -12,8 +12,9 @@ function rateOf(variant) {
   return variant.table.failure_rate ?? 0;
 }
 
-function quoted(variants) {
-  return listing(variants.map((variant) => variant.label));
+// A label of several words is set apart from the sentence around it.
+function named(variant) {
+  return /[\s,;]/.test(variant.label) ? `\u201c${variant.label}\u201d` : variant.label;
 }
 
 // The cause behind most of a variant's failures, with how much of them it explains.
@@ -38,10 +39,10 @@ function othersThanWorst(others) {
       `${some.length} others between ${percent(Math.min(...rates))} and ${percent(Math.max(...rates))}`,
     );
   } else {
-    parts.push(...some.map((variant) => `${variant.label}: ${percent(rateOf(variant))}`));
+    parts.push(...some.map((variant) => `${named(variant)}: ${percent(rateOf(variant))}`));
   }
   if (none.length > 4) parts.push(`${none.length} variants: none`);
-  else if (none.length) parts.push(`${quoted(none)}: none`);
+  else if (none.length) parts.push(`${listing(none.map(named))}: none`);
   return parts.join("; ");
 }
 
@@ -49,7 +50,7 @@ function failureSentence(report, ranked) {
   const [worst, ...others] = ranked;
   const failed = `${percent(rateOf(worst))} of requests failed at the gateway${mainCause(report, worst)}`;
   if (!others.length) return `${failed}.`;
-  return `With ${worst.label}, ${failed}; ${othersThanWorst(others)}.`;
+  return `With ${named(worst)}, ${failed}; ${othersThanWorst(others)}.`;
 }
 
 function tailSentence(measured) {
@@ -62,7 +63,7 @@ function tailSentence(measured) {
   if (worst === best) return ` 99 % of them were answered within ${ms(worst.table.p99_ms)}.`;
   if (worst.table.p99_ms < best.table.p99_ms * 1.1)
     return ` Their p99 is alike, near ${ms(worst.table.p99_ms)}.`;
-  return ` The tails differ: p99 ${ms(worst.table.p99_ms)} with ${worst.label}, ${ms(best.table.p99_ms)} with ${best.label}.`;
+  return ` The tails differ: p99 ${ms(worst.table.p99_ms)} with ${named(worst)}, ${ms(best.table.p99_ms)} with ${named(best)}.`;
 }
 
 function cleanSentence(measured) {

@@ -76,6 +76,7 @@ test("dragging zooms all charts and Escape shows everything again", async () => 
   const zoomed = [await picture(page, 0), await picture(page, 2)];
   assert.notEqual(zoomed[0], whole[0]);
   assert.notEqual(zoomed[1], whole[1]);
+  assert.ok(await page.getByRole("button", { name: "Show the whole time" }).isVisible());
   await page.locator(".chart").first().focus();
   await page.keyboard.press("Escape");
   assert.deepEqual([await picture(page, 0), await picture(page, 2)], whole);
