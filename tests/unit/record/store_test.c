@@ -69,11 +69,17 @@ static void an_abandoned_record_leaves_no_trace(void **state)
     assert_int_equal(tally.records, 3);
 }
 
+static bool has_spare(void *context)
+{
+    return fixture_files(context, ".seg", NULL) == 2;
+}
+
 static void closing_gives_unused_space_back(void **state)
 {
     struct fixture *fixture = *state;
     fixture_open(fixture, (struct record_settings){0});
     append_client(fixture_writer(fixture, 0), 0);
+    wait_until(has_spare, fixture);
     record_store_close(&fixture->store);
 
     char path[512];
