@@ -79,6 +79,9 @@
       "the request is not correct HTTP/1.1", "mend the client")                                    \
     X(NO_ROUTE, "no_route", 404, "NR", "PR", "destination_not_found",                              \
       "no route matches the request", "add a route for the path")                                  \
+    X(DRAIN_TIMEOUT, "drain_timeout", 503, "LR", "KD", "proxy_internal_error",                     \
+      "the gateway was told to stop and the drain deadline passed before the exchange had ended",  \
+      "a longer drain")                                                                            \
     X(FAULT_ABORT, "fault_abort", 503, "FI", "PR", "proxy_internal_response",                      \
       "an injected fault answered instead of the upstream", "")                                    \
     X(UPSTREAM_STATUS, "upstream_status", 0, "-", "--", "",                                        \

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/answer.h"
+
+#include <stdio.h>
+
+/* Text for a person who sees the answer; the cause's name is what to look up in the manual. */
+static size_t write_body(char *out, size_t size, int status, enum cause cause, const char *detail)
+{
+    const struct cause_row *row = cause_row(cause);
+    int length = snprintf(out, size, "%d %s\n%s: %s%s%s\n", status, http_reason(status), row->name,
+                          row->meaning, detail ? ": " : "", detail ? detail : "");
+    return length < 0 ? 0 : (size_t)length < size ? (size_t)length : size - 1;
+}
+
+void answer(struct exchange *exchange, int status, enum cause cause, const char *detail)
+{
+    char body[512], head[512];
+    const char *error = cause_row(cause)->proxy_status;
+    /* What is left of a request's body would be taken for the next request. */
+    if (!exchange->request_body.complete)
+        exchange->client_keeps = false;
+    size_t body_length = write_body(body, sizeof(body), status, cause, detail);
+    int head_length = snprintf(
+        head, sizeof(head),
+        "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"
+        "Proxy-Status: tailgate%s%s; details=\"%s\"\r\n%s\r\n",
+        status, http_reason(status), body_length, *error ? "; error=" : "", error,
+        cause_row(cause)->name, exchange->client_keeps ? "" : "Connection: close\r\n");
+    struct iovec parts[] = {{head, (size_t)head_length},
+                            {body, exchange->answers_head ? 0 : body_length}};
+    exchange->record.status = (uint16_t)status;
+    exchange->record.cause = (uint16_t)cause;
+    exchange_deliver_own(exchange, parts, exchange->answers_head ? 1 : 2);
+}

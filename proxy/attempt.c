@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/attempt.h"
+
+#include <errno.h>
+
+#include "proxy/journal.h"
+#include "proxy/relay.h"
+
+static void enqueue(struct exchange *exchange)
+{
+    struct upstream *upstream = exchange->upstream;
+    struct worker *worker = exchange->worker;
+    if (upstream->queue_length >= upstream->config->connections.queue) {
+        journal_state(worker, STATE_QUEUE_SHED, upstream->name_id,
+                      (uint64_t)upstream->queue_length);
+        exchange_fail(exchange, CAUSE_QUEUE_FULL);
+        return;
+    }
+    exchange_set_state(exchange, EXCHANGE_QUEUED);
+    exchange->queued = worker->now;
+    list_push_back(&upstream->queue, &exchange->node);
+    atomic_fetch_add(&upstream->shared->waiting, 1);
+    counter_add(&worker->counters.of[COUNTER_QUEUED]);
+    if (upstream->queue_length++ == 0)
+        journal_state(worker, STATE_POOL_EXHAUSTED, upstream->name_id, 1);
+    timeout_arm(&upstream->wait, &exchange->timeout, worker->now);
+}
+
+void exchange_leave_queue(struct exchange *exchange)
+{
+    struct upstream *upstream = exchange->upstream;
+    struct worker *worker = exchange->worker;
+    list_remove(&exchange->node);
+    atomic_fetch_sub(&upstream->shared->waiting, 1);
+    exchange->queue_ns += mono_between(exchange->queued, worker->now).ns;
+    timeout_cancel(&exchange->timeout);
+    if (--upstream->queue_length == 0)
+        journal_state(worker, STATE_POOL_AVAILABLE, upstream->name_id,
+                      (uint64_t)exchange->queue_ns);
+}
+
+/* Deferred cleanup: registered now, with its argument; run when the exchange has ended. */
+static void release_uplink(void *arg)
+{
+    struct exchange *exchange = arg;
+    struct uplink *uplink = exchange->attempt.uplink;
+    exchange->attempt.uplink = NULL;
+    if (uplink)
+        uplink_put_back(uplink, exchange->uplink_keeps);
+}
+
+static void open_books(struct exchange *exchange, const struct uplink_order *order)
+{
+    struct attempt *attempt = &exchange->attempt;
+    struct worker *worker = exchange->worker;
+    const struct uplink *uplink = order->uplink;
+    *attempt =
+        (struct attempt){.uplink = order->uplink, .pool = order->pool, .started = worker->now};
+    attempt->reused = uplink && uplink->requests > 0;
+    attempt->record = (struct attempt_record){
+        .endpoint = order->pool->name_id,
+        .connection = uplink ? uplink->number : 0,
+        .connection_age = uplink ? mono_between(uplink->opened, worker->now).ns : -1,
+        .connection_requests = uplink ? uplink->requests : 0,
+        .late = -1,
+        .backend_queue = -1,
+        .backend_lock = -1,
+        .backend_work = -1,
+        .backend_gc = -1,
+        .backend_cleanup = -1};
+    exchange->attempts++;
+    exchange->request_sent = 0;
+    counter_add(&worker->counters.of[COUNTER_ATTEMPTS]);
+    if (attempt->reused)
+        counter_add(&worker->counters.of[COUNTER_REUSES]);
+    if (uplink && worker->config->cleanup == CLEANUP_DEFERRED)
+        cleanup_push(&exchange->cleanup, release_uplink, exchange);
+}
+
+static enum cause cause_of_connect_error(int problem)
+{
+    switch (problem) {
+    case ECONNREFUSED:
+    case ENOENT: /* a unix socket that is not there */
+        return CAUSE_CONNECT_REFUSED;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+    case EADDRNOTAVAIL: /* no local port is left */
+        return CAUSE_DESCRIPTORS_EXHAUSTED;
+    case ETIMEDOUT:
+        return CAUSE_CONNECT_TIMEOUT;
+    default:
+        return CAUSE_CONNECT_FAILED;
+    }
+}
+
+static void begin_sending(struct exchange *exchange)
+{
+    exchange->attempt.connected = exchange->worker->now;
+    exchange_set_state(exchange, EXCHANGE_SENDING);
+    timeout_arm(&exchange->upstream->body, &exchange->timeout, exchange->worker->now);
+    (void)relay_request(exchange);
+}
+
+static enum uplink_result try_start(struct exchange *exchange)
+{
+    struct uplink_order order = {.exchange = exchange,
+                                 .fresh = exchange->fresh_connection,
+                                 .avoid = exchange->attempts > 0 ? exchange->attempt.pool : NULL};
+    enum uplink_result result = uplink_acquire(exchange->upstream, &order);
+    int problem = errno;
+    if (result == UPLINK_EXHAUSTED)
+        return result;
+    if (exchange->state == EXCHANGE_QUEUED)
+        exchange_leave_queue(exchange);
+    open_books(exchange, &order);
+    exchange_set_state(exchange, EXCHANGE_CONNECTING);
+    if (result == UPLINK_READY) {
+        begin_sending(exchange);
+    } else if (result == UPLINK_PENDING) {
+        exchange->attempt.connecting = exchange->worker->now;
+        timeout_arm(&exchange->upstream->connect, &exchange->timeout, exchange->worker->now);
+    } else {
+        exchange_connect_failed(exchange, problem);
+    }
+    return result;
+}
+
+void attempt_start(struct exchange *exchange)
+{
+    if (try_start(exchange) == UPLINK_EXHAUSTED)
+        enqueue(exchange);
+}
+
+bool exchange_dequeue(struct exchange *exchange)
+{
+    return try_start(exchange) != UPLINK_EXHAUSTED;
+}
+
+void exchange_connected(struct exchange *exchange)
+{
+    begin_sending(exchange);
+}
+
+void exchange_connect_failed(struct exchange *exchange, int problem)
+{
+    enum cause cause = cause_of_connect_error(problem);
+    if (cause == CAUSE_DESCRIPTORS_EXHAUSTED)
+        journal_state(exchange->worker, STATE_DESCRIPTORS_EXHAUSTED, exchange->upstream->name_id,
+                      (uint64_t)problem);
+    attempt_failed(exchange, cause);
+}
+
+void attempt_close(struct exchange *exchange, enum cause outcome, bool retried)
+{
+    struct attempt *attempt = &exchange->attempt;
+    if (!mono_is_set(attempt->started))
+        return;
+    journal_attempt(exchange, outcome, retried);
+    attempt->started = (mono){0};
+    if (!attempt->uplink || outcome == CAUSE_NONE || outcome == CAUSE_UPSTREAM_STATUS)
+        return;
+    uplink_close(attempt->uplink, cause_row(outcome)->name);
+    attempt->uplink = NULL;
+}
+
+void attempt_received(struct exchange *exchange)
+{
+    struct attempt *attempt = &exchange->attempt;
+    attempt->last_byte = exchange->worker->now;
+    enum cause outcome = attempt->record.status >= 500 ? CAUSE_UPSTREAM_STATUS : CAUSE_NONE;
+    attempt_close(exchange, outcome, false);
+    if (exchange->worker->config->cleanup != CLEANUP_DEFERRED)
+        release_uplink(exchange);
+}
+
+static bool condition_allows(const struct exchange *exchange, enum cause cause)
+{
+    unsigned on = exchange->upstream->config->retry.on;
+    switch (cause) {
+    case CAUSE_CONNECT_REFUSED:
+    case CAUSE_CONNECT_TIMEOUT:
+    case CAUSE_CONNECT_FAILED:
+        return on & RETRY_CONNECT;
+    case CAUSE_REUSED_CLOSED:
+        /* RFC 9110 9.2.2: what is not idempotent and may have been read is not sent again. */
+        return (on & RETRY_REUSED_CLOSED) && (exchange->idempotent || exchange->request_sent == 0);
+    default:
+        return false;
+    }
+}
+
+static bool budget_allows(struct exchange *exchange)
+{
+    struct upstream *upstream = exchange->upstream;
+    if (upstream->retry_tokens >= 1) {
+        upstream->retry_tokens -= 1;
+        return true;
+    }
+    counter_add(&exchange->worker->counters.of[COUNTER_RETRIES_DENIED]);
+    return false;
+}
+
+void upstream_earn_retries(struct upstream *upstream)
+{
+    upstream->retry_tokens += upstream->config->retry.budget;
+    if (upstream->retry_tokens > RETRY_RESERVE)
+        upstream->retry_tokens = RETRY_RESERVE;
+}
+
+void attempt_failed(struct exchange *exchange, enum cause cause)
+{
+    bool again = !exchange->head_delivered && exchange->replayable &&
+                 exchange->attempts < exchange->upstream->config->retry.attempts &&
+                 condition_allows(exchange, cause) && budget_allows(exchange);
+    if (!again) {
+        exchange_fail(exchange, cause);
+        return;
+    }
+    counter_add(&exchange->worker->counters.of[COUNTER_RETRIES]);
+    timeout_cancel(&exchange->timeout);
+    attempt_close(exchange, cause, true);
+    exchange->fresh_connection = cause == CAUSE_REUSED_CLOSED;
+    attempt_start(exchange);
+}

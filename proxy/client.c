@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/client.h"
+
+#include <assert.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/exchange.h"
+
+#define CLIENT_STATE_NAME(id, name) [CLIENT_##id] = name,
+static const char *const state_names[] = {CLIENT_STATES(CLIENT_STATE_NAME)};
+
+static void client_set_state(struct client *client, enum client_state to)
+{
+    static const unsigned legal[CLIENT_STATE_COUNT] = {
+        [CLIENT_IDLE] = 1 << CLIENT_HEAD | 1 << CLIENT_BUSY | 1 << CLIENT_CLOSED,
+        [CLIENT_HEAD] = 1 << CLIENT_BUSY | 1 << CLIENT_CLOSED,
+        [CLIENT_BUSY] = 1 << CLIENT_IDLE | 1 << CLIENT_LINGERING | 1 << CLIENT_CLOSED,
+        [CLIENT_LINGERING] = 1 << CLIENT_CLOSED,
+    };
+    const struct log *log = &client->worker->log;
+    assert(legal[client->state] >> to & 1);
+    if (log->level <= LOG_DEBUG) {
+        char subject[32];
+        snprintf(subject, sizeof(subject), "c%llu", (unsigned long long)client->number);
+        log_debug(log, subject, "client %s -> %s", state_names[client->state], state_names[to]);
+    }
+    client->state = to;
+}
+
+/* ---- the end */
+
+static void client_close(struct client *client, bool cut)
+{
+    struct worker *worker = client->worker;
+    if (client->state == CLIENT_CLOSED)
+        return;
+    client_set_state(client, CLIENT_CLOSED);
+    timeout_cancel(&client->timeout);
+    list_remove(&client->node);
+    worker_take_back(worker, &client->in);
+    worker_take_back(worker, &client->out);
+    if (cut)
+        conn_reset(&client->conn);
+    else
+        conn_close(&client->conn);
+    worker_bury(worker, &client->grave, &worker->client_slab, client);
+    worker_client_gone(worker);
+}
+
+/* Takes what the client still sends, so that no reset overtakes the last answer (RFC 9112 9.6). */
+static void linger_on(struct client *client)
+{
+    while (client->conn.readable) {
+        ssize_t got = conn_read(&client->conn, client->worker->scratch, SCRATCH_SIZE);
+        if (got < 0) {
+            client_close(client, false);
+            return;
+        }
+    }
+}
+
+static void begin_lingering(struct client *client)
+{
+    client_set_state(client, CLIENT_LINGERING);
+    worker_take_back(client->worker, &client->in);
+    shutdown(client->conn.fd, SHUT_WR);
+    timeout_arm(&client->entrance->linger, &client->timeout, client->worker->now);
+    linger_on(client);
+}
+
+void client_stop(struct client *client)
+{
+    if (client->state == CLIENT_BUSY)
+        exchange_fail(client->exchange, CAUSE_DRAIN_TIMEOUT);
+    if (client->exchange)
+        exchange_client_gone(client->exchange, CAUSE_DRAIN_TIMEOUT);
+    client_close(client, false);
+}
+
+void client_drain(struct client *client)
+{
+    if (client->state == CLIENT_IDLE)
+        client_close(client, false);
+}
+
+/* ---- requests, one after the other */
+
+/* Empty lines before a request are skipped (RFC 9112 2.2). */
+static void skip_empty_lines(struct buf *in)
+{
+    while (buf_len(in) >= 2 && memcmp(buf_head(in), "\r\n", 2) == 0)
+        buf_consume(in, 2);
+}
+
+/* Reads more into `in`; false when nothing came (and the client may be closed now). */
+static bool read_more(struct client *client)
+{
+    if (!client->conn.readable)
+        return false;
+    worker_lend(client->worker, &client->in);
+    ssize_t got = conn_read(&client->conn, buf_reserve(&client->in, LENT_SIZE / 2), LENT_SIZE / 2);
+    if (got > 0) {
+        client->in.end += (size_t)got;
+        return true;
+    }
+    if (got < 0)
+        client_close(client, false);
+    return false;
+}
+
+static void take_head(struct client *client, size_t length)
+{
+    struct worker *worker = client->worker;
+    const char *bytes = buf_head(&client->in);
+    const char *problem = http_parse_request(&worker->request_head, bytes, length);
+    client->head_bytes = length;
+    client->head_scanned = 0;
+    client_set_state(client, CLIENT_BUSY);
+    timeout_cancel(&client->timeout);
+    /* The bytes stay where they are until something is read behind them. */
+    buf_consume(&client->in, length);
+    if (problem)
+        exchange_refuse(client, 400, CAUSE_REQUEST_MALFORMED, problem);
+    else
+        exchange_start(client, &worker->request_head);
+}
+
+static void refuse_head(struct client *client, int status, enum cause cause, const char *detail)
+{
+    client->head_bytes = buf_len(&client->in);
+    client_set_state(client, CLIENT_BUSY);
+    timeout_cancel(&client->timeout);
+    exchange_refuse(client, status, cause, detail);
+}
+
+/* Part of a head is there; the rest has `timeout.head` to come. */
+static void wait_for_head(struct client *client)
+{
+    if (client->state == CLIENT_HEAD)
+        return;
+    client_set_state(client, CLIENT_HEAD);
+    timeout_arm(&client->entrance->head, &client->timeout, client->worker->now);
+}
+
+/* Takes a request out of `in`; false when there is none yet. */
+static bool take_request(struct client *client)
+{
+    uint64_t limit = client->worker->config->limits.request_head;
+    if (client->state == CLIENT_IDLE)
+        skip_empty_lines(&client->in);
+    size_t available = buf_len(&client->in);
+    if (available == 0)
+        return false;
+    if (client->state == CLIENT_IDLE)
+        client->head_started = client->worker->now;
+    size_t length = http_head_end(buf_head(&client->in), available, &client->head_scanned);
+    if (length > limit || (length == 0 && available > limit)) {
+        refuse_head(client, 431, CAUSE_REQUEST_MALFORMED, "the head is larger than the limit");
+        return true;
+    }
+    if (length == 0) {
+        wait_for_head(client);
+        return false;
+    }
+    take_head(client, length);
+    return true;
+}
+
+static bool expects_request(const struct client *client)
+{
+    return client->state == CLIENT_IDLE || client->state == CLIENT_HEAD;
+}
+
+static void client_continue(struct client *client)
+{
+    if (client->taking)
+        return;
+    client->taking = true;
+    while (expects_request(client) && (take_request(client) || read_more(client)))
+        continue;
+    client->taking = false;
+    if (client->state == CLIENT_IDLE) {
+        worker_take_back(client->worker, &client->in);
+        timeout_arm(&client->entrance->idle, &client->timeout, client->worker->now);
+        if (client->worker->phase != WORKER_SERVING)
+            client_close(client, false);
+    }
+}
+
+void client_exchange_ended(struct client *client, enum client_next next)
+{
+    timeout_cancel(&client->timeout);
+    client->requests++;
+    switch (next) {
+    case CLIENT_KEEP:
+        client_set_state(client, CLIENT_IDLE);
+        client_continue(client);
+        break;
+    case CLIENT_FINISH:
+        if (!client->conn.readable && buf_len(&client->in) == 0) {
+            client_close(client, false);
+            break;
+        }
+        begin_lingering(client);
+        break;
+    case CLIENT_LINGER:
+        begin_lingering(client);
+        break;
+    case CLIENT_CUT:
+        client_close(client, true);
+        break;
+    }
+}
+
+bool client_read_body(struct client *client, bool *stalled)
+{
+    timeout_cancel(&client->timeout);
+    if (client->conn.readable) {
+        worker_lend(client->worker, &client->in);
+        ssize_t got = conn_read(&client->conn, buf_reserve(&client->in, LENT_SIZE), LENT_SIZE);
+        if (got > 0) {
+            client->in.end += (size_t)got;
+            return true;
+        }
+        if (got < 0) {
+            exchange_client_gone(client->exchange, CAUSE_CLIENT_ABORT);
+            return false;
+        }
+    }
+    *stalled = true;
+    if (client_drained(client))
+        timeout_arm(&client->entrance->body, &client->timeout, client->worker->now);
+    return true;
+}
+
+/* ---- sending */
+
+static bool flush(struct client *client)
+{
+    struct buf *out = &client->out;
+    while (buf_len(out) > 0) {
+        ssize_t put = conn_write(&client->conn, buf_head(out), buf_len(out));
+        if (put == CONN_FAILED)
+            return false;
+        if (put == CONN_AGAIN) {
+            timeout_arm(&client->entrance->send, &client->timeout, client->worker->now);
+            return true;
+        }
+        buf_consume(out, (size_t)put);
+    }
+    timeout_cancel(&client->timeout);
+    worker_take_back(client->worker, out);
+    return true;
+}
+
+static void keep_unsent(struct client *client, const struct iovec *parts, int count, size_t sent)
+{
+    worker_lend(client->worker, &client->out);
+    for (int i = 0; i < count; i++) {
+        size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
+        buf_append(&client->out, (const char *)parts[i].iov_base + skip, parts[i].iov_len - skip);
+        sent -= skip;
+    }
+}
+
+static size_t total_length(const struct iovec *parts, int count)
+{
+    size_t length = 0;
+    for (int i = 0; i < count; i++)
+        length += parts[i].iov_len;
+    return length;
+}
+
+bool client_send(struct client *client, const struct iovec *parts, int count)
+{
+    size_t length = total_length(parts, count);
+    ssize_t put = 0;
+    client->exchange->record.bytes_out += length;
+    if (client_drained(client)) {
+        put = conn_writev(&client->conn, parts, count);
+        if (put == CONN_FAILED)
+            return false;
+        if ((size_t)put == length)
+            return true;
+    }
+    keep_unsent(client, parts, count, (size_t)put);
+    return flush(client);
+}
+
+/* ---- events */
+
+static void on_timeout(void *arg)
+{
+    struct client *client = arg;
+    worker_enter(client->worker);
+    switch (client->state) {
+    case CLIENT_HEAD:
+        refuse_head(client, 408, CAUSE_CLIENT_TIMEOUT, "the head did not arrive in time");
+        break;
+    case CLIENT_BUSY:
+        if (client_drained(client))
+            exchange_fail(client->exchange, CAUSE_CLIENT_TIMEOUT);
+        else
+            exchange_client_gone(client->exchange, CAUSE_CLIENT_TIMEOUT);
+        break;
+    default:
+        client_close(client, false);
+    }
+}
+
+static void on_busy(struct client *client)
+{
+    struct exchange *exchange = client->exchange;
+    if (client->conn.writable && !client_drained(client) && !flush(client)) {
+        exchange_client_gone(exchange, CAUSE_CLIENT_ABORT);
+        return;
+    }
+    /* A client that shuts its side down does not wait for the answer any more. */
+    if (client->conn.peer_closed && exchange->request_body.complete)
+        exchange_client_gone(exchange, CAUSE_CLIENT_ABORT);
+    else
+        exchange_client_ready(exchange);
+}
+
+static void client_ready(struct conn *conn, void *owner)
+{
+    struct client *client = owner;
+    worker_enter(client->worker);
+    switch (client->state) {
+    case CLIENT_IDLE:
+    case CLIENT_HEAD:
+        if (conn->readable)
+            client_continue(client);
+        break;
+    case CLIENT_BUSY:
+        on_busy(client);
+        break;
+    case CLIENT_LINGERING:
+        linger_on(client);
+        break;
+    default:
+        break;
+    }
+}
+
+static struct record_peer peer_of(const struct address *address)
+{
+    struct record_peer peer = {{0}, 0};
+    if (address->u.any.sa_family == AF_INET) {
+        memcpy(peer.address, &address->u.in.sin_addr, sizeof(peer.address));
+        peer.port = ntohs(address->u.in.sin_port);
+    }
+    return peer;
+}
+
+void client_accept(struct entrance *entrance, int fd, const struct address *peer)
+{
+    struct worker *worker = entrance->worker;
+    struct client *client = slab_get(&worker->client_slab);
+    struct error error;
+    worker_enter(worker);
+    *client = (struct client){.worker = worker,
+                              .entrance = entrance,
+                              .state = CLIENT_IDLE,
+                              .number = worker->next_connection++,
+                              .peer = peer_of(peer)};
+    timeout_init(&client->timeout, on_timeout, client);
+    if (conn_init(&client->conn, &worker->loop, fd, &conn_plain, client_ready, client, &error) !=
+        OK) {
+        log_error(&worker->log, NULL, "%s", error.text);
+        close(fd);
+        slab_put(&worker->client_slab, client);
+        return;
+    }
+    counter_add(&worker->counters.of[COUNTER_CONNECTIONS]);
+    list_push_back(&worker->clients, &client->node);
+    timeout_arm(&entrance->idle, &client->timeout, worker->now);
+}

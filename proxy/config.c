@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/config.h"
+
+#include <string.h>
+
+/* clang-format off */
+#define KEY(key_name, key_type, holder, member, ...)                                               \
+    {.name = (key_name), .type = (key_type), .offset = offsetof(holder, member), __VA_ARGS__}
+
+static const struct conf_key client_timeout_keys[] = {
+    KEY("head", CONF_DURATION, struct client_timeouts, head, .otherwise = "10s",
+        .meaning = "From the first byte of a request to the end of its head; 408 when it passes."),
+    KEY("body", CONF_DURATION, struct client_timeouts, body, .otherwise = "30s",
+        .meaning = "Between two reads of a request's body."),
+    KEY("send", CONF_DURATION, struct client_timeouts, send, .otherwise = "30s",
+        .meaning = "Between two writes of a response that the client does not take."),
+    KEY("idle", CONF_DURATION, struct client_timeouts, idle, .otherwise = "75s",
+        .meaning = "Between two requests of a kept-alive connection."),
+};
+static const struct conf_table client_timeout_table = {
+    .name = "client_timeout", .meaning = "How long the gateway waits for a client; 0s = for ever.",
+    .size = sizeof(struct client_timeouts), .keys = client_timeout_keys,
+    .key_count = ARRAY_LEN(client_timeout_keys), .item_offset = CONF_NO_ITEM,
+};
+
+static const struct conf_key listener_keys[] = {
+    KEY("address", CONF_ADDRESS, struct listener_config, address, .flags = CONF_REQUIRED,
+        .meaning = "Where to accept connections; port 0 chooses a free one."),
+    KEY("timeout", CONF_OBJECT, struct listener_config, timeout, .sub = &client_timeout_table,
+        .meaning = "How long the gateway waits for a client."),
+};
+static const struct conf_table listener_table = {
+    .name = "listener", .meaning = "An address the gateway accepts connections on.",
+    .size = sizeof(struct listener_config), .keys = listener_keys,
+    .key_count = ARRAY_LEN(listener_keys), .shorthand = "address", .item_offset = CONF_NO_ITEM,
+};
+
+static const struct conf_key route_keys[] = {
+    KEY("path", CONF_STRING, struct route_config, path, .flags = CONF_REQUIRED | CONF_NOT_EMPTY,
+        .meaning = "Prefix of the request's path; the longest one that matches wins."),
+    KEY("upstream", CONF_STRING, struct route_config, upstream,
+        .flags = CONF_REQUIRED | CONF_NOT_EMPTY, .meaning = "Name of the upstream it leads to."),
+};
+static enum result check_route(struct conf_read *read, void *object, const struct cJSON *item)
+{
+    const struct route_config *route = object;
+    if (route->path[0] != '/')
+        return conf_fail(read, conf_member(item, "path"),
+                         "\"path\" must start with \"/\", not \"%s\"", route->path);
+    return OK;
+}
+static const struct conf_table route_table = {
+    .name = "route", .meaning = "Which requests go to which upstream.",
+    .size = sizeof(struct route_config), .keys = route_keys, .key_count = ARRAY_LEN(route_keys),
+    .check = check_route, .item_offset = offsetof(struct route_config, item),
+};
+
+static const struct conf_key endpoint_keys[] = {
+    KEY("address", CONF_ADDRESS, struct endpoint_config, address, .flags = CONF_REQUIRED,
+        .meaning = "The endpoint's address."),
+    KEY("weight", CONF_INT, struct endpoint_config, weight, .otherwise = "1", .min = 1, .max = 1000,
+        .meaning = "Share of the requests relative to the other endpoints."),
+};
+static const struct conf_table endpoint_table = {
+    .name = "endpoint", .meaning = "One server of an upstream.",
+    .size = sizeof(struct endpoint_config), .keys = endpoint_keys,
+    .key_count = ARRAY_LEN(endpoint_keys), .shorthand = "address", .item_offset = CONF_NO_ITEM,
+};
+
+static const struct conf_key timeout_keys[] = {
+    KEY("connect", CONF_DURATION, struct upstream_timeouts, connect, .otherwise = "1s",
+        .meaning = "Establishing a connection."),
+    KEY("response", CONF_DURATION, struct upstream_timeouts, response, .otherwise = "15s",
+        .meaning = "From the request sent to the end of the response's head."),
+    KEY("idle", CONF_DURATION, struct upstream_timeouts, idle, .otherwise = "30s",
+        .meaning = "Between two reads of the response's body, or two writes of the request's."),
+    KEY("total", CONF_DURATION, struct upstream_timeouts, total, .otherwise = "0s",
+        .meaning = "The whole exchange, all attempts included."),
+    KEY("queue", CONF_DURATION, struct upstream_timeouts, queue, .otherwise = "1s",
+        .meaning = "Waiting for a connection when all are in use."),
+};
+static const struct conf_table timeout_table = {
+    .name = "timeout", .meaning = "How long the gateway waits for an upstream; 0s = for ever.",
+    .size = sizeof(struct upstream_timeouts), .keys = timeout_keys,
+    .key_count = ARRAY_LEN(timeout_keys), .item_offset = CONF_NO_ITEM,
+};
+
+/* In the order of the bits of enum retry_condition. */
+static const char *const retry_conditions[] = {"connect", "reused_closed", NULL};
+static const struct conf_key retry_keys[] = {
+    KEY("attempts", CONF_INT, struct retry_config, attempts, .otherwise = "2", .min = 1, .max = 16,
+        .meaning = "Tries in all; 1 = no retry."),
+    KEY("on", CONF_FLAGS, struct retry_config, on, .otherwise = "connect,reused_closed",
+        .choices = retry_conditions,
+        .meaning = "What is tried again. A request that is not idempotent and may have been read is "
+                   "never sent twice."),
+    KEY("budget", CONF_SHARE, struct retry_config, budget, .otherwise = "20%", .max = 1,
+        .meaning = "Retries at most, as a share of requests; 10 are always allowed."),
+};
+static const struct conf_table retry_table = {
+    .name = "retry", .meaning = "Which failed attempts are tried again.",
+    .size = sizeof(struct retry_config), .keys = retry_keys, .key_count = ARRAY_LEN(retry_keys),
+    .item_offset = CONF_NO_ITEM,
+};
+
+static const struct conf_key connections_keys[] = {
+    KEY("max", CONF_INT, struct connections_config, max, .otherwise = "1024", .max = 1000000,
+        .meaning = "Connections to one endpoint at most, across all workers; 0 = no limit."),
+    KEY("idle", CONF_INT, struct connections_config, idle, .otherwise = "256", .max = 1000000,
+        .meaning = "Idle connections kept per endpoint, across all workers; 0 = no reuse."),
+    KEY("queue", CONF_INT, struct connections_config, queue, .otherwise = "1024", .max = 1000000,
+        .meaning = "Requests that may wait for a connection, per upstream and worker."),
+    KEY("idle_timeout", CONF_DURATION, struct connections_config, idle_timeout, .otherwise = "4s",
+        .meaning = "How long an idle connection is kept: below the backend's own keep-alive timeout, "
+                   "or it closes connections as they are reused."),
+};
+static const struct conf_table connections_table = {
+    .name = "connections", .meaning = "Connections to an upstream's endpoints.",
+    .size = sizeof(struct connections_config), .keys = connections_keys,
+    .key_count = ARRAY_LEN(connections_keys), .item_offset = CONF_NO_ITEM,
+};
+
+static const char *const balance_names[] = {"round_robin", NULL};
+static const struct conf_key upstream_keys[] = {
+    KEY("endpoints", CONF_LIST, struct upstream_config, endpoints,
+        .flags = CONF_REQUIRED | CONF_NOT_EMPTY, .sub = &endpoint_table,
+        .meaning = "The servers that answer."),
+    KEY("balance", CONF_ENUM, struct upstream_config, balance, .otherwise = "round_robin",
+        .choices = balance_names, .meaning = "How an endpoint is chosen."),
+    KEY("timeout", CONF_OBJECT, struct upstream_config, timeout, .sub = &timeout_table,
+        .meaning = "How long the gateway waits for the upstream."),
+    KEY("retry", CONF_OBJECT, struct upstream_config, retry, .sub = &retry_table,
+        .meaning = "Which failed attempts are tried again."),
+    KEY("connections", CONF_OBJECT, struct upstream_config, connections, .sub = &connections_table,
+        .meaning = "Connections to the endpoints."),
+};
+static const struct conf_table upstream_table = {
+    .name = "upstream", .meaning = "A service and the endpoints that provide it.",
+    .size = sizeof(struct upstream_config), .name_offset = offsetof(struct upstream_config, name),
+    .keys = upstream_keys, .key_count = ARRAY_LEN(upstream_keys), .item_offset = CONF_NO_ITEM,
+};
+
+static const struct conf_key admin_keys[] = {
+    KEY("address", CONF_ADDRESS, struct admin_config, address, .flags = CONF_REQUIRED,
+        .meaning = "Where /metrics and /ready are served; loopback unless you know better."),
+};
+static const struct conf_table admin_table = {
+    .name = "admin", .meaning = "The admin address.", .size = sizeof(struct admin_config),
+    .keys = admin_keys, .key_count = ARRAY_LEN(admin_keys), .shorthand = "address",
+    .item_offset = CONF_NO_ITEM,
+};
+
+static const struct conf_key limits_keys[] = {
+    KEY("request_head", CONF_SIZE, struct limits_config, request_head, .otherwise = "32KiB",
+        .min = 1024, .max = 1048576, .meaning = "A larger request head is answered with 431."),
+    KEY("response_head", CONF_SIZE, struct limits_config, response_head, .otherwise = "64KiB",
+        .min = 1024, .max = 1048576, .meaning = "A larger response head is answered with 502."),
+};
+static const struct conf_table limits_table = {
+    .name = "limits", .meaning = "Sizes beyond which a message is refused.",
+    .size = sizeof(struct limits_config), .keys = limits_keys, .key_count = ARRAY_LEN(limits_keys),
+    .item_offset = CONF_NO_ITEM,
+};
+
+static const char *const cleanup_names[] = {"inline", "deferred", "pooled", NULL};
+static const struct conf_key proxy_keys[] = {
+    KEY("name", CONF_STRING, struct proxy_config, name, .otherwise = "proxy",
+        .flags = CONF_NOT_EMPTY, .meaning = "The process's name in records and log lines."),
+    KEY("workers", CONF_INT, struct proxy_config, workers, .otherwise = "0", .max = 256,
+        .meaning = "Threads that serve; 0 = one per core."),
+    KEY("listeners", CONF_LIST, struct proxy_config, listeners,
+        .flags = CONF_REQUIRED | CONF_NOT_EMPTY, .sub = &listener_table,
+        .meaning = "Where to accept connections."),
+    KEY("routes", CONF_LIST, struct proxy_config, routes, .flags = CONF_REQUIRED | CONF_NOT_EMPTY,
+        .sub = &route_table, .meaning = "Which requests go where."),
+    KEY("upstreams", CONF_MAP, struct proxy_config, upstreams,
+        .flags = CONF_REQUIRED | CONF_NOT_EMPTY, .sub = &upstream_table,
+        .meaning = "The services behind the gateway, by name."),
+    KEY("cleanup", CONF_ENUM, struct proxy_config, cleanup, .otherwise = "pooled",
+        .choices = cleanup_names,
+        .meaning = "When a request's resources are given back: at their last use (inline), when the "
+                   "whole exchange has ended (deferred), or at their last use and recycled (pooled)."),
+    KEY("timeout_status", CONF_INT, struct proxy_config, timeout_status, .otherwise = "504",
+        .min = 500, .max = 599, .meaning = "Status that answers an upstream's timeout."),
+    KEY("record", CONF_STRING, struct proxy_config, record, .flags = CONF_NOT_EMPTY,
+        .meaning = "Folder for the records; without it nothing is recorded."),
+    KEY("record_limit", CONF_SIZE, struct proxy_config, record_limit, .otherwise = "0",
+        .meaning = "Bytes of records at most; what comes after is dropped and counted; 0 = no limit."),
+    KEY("access_log", CONF_STRING, struct proxy_config, access_log, .flags = CONF_NOT_EMPTY,
+        .meaning = "File for one JSON line per request; \"-\" is standard output."),
+    KEY("drain", CONF_DURATION, struct proxy_config, drain, .otherwise = "30s",
+        .meaning = "How long requests in flight may go on after SIGTERM."),
+    KEY("seed", CONF_INT, struct proxy_config, seed, .otherwise = "0", .max = 9007199254740991.0,
+        .meaning = "Seed of every random draw; 0 = a different one at each start."),
+    KEY("limits", CONF_OBJECT, struct proxy_config, limits, .sub = &limits_table,
+        .meaning = "Sizes beyond which a message is refused."),
+    KEY("admin", CONF_OBJECT, struct proxy_config, admin, .sub = &admin_table,
+        .meaning = "The admin address; absent = none."),
+};
+/* clang-format on */
+
+int proxy_config_upstream(const struct proxy_config *config, const char *name)
+{
+    const struct upstream_config *upstreams = config->upstreams.items;
+    for (size_t i = 0; i < config->upstreams.count; i++)
+        if (strcmp(upstreams[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+static enum result unknown_upstream(struct conf_read *read, const struct proxy_config *config,
+                                    const struct route_config *route)
+{
+    const struct upstream_config *upstreams = config->upstreams.items;
+    size_t count = config->upstreams.count;
+    const char **names = arena_alloc(conf_read_arena(read), count * sizeof(*names));
+    for (size_t i = 0; i < count; i++)
+        names[i] = upstreams[i].name;
+    const char *nearest = conf_nearest(route->upstream, names, count);
+    return conf_fail(read, conf_member(route->item, "upstream"),
+                     "no upstream is called \"%s\" (expected a key of \"upstreams\"%s%s%s)",
+                     route->upstream, nearest ? ", nearest \"" : "", nearest ? nearest : "",
+                     nearest ? "\"" : "");
+}
+
+static enum result check_proxy(struct conf_read *read, void *object, const struct cJSON *item)
+{
+    const struct proxy_config *config = object;
+    const struct route_config *routes = config->routes.items;
+    for (size_t i = 0; i < config->routes.count; i++)
+        if (proxy_config_upstream(config, routes[i].upstream) < 0)
+            return unknown_upstream(read, config, &routes[i]);
+    return OK;
+}
+
+const struct conf_table proxy_conf_table = {
+    .name = "proxy",
+    .meaning = "A gateway: where it listens, what it routes where, and how long it waits.",
+    .size = sizeof(struct proxy_config),
+    .keys = proxy_keys,
+    .key_count = ARRAY_LEN(proxy_keys),
+    .check = check_proxy,
+    .item_offset = CONF_NO_ITEM,
+};

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* The gateway's configuration, as read from its file by the tables in config.c. */
+#ifndef TAILGATE_PROXY_CONFIG_H
+#define TAILGATE_PROXY_CONFIG_H
+
+#include "lib/base/clock.h"
+#include "lib/conf/conf.h"
+
+extern const struct conf_table proxy_conf_table;
+
+/* When a request's resources are given back. */
+enum cleanup_strategy { CLEANUP_INLINE, CLEANUP_DEFERRED, CLEANUP_POOLED };
+
+enum retry_condition {
+    RETRY_CONNECT = 1,       /* the connection could not be established: nothing was sent */
+    RETRY_REUSED_CLOSED = 2, /* a pooled connection closed before a byte of the response */
+};
+
+struct client_timeouts {
+    duration head; /* from the first byte of a request to the end of its head */
+    duration body; /* between two reads of a request's body */
+    duration send; /* between two writes of a response */
+    duration idle; /* between two requests of a connection */
+};
+
+struct listener_config {
+    const char *address;
+    struct client_timeouts timeout;
+};
+
+struct route_config {
+    const char *path; /* prefix */
+    const char *upstream;
+    const struct cJSON *item; /* where it was read from, for messages */
+};
+
+struct endpoint_config {
+    const char *address;
+    int64_t weight;
+};
+
+struct upstream_timeouts {
+    duration connect;
+    duration response; /* from the request sent to the end of the response's head */
+    duration idle;     /* between two reads of the response's body, or writes of the request's */
+    duration total;    /* the whole exchange, all attempts included */
+    duration queue;    /* waiting for a connection */
+};
+
+struct retry_config {
+    int64_t attempts; /* tries in all */
+    unsigned on;      /* enum retry_condition */
+    double budget;    /* retries as a share of requests */
+};
+
+struct connections_config {
+    int64_t max;   /* per endpoint, across all workers; 0 = no limit */
+    int64_t idle;  /* kept open without a request, per endpoint across all workers */
+    int64_t queue; /* requests that may wait for a connection, per upstream and worker */
+    duration idle_timeout;
+};
+
+struct upstream_config {
+    const char *name;
+    struct conf_list endpoints; /* struct endpoint_config */
+    int balance;
+    struct upstream_timeouts timeout;
+    struct retry_config retry;
+    struct connections_config connections;
+};
+
+struct admin_config {
+    const char *address; /* NULL: no admin address */
+};
+
+struct limits_config {
+    uint64_t request_head; /* bytes */
+    uint64_t response_head;
+};
+
+struct proxy_config {
+    const char *name;
+    int64_t workers; /* 0 = one per core */
+    struct conf_list listeners;
+    struct conf_list routes;
+    struct conf_list upstreams;
+    int cleanup; /* enum cleanup_strategy */
+    int64_t timeout_status;
+    const char *record; /* folder of segments, NULL = nothing is recorded */
+    uint64_t record_limit;
+    const char *access_log; /* a path, "-" for standard output, NULL for none */
+    duration drain;
+    int64_t seed;
+    struct limits_config limits;
+    struct admin_config admin;
+};
+
+/* Index of the named upstream, or -1. */
+int proxy_config_upstream(const struct proxy_config *config, const char *name);
+
+#endif

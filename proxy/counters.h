@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* What a worker counts; readers sum across workers. Written by one thread, read by any: relaxed
+ * atomics, which cost the writer what a plain increment costs. */
+#ifndef TAILGATE_PROXY_COUNTERS_H
+#define TAILGATE_PROXY_COUNTERS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "lib/record/cause.h"
+
+/* identifier, metric name, meaning */
+#define COUNTERS(X)                                                                     \
+    X(CONNECTIONS, "client_connections_total", "client connections accepted")           \
+    X(REQUESTS, "requests_total", "requests read")                                      \
+    X(ATTEMPTS, "attempts_total", "tries upstream")                                     \
+    X(RETRIES, "retries_total", "tries that followed a failed one")                     \
+    X(RETRIES_DENIED, "retries_denied_total", "retries that the budget did not allow")  \
+    X(UPLINKS, "upstream_connections_total", "connections opened to endpoints")         \
+    X(REUSES, "upstream_reuses_total", "tries on a connection that had carried others") \
+    X(QUEUED, "queued_total", "requests that waited for a connection")                  \
+    X(ACCEPT_PAUSES, "accept_pauses_total", "times accepting paused for want of descriptors")
+
+#define COUNTER_ENUM(id, name, meaning) COUNTER_##id,
+enum counter { COUNTERS(COUNTER_ENUM) COUNTER_COUNT };
+#undef COUNTER_ENUM
+
+enum { STATUS_SLOTS = 600 };
+
+struct counters {
+    _Atomic uint64_t of[COUNTER_COUNT];
+    _Atomic uint64_t status[STATUS_SLOTS];
+    _Atomic uint64_t cause[CAUSE_COUNT];
+};
+
+static inline void counter_add(_Atomic uint64_t *counter)
+{
+    /* One writer: no read-modify-write instruction is needed. */
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
+static inline uint64_t counter_read(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/exchange.h"
+
+#include <assert.h>
+#include <linux/sockios.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "proxy/answer.h"
+#include "proxy/attempt.h"
+#include "proxy/forward.h"
+#include "proxy/journal.h"
+#include "proxy/proxy.h"
+#include "proxy/relay.h"
+#include "proxy/route.h"
+
+#define EXCHANGE_STATE_NAME(id, name) [EXCHANGE_##id] = name,
+static const char *const state_names[] = {EXCHANGE_STATES(EXCHANGE_STATE_NAME)};
+
+void exchange_set_state(struct exchange *exchange, enum exchange_state to)
+{
+#define TO(id) (1 << EXCHANGE_##id)
+    static const unsigned legal[EXCHANGE_STATE_COUNT] = {
+        [EXCHANGE_STARTED] = TO(QUEUED) | TO(CONNECTING) | TO(DELIVERING) | TO(ENDED),
+        [EXCHANGE_QUEUED] = TO(CONNECTING) | TO(DELIVERING) | TO(ENDED),
+        [EXCHANGE_CONNECTING] =
+            TO(CONNECTING) | TO(QUEUED) | TO(SENDING) | TO(DELIVERING) | TO(ENDED),
+        [EXCHANGE_SENDING] =
+            TO(CONNECTING) | TO(QUEUED) | TO(WAITING) | TO(RECEIVING) | TO(DELIVERING) | TO(ENDED),
+        [EXCHANGE_WAITING] =
+            TO(CONNECTING) | TO(QUEUED) | TO(RECEIVING) | TO(DELIVERING) | TO(ENDED),
+        [EXCHANGE_RECEIVING] = TO(DELIVERING) | TO(ENDED),
+        [EXCHANGE_DELIVERING] = TO(ENDED),
+    };
+#undef TO
+    const struct log *log = &exchange->worker->log;
+    assert(legal[exchange->state] >> to & 1);
+    if (log->level <= LOG_DEBUG) {
+        char subject[32];
+        snprintf(subject, sizeof(subject), "c%llu", (unsigned long long)exchange->client->number);
+        log_debug(log, subject, "%s -> %s", state_names[exchange->state], state_names[to]);
+    }
+    exchange->state = to;
+}
+
+/* ---- timeouts */
+
+static enum cause cause_of_timeout(const struct exchange *exchange)
+{
+    switch (exchange->state) {
+    case EXCHANGE_QUEUED:
+        return CAUSE_QUEUE_TIMEOUT;
+    case EXCHANGE_CONNECTING:
+        return CAUSE_CONNECT_TIMEOUT;
+    case EXCHANGE_RECEIVING:
+        return CAUSE_BODY_TIMEOUT;
+    default:
+        return CAUSE_RESPONSE_TIMEOUT;
+    }
+}
+
+static void on_timeout(void *arg)
+{
+    struct exchange *exchange = arg;
+    worker_enter(exchange->worker);
+    if (exchange->state == EXCHANGE_DELIVERING)
+        exchange_deliver(exchange);
+    else if (exchange->state == EXCHANGE_CONNECTING)
+        attempt_failed(exchange, CAUSE_CONNECT_TIMEOUT);
+    else
+        exchange_fail(exchange, cause_of_timeout(exchange));
+}
+
+static void on_total_timeout(void *arg)
+{
+    struct exchange *exchange = arg;
+    worker_enter(exchange->worker);
+    exchange_fail(exchange, CAUSE_TOTAL_TIMEOUT);
+}
+
+/* ---- the start */
+
+static void copy_text(char *out, size_t size, struct http_span span)
+{
+    memcpy(out, span.at, span.length < size ? span.length : size);
+}
+
+static struct exchange *exchange_new(struct client *client)
+{
+    struct worker *worker = client->worker;
+    struct exchange *exchange = slab_get(&worker->exchange_slab);
+    memset(exchange, 0, sizeof(*exchange));
+    exchange->worker = worker;
+    exchange->client = client;
+    exchange->started = client->head_started;
+    exchange->head_read = worker->now;
+    exchange->replayable = true;
+    exchange->record.client = client->peer;
+    exchange->record.client_requests = client->requests;
+    exchange->record.bytes_in = client->head_bytes;
+    exchange->record.route = NAME_NONE;
+    exchange->record.upstream = NAME_NONE;
+    list_init(&exchange->node);
+    timeout_init(&exchange->timeout, on_timeout, exchange);
+    timeout_init(&exchange->total_timeout, on_total_timeout, exchange);
+    counter_add(&worker->counters.of[COUNTER_REQUESTS]);
+    return exchange;
+}
+
+/* The caller's trace goes on with a span of our own; without one a trace begins here. */
+static void begin_trace(struct exchange *exchange, const struct http_head *head,
+                        struct trace *trace)
+{
+    const struct http_field *given = http_field(head, HTTP_FIELD_TRACEPARENT);
+    struct rng *rng = &exchange->worker->rng;
+    if (!given || !trace_parse(trace, given->value.at, given->value.length)) {
+        uint64_t id[2] = {rng_next(rng), rng_next(rng)};
+        memcpy(trace->trace_id, id, sizeof(id));
+        trace->sampled = true;
+    }
+    uint64_t span = rng_next(rng) | 1; /* never all zero */
+    memcpy(trace->span_id, &span, sizeof(span));
+    memcpy(exchange->record.trace_id.bytes, trace->trace_id, sizeof(trace->trace_id));
+}
+
+static void note_request(struct exchange *exchange, const struct http_head *head)
+{
+    struct request_record *record = &exchange->record;
+    copy_text(record->method, sizeof(record->method), head->method);
+    copy_text(record->path, sizeof(record->path), head->target);
+    exchange->idempotent = http_method_is_idempotent(head->method);
+    exchange->answers_head = http_span_is(head->method, "HEAD");
+    exchange->client_http_1_0 = head->minor_version == 0;
+    exchange->client_keeps = http_keeps_alive(head) && exchange->worker->phase == WORKER_SERVING;
+}
+
+static bool choose_upstream(struct exchange *exchange, const struct http_head *head)
+{
+    struct worker *worker = exchange->worker;
+    int route = route_find(worker->config, head->target);
+    if (route < 0)
+        return false;
+    exchange->upstream = &worker->upstreams[proxy_route_upstream(worker->proxy, (size_t)route)];
+    exchange->record.route = proxy_route_name(worker->proxy, (size_t)route);
+    exchange->record.upstream = exchange->upstream->name_id;
+    return true;
+}
+
+static void refuse(struct exchange *exchange, const char *detail)
+{
+    exchange->client_keeps = false;
+    answer(exchange, 400, CAUSE_REQUEST_MALFORMED, detail);
+}
+
+static void forward(struct exchange *exchange, const struct http_head *head)
+{
+    struct worker *worker = exchange->worker;
+    struct trace trace;
+    begin_trace(exchange, head, &trace);
+    worker_lend(worker, &exchange->request);
+    forward_request_head(&exchange->request, head, &trace);
+    if (worker->config->cleanup == CLEANUP_DEFERRED)
+        exchange_defer_request(exchange);
+    if (!relay_take_body(exchange)) {
+        refuse(exchange, "a broken chunk");
+        return;
+    }
+    upstream_earn_retries(exchange->upstream);
+    timeout_arm(&exchange->upstream->total, &exchange->total_timeout, worker->now);
+    attempt_start(exchange);
+}
+
+static void release_request(void *arg)
+{
+    struct exchange *exchange = arg;
+    worker_take_back(exchange->worker, &exchange->request);
+}
+
+void exchange_defer_request(struct exchange *exchange)
+{
+    cleanup_push(&exchange->cleanup, release_request, exchange);
+}
+
+void exchange_refuse(struct client *client, int status, enum cause cause, const char *detail)
+{
+    struct exchange *exchange = exchange_new(client);
+    client->exchange = exchange;
+    answer(exchange, status, cause, detail);
+}
+
+void exchange_start(struct client *client, const struct http_head *head)
+{
+    struct exchange *exchange = exchange_new(client);
+    client->exchange = exchange;
+    note_request(exchange, head);
+    const char *problem = http_request_body(&exchange->request_body, head);
+    if (!problem && head->target.at[0] != '/' && !http_span_is(head->target, "*"))
+        problem = "a request target that is not a path";
+    if (problem) {
+        exchange->request_body.complete = false; /* where it ends cannot be known */
+        refuse(exchange, problem);
+    } else if (!choose_upstream(exchange, head)) {
+        answer(exchange, 404, CAUSE_NO_ROUTE, NULL);
+    } else {
+        forward(exchange, head);
+    }
+}
+
+/* ---- events */
+
+void exchange_client_ready(struct exchange *exchange)
+{
+    struct client *client = exchange->client;
+    if (exchange->state == EXCHANGE_DELIVERING) {
+        exchange_deliver(exchange);
+        return;
+    }
+    if (!exchange->attempt.uplink || exchange->state < EXCHANGE_SENDING)
+        return;
+    if (!exchange->request_body.complete && !relay_request(exchange))
+        return;
+    if (client_drained(client))
+        (void)relay_response(exchange);
+}
+
+void exchange_uplink_ready(struct exchange *exchange)
+{
+    struct uplink *uplink = exchange->attempt.uplink;
+    if (exchange->state == EXCHANGE_DELIVERING) {
+        /* Kept by deferred cleanup; whatever happens to it now makes it useless to others. */
+        if (uplink->conn.readable || uplink->conn.peer_closed)
+            exchange->uplink_keeps = false;
+        return;
+    }
+    if (!mono_is_set(exchange->attempt.sent) && uplink->conn.writable && !relay_request(exchange))
+        return;
+    (void)relay_response(exchange);
+}
+
+void exchange_client_gone(struct exchange *exchange, enum cause cause)
+{
+    if (!exchange->head_delivered)
+        exchange->record.status = (uint16_t)cause_row(cause)->status;
+    else
+        exchange->record.cut_short = 1;
+    /* A failure that was being answered stays what it was. */
+    if (exchange->record.cause == CAUSE_NONE)
+        exchange->record.cause = (uint16_t)cause;
+    exchange_end(exchange, CLIENT_CUT);
+}
+
+/* ---- the end */
+
+static int status_of_failure(const struct exchange *exchange, enum cause cause)
+{
+    int status = cause_row(cause)->status;
+    return status == 504 ? (int)exchange->worker->config->timeout_status : status;
+}
+
+/* Nothing more is done upstream. */
+static void stop_trying(struct exchange *exchange, enum cause cause)
+{
+    if (exchange->state == EXCHANGE_QUEUED)
+        exchange_leave_queue(exchange);
+    timeout_cancel(&exchange->timeout);
+    timeout_cancel(&exchange->total_timeout);
+    attempt_close(exchange, cause, false);
+}
+
+void exchange_fail(struct exchange *exchange, enum cause cause)
+{
+    if (exchange->state == EXCHANGE_DELIVERING) {
+        /* The upstream has done its part; it is the client who does not take the answer. */
+        exchange_client_gone(exchange, CAUSE_CLIENT_TIMEOUT);
+        return;
+    }
+    stop_trying(exchange, cause);
+    if (!exchange->head_delivered) {
+        answer(exchange, status_of_failure(exchange, cause), cause, NULL);
+        return;
+    }
+    exchange->record.cause = (uint16_t)cause;
+    exchange->record.cut_short = 1;
+    exchange_end(exchange, CLIENT_CUT);
+}
+
+void exchange_deliver_own(struct exchange *exchange, const struct iovec *parts, int count)
+{
+    exchange->head_delivered = true;
+    if (client_send(exchange->client, parts, count))
+        exchange_deliver(exchange);
+    else
+        exchange_client_gone(exchange, CAUSE_CLIENT_ABORT);
+}
+
+/* Deferred cleanup waits for the client's reading, as far as the kernel can tell: until nothing of
+ * the answer waits in the socket for room at the other end. */
+static bool client_has_taken_all(struct exchange *exchange)
+{
+    int left = 0;
+    if (!client_drained(exchange->client))
+        return false;
+    if (exchange->worker->config->cleanup != CLEANUP_DEFERRED || !exchange->cleanup.top)
+        return true;
+    if (ioctl(exchange->client->conn.fd, SIOCOUTQNSD, &left) != 0 || left == 0)
+        return true;
+    timeout_arm(&exchange->upstream->settle, &exchange->timeout, exchange->worker->now);
+    return false;
+}
+
+void exchange_deliver(struct exchange *exchange)
+{
+    if (exchange->state != EXCHANGE_DELIVERING) {
+        exchange->received = exchange->worker->now;
+        exchange_set_state(exchange, EXCHANGE_DELIVERING);
+    }
+    if (!client_has_taken_all(exchange))
+        return;
+    exchange->delivered = exchange->worker->now;
+    if (exchange->record.cause == CAUSE_NONE && exchange->record.status >= 500)
+        exchange->record.cause = CAUSE_UPSTREAM_STATUS;
+    if (!exchange->request_body.complete)
+        exchange_end(exchange, CLIENT_LINGER);
+    else
+        exchange_end(exchange, exchange->client_keeps ? CLIENT_KEEP : CLIENT_FINISH);
+}
+
+void exchange_end(struct exchange *exchange, enum client_next next)
+{
+    struct client *client = exchange->client;
+    struct worker *worker = exchange->worker;
+    if (exchange->upstream)
+        stop_trying(exchange, (enum cause)exchange->record.cause);
+    exchange_set_state(exchange, EXCHANGE_ENDED);
+    cleanup_run(&exchange->cleanup);
+    worker_take_back(worker, &exchange->request);
+    journal_request(exchange);
+    slab_put(&worker->exchange_slab, exchange);
+    client->exchange = NULL;
+    client_exchange_ended(client, next);
+}

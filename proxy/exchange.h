@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* One request and its response: from the first byte of the request to the last byte written to the
+ * client, over one or several attempts. */
+#ifndef TAILGATE_PROXY_EXCHANGE_H
+#define TAILGATE_PROXY_EXCHANGE_H
+
+#include "lib/http/framing.h"
+#include "lib/http/timing.h"
+#include "proxy/cleanup.h"
+#include "proxy/client.h"
+#include "proxy/uplink.h"
+
+#define EXCHANGE_STATES(X)                                                                   \
+    X(STARTED, "started") /* the head was read */                                            \
+    X(QUEUED, "queued")   /* every connection is in use */                                   \
+    X(CONNECTING, "connecting")                                                              \
+    X(SENDING, "sending")       /* the request goes up */                                    \
+    X(WAITING, "waiting")       /* the request was sent, nothing of the response is there */ \
+    X(RECEIVING, "receiving")   /* the response comes down */                                \
+    X(DELIVERING, "delivering") /* all was received; the client takes the rest */            \
+    X(ENDED, "ended")
+
+#define EXCHANGE_STATE_ENUM(id, name) EXCHANGE_##id,
+enum exchange_state { EXCHANGE_STATES(EXCHANGE_STATE_ENUM) EXCHANGE_STATE_COUNT };
+#undef EXCHANGE_STATE_ENUM
+
+/* The moments of the current attempt, for its phases. */
+struct attempt {
+    struct uplink *uplink; /* NULL once it was given back */
+    struct pool *pool;
+    mono started, connecting, connected, sent, first_byte, last_byte;
+    bool reused;
+    struct attempt_record record;
+};
+
+struct exchange {
+    struct worker *worker;
+    struct client *client;
+    struct upstream *upstream;
+    enum exchange_state state;
+    struct list node; /* in upstream->queue */
+    struct timeout timeout, total_timeout;
+    struct attempt attempt;
+    int attempts;
+
+    struct buf request;  /* head and body for the upstream */
+    size_t request_sent; /* of it */
+    bool replayable;     /* nothing of the request has been dropped from `request` */
+    struct http_body request_body;
+
+    bool idempotent;
+    bool answers_head; /* the method was HEAD */
+    bool client_keeps; /* the client's side stays open behind this request */
+    bool client_http_1_0;
+    bool uplink_keeps;     /* the upstream's side stays open behind the response */
+    bool head_delivered;   /* the client has been sent a response head */
+    bool unframe;          /* chunked from the upstream, plain to an HTTP/1.0 client */
+    bool fresh_connection; /* the next attempt must not use a pooled one */
+    struct http_body response_body;
+
+    struct cleanup_stack cleanup;
+    mono started, head_read, queued, dequeued, received, delivered;
+    int64_t queue_ns;
+    struct request_record record;
+};
+
+/* A whole head has arrived and was parsed: takes the request from there. The client's `in` holds
+ * what follows the head. */
+void exchange_start(struct client *client, const struct http_head *head);
+
+/* No usable request has arrived: answers so, and the connection ends. */
+void exchange_refuse(struct client *client, int status, enum cause cause, const char *detail);
+
+/* Events, from the client's side: its body has arrived or it has room again, and it has gone. */
+void exchange_client_ready(struct exchange *exchange);
+void exchange_client_gone(struct exchange *exchange, enum cause cause);
+
+/* Events, from the upstream's side. */
+void exchange_connected(struct exchange *exchange);
+void exchange_connect_failed(struct exchange *exchange, int problem);
+void exchange_uplink_ready(struct exchange *exchange);
+
+/* A connection may be free: tries again; called for a queued exchange. False when it still waits.
+ */
+bool exchange_dequeue(struct exchange *exchange);
+
+/* Ends it for a reason of the gateway's own: answers with the cause's status, or cuts the response
+ * short in a way the client notices. */
+void exchange_fail(struct exchange *exchange, enum cause cause);
+
+/* The gateway's own answer is sent; the client takes it. */
+void exchange_deliver_own(struct exchange *exchange, const struct iovec *parts, int count);
+
+/* Everything for the client has been received: ends the exchange once the client has taken it. */
+void exchange_deliver(struct exchange *exchange);
+
+/* Gives everything back, writes the record and lets the client go on. The exchange is gone. */
+void exchange_end(struct exchange *exchange, enum client_next next);
+
+/* Deferred cleanup of the request's buffer is registered. */
+void exchange_defer_request(struct exchange *exchange);
+
+/* A queued exchange no longer waits. */
+void exchange_leave_queue(struct exchange *exchange);
+
+/* Retries that are allowed from the start, and after a quiet time, whatever the share. */
+#define RETRY_RESERVE 10.0
+
+/* Each request adds its share to what the retry budget allows. */
+void upstream_earn_retries(struct upstream *upstream);
+
+void exchange_set_state(struct exchange *exchange, enum exchange_state state);
+
+#endif

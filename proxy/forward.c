@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/forward.h"
+
+static void append_span(struct buf *out, const char *from, const char *to)
+{
+    if (to > from)
+        buf_append(out, from, (size_t)(to - from));
+}
+
+typedef bool keep_field(const struct http_head *head, const struct http_field *field,
+                        const void *context);
+
+/* Fields stand behind one another in the text, so neighbours that stay are copied at once. */
+static void append_fields(struct buf *out, const struct http_head *head, keep_field *keep,
+                          const void *context)
+{
+    const char *run = NULL, *end = NULL;
+    for (int i = 0; i < head->field_count; i++) {
+        const struct http_field *field = &head->fields[i];
+        if (keep(head, field, context)) {
+            if (!run)
+                run = field->line.at;
+            end = field->line.at + field->line.length;
+        } else if (run) {
+            append_span(out, run, end);
+            run = NULL;
+        }
+    }
+    if (run)
+        append_span(out, run, end);
+}
+
+static bool keep_in_request(const struct http_head *head, const struct http_field *field,
+                            const void *context)
+{
+    return field->id != HTTP_FIELD_TRACEPARENT && !http_is_hop_by_hop(head, field);
+}
+
+#define TEXT(text) (text), sizeof(text) - 1
+
+void forward_request_head(struct buf *out, const struct http_head *head, const struct trace *trace)
+{
+    char value[TRACE_TEXT];
+    const char *version = head->start_line.at + head->start_line.length - (sizeof("HTTP/1.1") - 1);
+    append_span(out, head->start_line.at, version);
+    buf_append(out, TEXT("HTTP/1.1\r\n"));
+    append_fields(out, head, keep_in_request, NULL);
+    if (!http_has(head, HTTP_FIELD_X_REQUEST_ID)) {
+        char id[32];
+        trace_hex(id, trace->trace_id, sizeof(trace->trace_id));
+        buf_append(out, TEXT("X-Request-Id: "));
+        buf_append(out, id, sizeof(id));
+        buf_append(out, TEXT("\r\n"));
+    }
+    trace_format(trace, value);
+    buf_append(out, TEXT("traceparent: "));
+    buf_append(out, value, sizeof(value));
+    buf_append(out, TEXT("\r\n\r\n"));
+}
+
+static bool keep_in_response(const struct http_head *head, const struct http_field *field,
+                             const void *context)
+{
+    const struct exchange *exchange = context;
+    if (field->id == HTTP_FIELD_TRANSFER_ENCODING && exchange->unframe)
+        return false;
+    return !http_is_hop_by_hop(head, field);
+}
+
+void forward_response_head(struct buf *out, const struct http_head *head,
+                           const struct exchange *exchange)
+{
+    /* The upstream may speak 1.0; the gateway speaks for itself. */
+    const char *status = head->start_line.at + sizeof("HTTP/1.1") - 1;
+    buf_append(out, TEXT("HTTP/1.1"));
+    append_span(out, status, head->start_line.at + head->start_line.length);
+    buf_append(out, TEXT("\r\n"));
+    append_fields(out, head, keep_in_response, exchange);
+    if (head->status >= 200 && !exchange->client_keeps)
+        buf_append(out, TEXT("Connection: close\r\n"));
+    else if (head->status >= 200 && exchange->client_http_1_0)
+        buf_append(out, TEXT("Connection: keep-alive\r\n"));
+    buf_append(out, TEXT("\r\n"));
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/relay.h"
+
+#include <errno.h>
+
+#include "proxy/attempt.h"
+#include "proxy/forward.h"
+
+/* ---- up: the request */
+
+static size_t unsent(const struct exchange *exchange)
+{
+    return buf_len(&exchange->request) - exchange->request_sent;
+}
+
+bool relay_take_body(struct exchange *exchange)
+{
+    struct buf *in = &exchange->client->in;
+    while (!exchange->request_body.complete && buf_len(in) > 0 && unsent(exchange) < SCRATCH_SIZE) {
+        size_t used;
+        struct http_span payload;
+        if (http_body_take(&exchange->request_body, buf_head(in), buf_len(in), &used, &payload))
+            return false;
+        buf_append(&exchange->request, buf_head(in), used);
+        buf_consume(in, used);
+        exchange->record.bytes_in += used;
+    }
+    return true;
+}
+
+/* What was sent is kept for a retry as long as it is small. */
+static void drop_sent(struct exchange *exchange)
+{
+    if (buf_len(&exchange->request) < SCRATCH_SIZE)
+        return;
+    exchange->replayable = false;
+    buf_consume(&exchange->request, exchange->request_sent);
+    exchange->request_sent = 0;
+}
+
+enum send_result { SENT_ALL, SENT_SOME, SEND_BROKEN };
+
+static enum send_result send_pending(struct exchange *exchange)
+{
+    struct conn *conn = &exchange->attempt.uplink->conn;
+    while (unsent(exchange) > 0) {
+        const char *from = buf_head(&exchange->request) + exchange->request_sent;
+        ssize_t put = conn_write(conn, from, unsent(exchange));
+        if (put == CONN_FAILED)
+            return SEND_BROKEN;
+        if (put == CONN_AGAIN)
+            return SENT_SOME;
+        exchange->request_sent += (size_t)put;
+    }
+    return SENT_ALL;
+}
+
+/* The upstream does not take the request any more. It may have answered before it closed, so what
+ * it sent decides; reading finds the answer, the end or the reset. */
+static bool on_send_broken(struct exchange *exchange)
+{
+    struct uplink *uplink = exchange->attempt.uplink;
+    exchange->uplink_keeps = false;
+    uplink->conn.peer_closed = true;
+    uplink->conn.readable = true;
+    return relay_response(exchange);
+}
+
+static void request_sent(struct exchange *exchange)
+{
+    exchange->attempt.sent = exchange->worker->now;
+    if (exchange->state != EXCHANGE_SENDING)
+        return; /* the response came before the request's end */
+    exchange_set_state(exchange, EXCHANGE_WAITING);
+    timeout_arm(&exchange->upstream->response, &exchange->timeout, exchange->worker->now);
+}
+
+/* More of the body is wanted. False: the exchange has ended. */
+static bool refill(struct exchange *exchange, bool *stalled)
+{
+    if (buf_len(&exchange->client->in) == 0 && !client_read_body(exchange->client, stalled))
+        return false;
+    if (relay_take_body(exchange))
+        return true;
+    exchange->client_keeps = false;
+    exchange_fail(exchange, CAUSE_REQUEST_MALFORMED);
+    return false;
+}
+
+bool relay_request(struct exchange *exchange)
+{
+    for (;;) {
+        switch (send_pending(exchange)) {
+        case SEND_BROKEN:
+            return on_send_broken(exchange);
+        case SENT_SOME:
+            timeout_arm(&exchange->upstream->body, &exchange->timeout, exchange->worker->now);
+            return true;
+        case SENT_ALL:
+            break;
+        }
+        if (exchange->request_body.complete) {
+            if (!mono_is_set(exchange->attempt.sent))
+                request_sent(exchange);
+            return true;
+        }
+        bool stalled = false;
+        drop_sent(exchange);
+        if (!refill(exchange, &stalled))
+            return false;
+        if (stalled) {
+            /* It is the client's turn, and the client's timeout. */
+            if (exchange->state == EXCHANGE_SENDING)
+                timeout_cancel(&exchange->timeout);
+            return true;
+        }
+    }
+}
+
+/* ---- down: the response */
+
+/* What the upstream sent and was not used yet: in the worker's scratch memory, or behind what the
+ * connection had kept. */
+struct piece {
+    const char *at;
+    size_t length;
+    bool kept; /* it stands in uplink->in */
+};
+
+static ssize_t read_piece(struct uplink *uplink, struct piece *piece)
+{
+    struct worker *worker = uplink->upstream->worker;
+    ssize_t got;
+    piece->kept = buf_len(&uplink->in) > 0;
+    if (piece->kept) {
+        got = conn_read(&uplink->conn, buf_reserve(&uplink->in, LENT_SIZE), LENT_SIZE);
+        uplink->in.end += got > 0 ? (size_t)got : 0;
+        piece->at = buf_head(&uplink->in);
+        piece->length = buf_len(&uplink->in);
+    } else {
+        got = conn_read(&uplink->conn, worker->scratch, SCRATCH_SIZE);
+        piece->at = worker->scratch;
+        piece->length = got > 0 ? (size_t)got : 0;
+    }
+    return got;
+}
+
+/* Keeps what was not used for the next time. */
+static void keep_rest(struct uplink *uplink, const struct piece *piece, size_t used)
+{
+    if (piece->kept) {
+        buf_consume(&uplink->in, used);
+        if (buf_len(&uplink->in) == 0)
+            worker_take_back(uplink->upstream->worker, &uplink->in);
+    } else if (used < piece->length) {
+        worker_lend(uplink->upstream->worker, &uplink->in);
+        buf_append(&uplink->in, piece->at + used, piece->length - used);
+    }
+}
+
+static void note_backend_timing(struct exchange *exchange, const struct http_head *head)
+{
+    struct timing timing;
+    struct attempt_record *record = &exchange->attempt.record;
+    if (!http_has(head, HTTP_FIELD_SERVER_TIMING))
+        return;
+    timing_clear(&timing);
+    for (int i = 0; i < head->field_count; i++)
+        if (head->fields[i].id == HTTP_FIELD_SERVER_TIMING)
+            timing_parse(&timing, head->fields[i].value.at, head->fields[i].value.length);
+    record->backend_queue = timing.ns[TIMING_QUEUE];
+    record->backend_lock = timing.ns[TIMING_LOCK];
+    record->backend_work = timing.ns[TIMING_WORK];
+    record->backend_gc = timing.ns[TIMING_GC];
+    record->backend_cleanup = timing.ns[TIMING_CLEANUP];
+}
+
+/* The head is right: decides how the body travels, and writes the head for the client. */
+static bool begin_response(struct exchange *exchange, const struct http_head *head)
+{
+    if (http_response_body(&exchange->response_body, head, exchange->answers_head))
+        return false;
+    enum http_framing framing = exchange->response_body.framing;
+    exchange->uplink_keeps = http_keeps_alive(head) && framing != HTTP_UNTIL_CLOSE;
+    exchange->unframe = framing == HTTP_CHUNKED && exchange->client_http_1_0;
+    if (framing == HTTP_UNTIL_CLOSE || exchange->unframe || !exchange->request_body.complete ||
+        exchange->worker->phase != WORKER_SERVING)
+        exchange->client_keeps = false;
+    exchange->attempt.record.status = (uint16_t)head->status;
+    exchange->record.status = (uint16_t)head->status;
+    note_backend_timing(exchange, head);
+    forward_response_head(&exchange->worker->head_out, head, exchange);
+    exchange->head_delivered = true;
+    exchange->replayable = false;
+    exchange_set_state(exchange, EXCHANGE_RECEIVING);
+    if (exchange->request_body.complete && exchange->worker->config->cleanup != CLEANUP_DEFERRED)
+        worker_take_back(exchange->worker, &exchange->request);
+    return true;
+}
+
+/* 1xx (RFC 9110 15.2): passed on to clients that know of it, and the final head follows. */
+static bool pass_interim(struct exchange *exchange, const struct http_head *head)
+{
+    if (head->status == 101)
+        return false; /* nobody asked for an upgrade */
+    if (!exchange->client_http_1_0)
+        forward_response_head(&exchange->worker->head_out, head, exchange);
+    return true;
+}
+
+/* Takes the head out of the piece. Sets how much was used (0: not all of it has arrived). Returns a
+ * cause when it is wrong. */
+static enum cause take_head(struct exchange *exchange, const struct piece *piece, size_t *used)
+{
+    struct uplink *uplink = exchange->attempt.uplink;
+    struct worker *worker = exchange->worker;
+    struct http_head *head = &worker->response_head;
+    size_t at = 0;
+    *used = 0;
+    while (exchange->state != EXCHANGE_RECEIVING) {
+        size_t length = http_head_end(piece->at + at, piece->length - at, &uplink->head_scanned);
+        if (length > worker->config->limits.response_head ||
+            (length == 0 && piece->length - at > worker->config->limits.response_head))
+            return CAUSE_RESPONSE_HEAD_TOO_LARGE;
+        if (length == 0)
+            return CAUSE_NONE;
+        uplink->head_scanned = 0;
+        if (http_parse_response(head, piece->at + at, length))
+            return CAUSE_RESPONSE_MALFORMED;
+        if (!(head->status < 200 ? pass_interim(exchange, head) : begin_response(exchange, head)))
+            return CAUSE_RESPONSE_MALFORMED;
+        at += length;
+        *used = at;
+    }
+    return CAUSE_NONE;
+}
+
+/* Sends the client what head_out holds and the body's bytes from the piece. Sets how many were
+ * used; false: malformed. With `unframe` only the content is passed on. */
+static bool take_body(struct exchange *exchange, const struct piece *piece, size_t *used,
+                      size_t *passed)
+{
+    *passed = 0;
+    while (!exchange->response_body.complete && *used < piece->length) {
+        size_t taken;
+        struct http_span payload;
+        if (http_body_take(&exchange->response_body, piece->at + *used, piece->length - *used,
+                           &taken, &payload))
+            return false;
+        *used += taken;
+        *passed += taken;
+        if (exchange->unframe)
+            buf_append(&exchange->worker->head_out, payload.at, payload.length);
+    }
+    return true;
+}
+
+static bool send_down(struct exchange *exchange, const char *body, size_t length)
+{
+    struct buf *head = &exchange->worker->head_out;
+    struct iovec parts[2];
+    int count = 0;
+    if (buf_len(head) > 0)
+        parts[count++] = (struct iovec){buf_head(head), buf_len(head)};
+    if (length > 0 && !exchange->unframe)
+        parts[count++] = (struct iovec){(void *)(uintptr_t)body, length};
+    bool sent = count == 0 || client_send(exchange->client, parts, count);
+    buf_clear(head);
+    if (!sent)
+        exchange_client_gone(exchange, CAUSE_CLIENT_ABORT);
+    return sent;
+}
+
+static void response_received(struct exchange *exchange)
+{
+    if (!exchange->request_body.complete || unsent(exchange) > 0)
+        exchange->uplink_keeps = false; /* the upstream still waits for the rest */
+    timeout_cancel(&exchange->timeout);
+    attempt_received(exchange);
+    exchange_deliver(exchange);
+}
+
+/* Uses one piece. False: the exchange has ended. */
+static bool use_piece(struct exchange *exchange, const struct piece *piece)
+{
+    struct uplink *uplink = exchange->attempt.uplink;
+    size_t used = 0, passed = 0;
+    if (!mono_is_set(exchange->attempt.first_byte))
+        exchange->attempt.first_byte = exchange->worker->now;
+    enum cause wrong = take_head(exchange, piece, &used);
+    size_t head_used = used;
+    if (wrong == CAUSE_NONE && exchange->state == EXCHANGE_RECEIVING &&
+        !take_body(exchange, piece, &used, &passed))
+        wrong = CAUSE_RESPONSE_MALFORMED;
+    if (wrong != CAUSE_NONE) {
+        buf_clear(&exchange->worker->head_out);
+        exchange_fail(exchange, wrong);
+        return false;
+    }
+    if (!send_down(exchange, piece->at + head_used, passed))
+        return false;
+    keep_rest(uplink, piece, used);
+    if (exchange->state == EXCHANGE_RECEIVING && exchange->response_body.complete) {
+        response_received(exchange);
+        return false;
+    }
+    return true;
+}
+
+static bool on_end(struct exchange *exchange, bool reset)
+{
+    struct uplink *uplink = exchange->attempt.uplink;
+    bool silent = !mono_is_set(exchange->attempt.first_byte);
+    exchange->uplink_keeps = false;
+    if (exchange->state == EXCHANGE_RECEIVING) {
+        if (!reset && exchange->response_body.framing == HTTP_UNTIL_CLOSE)
+            response_received(exchange);
+        else
+            exchange_fail(exchange, CAUSE_BODY_TRUNCATED);
+    } else if (silent && exchange->attempt.reused) {
+        attempt_failed(exchange, CAUSE_REUSED_CLOSED);
+    } else if (reset) {
+        attempt_failed(exchange, CAUSE_RESET_BEFORE_RESPONSE);
+    } else if (buf_len(&uplink->in) > 0) {
+        exchange_fail(exchange, CAUSE_RESPONSE_MALFORMED); /* half a head */
+    } else {
+        attempt_failed(exchange, CAUSE_CLOSED_BEFORE_RESPONSE);
+    }
+    return false;
+}
+
+bool relay_response(struct exchange *exchange)
+{
+    struct uplink *uplink = exchange->attempt.uplink;
+    while (uplink->conn.readable) {
+        struct piece piece;
+        if (!client_drained(exchange->client)) {
+            /* Nothing is read for a client that does not take what it has. */
+            timeout_cancel(&exchange->timeout);
+            return true;
+        }
+        ssize_t got = read_piece(uplink, &piece);
+        if (got == CONN_AGAIN)
+            break;
+        if (got < 0)
+            return on_end(exchange, got == CONN_FAILED);
+        if (!use_piece(exchange, &piece))
+            return false;
+    }
+    if (exchange->state == EXCHANGE_RECEIVING)
+        timeout_arm(&exchange->upstream->body, &exchange->timeout, exchange->worker->now);
+    return true;
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/uplink.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lib/net/dial.h"
+#include "proxy/exchange.h"
+#include "proxy/proxy.h"
+
+#define UPLINK_STATE_NAME(id, name) [UPLINK_##id] = name,
+static const char *const state_names[] = {UPLINK_STATES(UPLINK_STATE_NAME)};
+
+static void uplink_set_state(struct uplink *uplink, enum uplink_state to)
+{
+    static const unsigned legal[UPLINK_STATE_COUNT] = {
+        [UPLINK_CONNECTING] = 1 << UPLINK_BUSY | 1 << UPLINK_CLOSED,
+        [UPLINK_BUSY] = 1 << UPLINK_IDLE | 1 << UPLINK_CLOSED,
+        [UPLINK_IDLE] = 1 << UPLINK_BUSY | 1 << UPLINK_CLOSED,
+    };
+    const struct log *log = &uplink->upstream->worker->log;
+    assert(legal[uplink->state] >> to & 1);
+    if (log->level <= LOG_DEBUG) {
+        char subject[32];
+        snprintf(subject, sizeof(subject), "u%llu", (unsigned long long)uplink->number);
+        log_debug(log, subject, "%s: %s -> %s", uplink->pool->name, state_names[uplink->state],
+                  state_names[to]);
+    }
+    uplink->state = to;
+}
+
+/* ---- the limit, exact across workers */
+
+static bool reserve_slot(struct shared_endpoint *endpoint, int max)
+{
+    int open = atomic_load_explicit(&endpoint->connections, memory_order_relaxed);
+    do {
+        if (max > 0 && open >= max)
+            return false;
+    } while (!atomic_compare_exchange_weak(&endpoint->connections, &open, open + 1));
+    return true;
+}
+
+/* Requests of other workers that wait for a connection. */
+static bool others_wait(const struct upstream *upstream)
+{
+    int waiting = atomic_load_explicit(&upstream->shared->waiting, memory_order_relaxed);
+    return waiting > upstream->queue_length;
+}
+
+static void free_slot(struct uplink *uplink)
+{
+    struct upstream *upstream = uplink->upstream;
+    uplink->pool->open--;
+    atomic_fetch_sub(&uplink->pool->shared->connections, 1);
+    if (others_wait(upstream))
+        proxy_wake_others(upstream->worker->proxy, upstream->worker);
+}
+
+/* ---- closing and opening */
+
+void uplink_close(struct uplink *uplink, const char *reason)
+{
+    struct worker *worker = uplink->upstream->worker;
+    if (uplink->state == UPLINK_CLOSED)
+        return;
+    if (uplink->state == UPLINK_IDLE) {
+        list_remove(&uplink->node);
+        uplink->pool->idle_count--;
+    }
+    log_debug(&worker->log, uplink->pool->name, "connection u%llu closed: %s",
+              (unsigned long long)uplink->number, reason);
+    uplink_set_state(uplink, UPLINK_CLOSED);
+    uplink->exchange = NULL;
+    timeout_cancel(&uplink->idle_timeout);
+    worker_take_back(worker, &uplink->in);
+    conn_close(&uplink->conn);
+    free_slot(uplink);
+    worker_bury(worker, &uplink->grave, &worker->uplink_slab, uplink);
+    if (upstream_has_queue(uplink->upstream))
+        worker_serve_soon(worker);
+}
+
+static void idle_timed_out(void *arg)
+{
+    struct uplink *uplink = arg;
+    worker_enter(uplink->upstream->worker);
+    uplink_close(uplink, "idle for too long");
+}
+
+static void on_connecting(struct uplink *uplink)
+{
+    int problem = dial_error(uplink->conn.fd);
+    if (problem) {
+        exchange_connect_failed(uplink->exchange, problem);
+        return;
+    }
+    uplink_set_state(uplink, UPLINK_BUSY);
+    exchange_connected(uplink->exchange);
+}
+
+static void uplink_ready(struct conn *conn, void *owner)
+{
+    struct uplink *uplink = owner;
+    worker_enter(uplink->upstream->worker);
+    switch (uplink->state) {
+    case UPLINK_CONNECTING:
+        on_connecting(uplink);
+        break;
+    case UPLINK_BUSY:
+        exchange_uplink_ready(uplink->exchange);
+        break;
+    case UPLINK_IDLE:
+        /* Room to write is no news; bytes nobody asked for, or the end, are. */
+        if (conn->readable || conn->peer_closed)
+            uplink_close(uplink, "closed by the endpoint while idle");
+        break;
+    default:
+        break;
+    }
+}
+
+static struct uplink *uplink_open(struct upstream *upstream, struct pool *pool, int fd)
+{
+    struct worker *worker = upstream->worker;
+    struct uplink *uplink = slab_get(&worker->uplink_slab);
+    struct error error;
+    *uplink = (struct uplink){.upstream = upstream,
+                              .pool = pool,
+                              .state = UPLINK_CONNECTING,
+                              .opened = worker->now,
+                              .number = worker->next_connection++};
+    list_init(&uplink->node);
+    timeout_init(&uplink->idle_timeout, idle_timed_out, uplink);
+    if (conn_init(&uplink->conn, &worker->loop, fd, &conn_plain, uplink_ready, uplink, &error) !=
+        OK) {
+        slab_put(&worker->uplink_slab, uplink);
+        return NULL;
+    }
+    pool->open++;
+    counter_add(&worker->counters.of[COUNTER_UPLINKS]);
+    return uplink;
+}
+
+static enum uplink_result dial_endpoint(struct upstream *upstream, struct uplink_order *order)
+{
+    int fd = dial_start(&order->pool->shared->address);
+    order->uplink = fd >= 0 ? uplink_open(upstream, order->pool, fd) : NULL;
+    if (order->uplink) {
+        order->uplink->exchange = order->exchange;
+        return UPLINK_PENDING;
+    }
+    int problem = errno;
+    if (fd >= 0)
+        close(fd);
+    atomic_fetch_sub(&order->pool->shared->connections, 1);
+    errno = problem;
+    return UPLINK_FAILED;
+}
+
+static enum uplink_result take_idle(struct uplink_order *order)
+{
+    struct uplink *uplink = list_entry(list_pop_front(&order->pool->idle), struct uplink, node);
+    order->pool->idle_count--;
+    timeout_cancel(&uplink->idle_timeout);
+    uplink_set_state(uplink, UPLINK_BUSY);
+    uplink->exchange = order->exchange;
+    order->uplink = uplink;
+    return UPLINK_READY;
+}
+
+/* ---- round robin */
+
+static struct pool *next_pool(struct upstream *upstream)
+{
+    size_t at = upstream->next;
+    upstream->next = at + 1 == upstream->order_length ? 0 : at + 1;
+    return &upstream->pools[upstream->order[at]];
+}
+
+enum uplink_result uplink_acquire(struct upstream *upstream, struct uplink_order *order)
+{
+    int max = (int)upstream->config->connections.max;
+    for (size_t i = 0; i < upstream->order_length; i++) {
+        order->pool = next_pool(upstream);
+        if (order->pool == order->avoid && upstream->pool_count > 1)
+            continue;
+        if (!order->fresh && !list_empty(&order->pool->idle))
+            return take_idle(order);
+        if (reserve_slot(order->pool->shared, max))
+            return dial_endpoint(upstream, order);
+        if (order->fresh && !list_empty(&order->pool->idle)) {
+            /* The limit is full of connections that nobody uses: one makes room. */
+            uplink_close(list_entry(order->pool->idle.prev, struct uplink, node), "makes room");
+            if (reserve_slot(order->pool->shared, max))
+                return dial_endpoint(upstream, order);
+        }
+    }
+    return UPLINK_EXHAUSTED;
+}
+
+/* ---- giving back */
+
+/* With others waiting, a worker keeps no more than its even part of the connections. */
+static bool must_share(const struct uplink *uplink)
+{
+    const struct upstream *upstream = uplink->upstream;
+    int64_t max = upstream->config->connections.max;
+    if (max == 0 || !others_wait(upstream))
+        return false;
+    return upstream->queue_length == 0 ||
+           uplink->pool->open * (int64_t)proxy_worker_count(upstream->worker->proxy) > max;
+}
+
+static void keep_idle(struct uplink *uplink, struct upstream *upstream)
+{
+    uplink_set_state(uplink, UPLINK_IDLE);
+    list_push_front(&uplink->pool->idle, &uplink->node);
+    uplink->pool->idle_count++;
+    timeout_arm(&upstream->idle, &uplink->idle_timeout, upstream->worker->now);
+    if (uplink->pool->idle_count > upstream->idle_limit && !upstream_has_queue(upstream))
+        uplink_close(list_entry(uplink->pool->idle.prev, struct uplink, node), "too many idle");
+}
+
+void uplink_put_back(struct uplink *uplink, bool reusable)
+{
+    struct upstream *upstream = uplink->upstream;
+    uplink->exchange = NULL;
+    uplink->requests++;
+    if (uplink->conn.peer_closed || buf_len(&uplink->in) > 0)
+        reusable = false;
+    if (!reusable || upstream->worker->phase == WORKER_STOPPING)
+        uplink_close(uplink, "not reusable");
+    else if (must_share(uplink))
+        uplink_close(uplink, "another worker waits for it");
+    else
+        keep_idle(uplink, upstream);
+    if (upstream_has_queue(upstream))
+        worker_serve_soon(upstream->worker);
+}
+
+void upstream_serve_queue(struct upstream *upstream)
+{
+    /* Each request that gets a connection leaves the queue; the first that gets none ends it. */
+    while (upstream_has_queue(upstream)) {
+        struct exchange *first = list_entry(list_first(&upstream->queue), struct exchange, node);
+        if (!exchange_dequeue(first))
+            return;
+    }
+}

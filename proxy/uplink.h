@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* A connection to an endpoint, and the pool it belongs to. */
+#ifndef TAILGATE_PROXY_UPLINK_H
+#define TAILGATE_PROXY_UPLINK_H
+
+#include "proxy/worker.h"
+
+struct exchange;
+
+#define UPLINK_STATES(X)        \
+    X(CONNECTING, "connecting") \
+    X(BUSY, "busy")             \
+    X(IDLE, "idle")             \
+    X(CLOSED, "closed")
+
+#define UPLINK_STATE_ENUM(id, name) UPLINK_##id,
+enum uplink_state { UPLINK_STATES(UPLINK_STATE_ENUM) UPLINK_STATE_COUNT };
+#undef UPLINK_STATE_ENUM
+
+struct uplink {
+    struct conn conn;
+    struct upstream *upstream;
+    struct pool *pool;
+    struct exchange *exchange; /* when CONNECTING or BUSY */
+    enum uplink_state state;
+    struct buf in; /* part of a response head, or bytes behind one */
+    size_t head_scanned;
+    struct timeout idle_timeout;
+    struct list node; /* in pool->idle */
+    struct grave grave;
+    mono opened;
+    uint32_t requests; /* carried so far, without the current one */
+    uint64_t number;
+};
+
+/* What became of asking for a connection. */
+enum uplink_result {
+    UPLINK_READY,     /* connected and handed over */
+    UPLINK_PENDING,   /* being connected: attempt_connected or attempt_connect_failed will follow */
+    UPLINK_EXHAUSTED, /* every endpoint is at its limit: wait for one */
+    UPLINK_FAILED     /* errno says why */
+};
+
+/* What is asked for, and what was chosen. */
+struct uplink_order {
+    struct exchange *exchange;
+    bool fresh;               /* not a connection that was used before */
+    const struct pool *avoid; /* not this endpoint when there is another; NULL = any */
+    struct pool *pool;        /* set: the endpoint chosen, unless EXHAUSTED */
+    struct uplink *uplink;    /* set for READY and PENDING */
+};
+
+/* A connection to an endpoint chosen by the upstream's balance: an idle one when there is one, or a
+ * new one. */
+enum uplink_result uplink_acquire(struct upstream *upstream, struct uplink_order *order);
+
+/* The exchange has no more use for it: back to the pool when it is `reusable`, and closed
+ * otherwise. Whoever waits for a connection is served. */
+void uplink_put_back(struct uplink *uplink, bool reusable);
+
+void uplink_close(struct uplink *uplink, const char *reason);
+
+/* Requests that wait are given what connections there are. */
+void upstream_serve_queue(struct upstream *upstream);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* A worker: one thread with its own event loop, listening sockets, connection pools, memory and
+ * record writer. Nothing here is shared but what `struct shared_endpoint` and `struct
+ * shared_upstream` hold in atomics, which a request touches only when a connection is opened or
+ * closed, or somebody waits for one. */
+#ifndef TAILGATE_PROXY_WORKER_H
+#define TAILGATE_PROXY_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/list.h"
+#include "lib/base/log.h"
+#include "lib/base/memory.h"
+#include "lib/base/rng.h"
+#include "lib/http/head.h"
+#include "lib/net/conn.h"
+#include "lib/net/listener.h"
+#include "lib/net/timeout.h"
+#include "lib/record/reader.h"
+#include "lib/record/store.h"
+#include "proxy/config.h"
+#include "proxy/counters.h"
+
+/* Bytes taken from a socket at once; what one direction of one exchange may hold back. */
+enum { SCRATCH_SIZE = 65536 };
+
+/* Limits that must be exact across workers. */
+struct shared_endpoint {
+    struct address address;
+    atomic_int connections; /* open or being opened */
+};
+
+struct shared_upstream {
+    struct shared_endpoint *endpoints;
+    size_t endpoint_count;
+    atomic_int waiting; /* requests in the queues of all workers */
+};
+
+/* The idle connections to one endpoint. */
+struct pool {
+    struct shared_endpoint *shared;
+    const char *name;
+    struct list idle; /* struct uplink, the most recently used first */
+    int idle_count;
+    int open; /* connections of this worker, idle or not */
+    uint16_t name_id;
+};
+
+/* An upstream as one worker sees it. */
+struct upstream {
+    const struct upstream_config *config;
+    struct shared_upstream *shared;
+    struct worker *worker;
+    struct pool *pools; /* one per endpoint */
+    size_t pool_count;
+    size_t next;     /* round robin: a position in `order` */
+    uint16_t *order; /* endpoints, each as often as its weight, spread evenly */
+    size_t order_length;
+    struct list queue; /* struct exchange, waiting for a connection */
+    int queue_length;
+    int idle_limit;      /* idle connections kept per pool */
+    double retry_tokens; /* what the retry budget allows at the moment */
+    uint16_t name_id;
+    struct timeout_queue connect, response, body, total, wait, idle;
+    struct timeout_queue settle; /* deferred cleanup looks again whether the client has taken all */
+};
+
+/* A listener as one worker sees it. */
+struct entrance {
+    struct listener listener;
+    struct worker *worker;
+    struct timeout_queue head, body, send, idle, linger; /* of its clients */
+};
+
+/* Buffers are lent to a connection or exchange while it has bytes in flight. The stash keeps what
+ * comes back, so that a warm worker allocates none; under `inline` and `deferred` cleanup it keeps
+ * nothing: memory is allocated and freed. */
+enum { LENT_SIZE = 16384, STASH_SLOTS = 256 };
+
+struct stash {
+    bool keeps;
+    int count;
+    struct buf slots[STASH_SLOTS];
+};
+
+enum worker_phase { WORKER_SERVING, WORKER_DRAINING, WORKER_STOPPING };
+
+struct worker {
+    struct proxy *proxy;
+    const struct proxy_config *config;
+    uint16_t number;
+    enum worker_phase phase;
+    pthread_t thread;
+    struct loop loop;
+    struct log log;
+    struct rng rng;
+    mono now; /* when the callback that runs was entered */
+
+    struct entrance *entrances;
+    struct upstream *upstreams;
+    struct list clients;
+    uint64_t next_connection;
+
+    struct slab client_slab, exchange_slab, uplink_slab;
+    struct stash stash;
+    struct list graveyard; /* closed connections whose callers may still look at them */
+    struct soon bury, serve;
+
+    struct record_writer *records; /* NULL: nothing is recorded */
+    struct record_source source;   /* names for the access log */
+    struct buf access_lines;
+    struct timer access_flush;
+    struct counters counters;
+
+    int wake_fd; /* eventfd: another thread has something for this worker */
+    struct fd_watch wake;
+
+    /* What the callback that runs parses and builds; empty between callbacks. */
+    struct http_head request_head, response_head;
+    struct buf head_out;
+    char *scratch;
+};
+
+/* Reads the clock once for the callback that begins. */
+static inline void worker_enter(struct worker *worker)
+{
+    worker->now = mono_now();
+}
+
+/* Sets up worker `number` of `proxy`; its listeners accept once worker_run runs. A port of 0 in the
+ * configuration has been resolved by worker 0. */
+enum result worker_init(struct worker *worker, struct proxy *proxy, uint16_t number,
+                        struct error *error) MUST_USE;
+void worker_release(struct worker *worker);
+
+/* The thread's function: runs until the worker has drained or was stopped. */
+void *worker_run(void *worker);
+
+/* Has the worker look at the proxy's phase, and at requests that wait for a connection. From any
+ * thread. */
+void worker_wake(struct worker *worker);
+
+/* Called when a client has gone: a draining worker ends with its last one. */
+void worker_client_gone(struct worker *worker);
+
+static inline bool upstream_has_queue(const struct upstream *upstream)
+{
+    return !list_empty(&upstream->queue);
+}
+
+/* Requests that wait for a connection are served at the end of the current round. */
+void worker_serve_soon(struct worker *worker);
+
+/* Gives an unused `buf` memory of at least LENT_SIZE; a used one is left alone. */
+void worker_lend(struct worker *worker, struct buf *buf);
+/* Takes the memory back and empties the buffer. */
+void worker_take_back(struct worker *worker, struct buf *buf);
+
+/* A closed object is freed once the callbacks that are due now have run. */
+struct grave {
+    struct list node;
+    struct slab *slab;
+    void *object;
+};
+void worker_bury(struct worker *worker, struct grave *grave, struct slab *slab, void *object);
+
+#endif
