@@ -214,7 +214,7 @@ int cmd_export(int argc, char **argv)
         return EXIT_DONE;
     }
     if (result != OK) {
-        fprintf(stderr, "tailgate export: %s (see tailgate export --help)\n", error.text);
+        fprintf(stderr, "tailgate export: %s; see tailgate export --help\n", error.text);
         return (int)result_exit_status(result);
     }
     result = write_output(&export, &error);
