@@ -66,7 +66,8 @@ ssize_t conn_read(struct conn *conn, void *bytes, size_t n)
     } while (got < 0 && errno == EINTR);
     if (got > 0) {
         /* A short read has emptied the socket: what comes later raises a new edge. A FIN that was
-         * already seen raises none, so read on until it turns up. */
+         * already seen raises none, so read on until it turns up. (TCP's urgent data can shorten a
+         * read too; who sends that waits for its next byte, or for a timeout.) */
         if ((size_t)got < n && !conn->peer_closed)
             conn->readable = false;
         return got;
@@ -97,6 +98,17 @@ ssize_t conn_writev(struct conn *conn, const struct iovec *parts, int count)
         return CONN_FAILED;
     conn->writable = false;
     return CONN_AGAIN;
+}
+
+bool conn_peer_gone(struct conn *conn)
+{
+    int problem = 0;
+    socklen_t length = sizeof(problem);
+    /* libevent reports a reset as readable and writable, like any arrival of bytes. */
+    if (conn->readable && !conn->peer_closed &&
+        (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &problem, &length) != 0 || problem != 0))
+        conn->peer_closed = true;
+    return conn->peer_closed;
 }
 
 void conn_close(struct conn *conn)

@@ -39,7 +39,7 @@ struct conn {
     int fd;
     bool readable;
     bool writable;
-    bool peer_closed; /* the peer's FIN or RST has been seen by the kernel */
+    bool peer_closed; /* the peer's FIN has been seen by the kernel; conn_peer_gone knows of RSTs */
 };
 
 /* What conn_read and conn_write return beside a number of bytes. */
@@ -59,6 +59,11 @@ ssize_t conn_read(struct conn *conn, void *bytes, size_t n);
 
 ssize_t conn_write(struct conn *conn, const void *bytes, size_t n);
 ssize_t conn_writev(struct conn *conn, const struct iovec *parts, int count);
+
+/* Whether the peer has closed or reset the connection, without taking any bytes: for an owner that
+ * does not read at the moment. Costs a system call while `readable`, so ask when `ready` is called
+ * and not more often. */
+bool conn_peer_gone(struct conn *conn);
 
 /* Closes in an orderly way, or with a reset that the peer notices at once. Harmless when closed. */
 void conn_close(struct conn *conn);
