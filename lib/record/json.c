@@ -76,5 +76,5 @@ void record_append_json(struct buf *out, const struct record_source *source, enu
     }
     for (size_t i = 0; i < layout->column_count; i++)
         append_column(out, source, layout, &layout->columns[i], record);
-    buf_append(out, "}", 1);
+    buf_append(out, "}\n", 2);
 }

@@ -41,9 +41,10 @@ const char *client_error_name(enum client_error error);
 const char *pause_kind_name(enum pause_kind kind);
 const char *state_kind_name(enum state_kind kind);
 
-/* Appends one record as a JSON object without a line's end: {"kind":"request","process":"gateway",
- * "worker":0,"time":"2026-11-23T08:00:00.123456Z",...}; NULLs are left out. A column that is itself
- * called kind becomes "pause_kind" and so on. Also the access log's format.
+/* Appends one record as a JSON object and the end of its line:
+ * {"kind":"request","process":"gateway", "worker":0,"time":"2026-11-23T08:00:00.123456Z",...};
+ * NULLs are left out. A column that is itself called kind becomes "pause_kind" and so on. Also the
+ * access log's format.
  *
  * In JSON, CSV and SQLite alike a column is called as in tables.h, MONO and SPAN with "_ns" behind
  * ("started_ns", "wait_ns"): they are whole nanoseconds. Bytes of TEXT columns that are not

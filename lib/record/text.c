@@ -23,9 +23,8 @@ static enum result stream_flush(struct stream *stream, struct error *error)
     return OK;
 }
 
-static enum result stream_end_line(struct stream *stream, const char *end, struct error *error)
+static enum result count_line(struct stream *stream, struct error *error)
 {
-    buf_append_text(&stream->buf, end);
     stream->written++;
     return buf_len(&stream->buf) < WRITE_AT_ONCE ? OK : stream_flush(stream, error);
 }
@@ -35,7 +34,7 @@ static enum result visit_json(void *context, const struct record_source *source,
 {
     struct stream *stream = context;
     record_append_json(&stream->buf, source, kind, record);
-    return stream_end_line(stream, "\n", error);
+    return count_line(stream, error);
 }
 
 /* RFC 4180: a field that holds a separator is quoted, a quote in it is doubled. */
@@ -86,7 +85,8 @@ static enum result visit_csv(void *context, const struct record_source *source,
         buf_append(out, time, VALUE_TIME - 1);
     for (size_t i = 0; i < layout->column_count; i++)
         append_csv_column(out, &layout->columns[i], record, source);
-    return stream_end_line(stream, "\r\n", error);
+    buf_append_text(out, "\r\n");
+    return count_line(stream, error);
 }
 
 static void append_csv_header(struct buf *out, enum record_kind kind)

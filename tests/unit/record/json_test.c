@@ -67,7 +67,7 @@ static void a_request_is_one_line(void **state)
                 "\"client_requests\":7,\"read_ns\":1000,\"queue_ns\":0,\"send_ns\":5,"
                 "\"wait_ns\":9223372036854775807,\"deliver_ns\":99,\"cleanup_ns\":100,"
                 "\"total_ns\":2000000000,\"bytes_in\":12,"
-                "\"bytes_out\":18446744073709551615}");
+                "\"bytes_out\":18446744073709551615}\n");
 }
 
 static void what_is_not_there_is_left_out(void **state)
@@ -75,7 +75,7 @@ static void what_is_not_there_is_left_out(void **state)
     struct state_record transition = {.kind = STATE_POOL_EXHAUSTED, .subject = NAME_NONE};
     expect_json(RECORD_KIND_STATE, &transition,
                 "{\"kind\":\"state\",\"process\":\"gateway\",\"worker\":3,"
-                "\"state_kind\":\"pool_exhausted\",\"value\":0}");
+                "\"state_kind\":\"pool_exhausted\",\"value\":0}\n");
 }
 
 static void names_and_texts_are_escaped(void **state)
@@ -87,7 +87,7 @@ static void names_and_texts_are_escaped(void **state)
     expect_json(RECORD_KIND_FAULT, &fault,
                 "{\"kind\":\"fault\",\"process\":\"gateway\",\"worker\":3,"
                 "\"name\":\"a \\\"quoted\\\", \\\\name\\\\\","
-                "\"fault_kind\":\"a\\\\b%01%C3%A9%7F\\\"%456789\",\"ordinal\":0}");
+                "\"fault_kind\":\"a\\\\b%01%C3%A9%7F\\\"%456789\",\"ordinal\":0}\n");
 }
 
 static void every_kind_is_json_without_double_keys(void **state)
