@@ -4,7 +4,10 @@
 enum result loop_init(struct loop *loop, bool precise, struct error *error)
 {
     struct event_config *config = event_config_new();
-    int flags = EVENT_BASE_FLAG_NOLOCK | (precise ? EVENT_BASE_FLAG_PRECISE_TIMER : 0);
+    /* The time at which a round of the loop began would do for timeouts; a timer that is started
+     * behind simulated work of that round would fire too early by as much. */
+    int precisely = EVENT_BASE_FLAG_PRECISE_TIMER | EVENT_BASE_FLAG_NO_CACHE_TIME;
+    int flags = EVENT_BASE_FLAG_NOLOCK | (precise ? precisely : 0);
     loop->base = NULL;
     if (config &&
         event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_EARLY_CLOSE) == 0 &&

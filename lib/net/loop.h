@@ -17,8 +17,9 @@ struct loop {
     struct event_base *base;
 };
 
-/* `precise` timers fire within microseconds instead of the next millisecond, for one more system
- * call a wait: for load generators and simulated work. */
+/* `precise` timers fire within microseconds instead of the next millisecond, and count from the
+ * moment they are started instead of the loop's last wait, for one more system call a wait: for
+ * load generators and simulated work. */
 enum result loop_init(struct loop *loop, bool precise, struct error *error) MUST_USE;
 void loop_release(struct loop *loop);
 
