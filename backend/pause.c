@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include "backend/pause.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/service.h"
+#include "backend/work.h"
+#include "lib/base/memory.h"
+
+static mono planned_start(const struct pause *pause)
+{
+    return mono_add(pause->service->pauses.epoch, pause->next.at);
+}
+
+static void arm(struct pause *pause)
+{
+    timer_start(&pause->timer, mono_between(mono_now(), planned_start(pause)));
+}
+
+static void arm_next(struct pause *pause)
+{
+    if (schedule_next(&pause->schedule, &pause->next))
+        arm(pause);
+}
+
+static void record(struct pause *pause, mono started, mono ended)
+{
+    bool injected = pause->config->injected;
+    struct pause_record row = {
+        .kind = injected ? PAUSE_INJECTED : PAUSE_SCHEDULED,
+        .name = pause->name,
+        .started = started.ns,
+        .ended = ended.ns,
+    };
+    service_stood_still(pause->service, &row);
+    if (!injected)
+        return;
+    struct fault_record *fault = RECORD_BEGIN(pause->service->writer, FAULT, fault);
+    if (!fault)
+        return;
+    fault->name = pause->name;
+    fault->target = SERVICE_NAME_PROCESS;
+    memcpy(fault->kind, "pause", sizeof("pause"));
+    fault->ordinal = pause->next.ordinal;
+    fault->planned_at = pause->next.at.ns;
+    fault->planned_for = pause->next.lasting.ns;
+    fault->started = started.ns;
+    fault->ended = ended.ns;
+    record_commit(pause->service->writer);
+}
+
+static void on_due(void *arg)
+{
+    struct pause *pause = arg;
+    mono started = mono_now();
+    if (mono_before(started, planned_start(pause))) {
+        arm(pause);
+        return;
+    }
+    work_stand_still(mono_add(started, pause->next.lasting));
+    record(pause, started, mono_now());
+    arm_next(pause);
+}
+
+static void open_one(struct pause *pause, struct service *service, size_t index)
+{
+    const struct pause_config *configs = service->config.pauses.items;
+    const struct pause_config *config = &configs[index];
+    size_t size = strlen(service->config.name) + strlen(config->name) + 2;
+    pause->service = service;
+    pause->config = config;
+    pause->name = (uint16_t)(SERVICE_NAME_PAUSES + index);
+    pause->draws = mem_alloc(1, size);
+    snprintf(pause->draws, size, "%s/%s", service->config.name, config->name);
+    pause->schedule = (struct schedule){
+        .seed = (uint64_t)service->config.seed,
+        .name = pause->draws,
+        .from = config->from,
+        .until = config->until,
+        .every = config->every,
+        .lasting = config->duration,
+        .count = (uint64_t)config->count,
+    };
+    timer_init(&pause->timer, &service->loop, on_due, pause);
+}
+
+void pauses_open(struct pause_clock *clock, struct service *service)
+{
+    clock->count = service->config.pauses.count;
+    clock->pauses = mem_alloc(clock->count, sizeof(*clock->pauses));
+    for (size_t i = 0; i < clock->count; i++)
+        open_one(&clock->pauses[i], service, i);
+}
+
+void pauses_start(struct pause_clock *clock, mono epoch)
+{
+    clock->epoch = epoch;
+    for (size_t i = 0; i < clock->count; i++) {
+        timer_stop(&clock->pauses[i].timer);
+        schedule_rewind(&clock->pauses[i].schedule);
+        arm_next(&clock->pauses[i]);
+    }
+}
+
+void pauses_close(struct pause_clock *clock)
+{
+    for (size_t i = 0; i < clock->count; i++) {
+        timer_stop(&clock->pauses[i].timer);
+        free(clock->pauses[i].draws);
+    }
+    free(clock->pauses);
+    *clock = (struct pause_clock){0};
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Scheduled pauses: at each of its occurrences the whole process stands still, without using the
+ * CPU. One that was missed, because the process already stood still, starts at once and keeps its
+ * planned length. */
+#ifndef TAILGATE_BACKEND_PAUSE_H
+#define TAILGATE_BACKEND_PAUSE_H
+
+#include <stdint.h>
+
+#include "chaos/schedule.h"
+#include "lib/net/loop.h"
+
+struct service;
+struct pause_config;
+
+struct pause {
+    struct service *service;
+    const struct pause_config *config;
+    uint16_t name; /* in the records */
+    char *draws;   /* what its random stream is named */
+    struct schedule schedule;
+    struct occurrence next;
+    struct timer timer;
+};
+
+struct pause_clock {
+    struct pause *pauses;
+    size_t count;
+    mono epoch; /* what the schedules count from */
+};
+
+void pauses_open(struct pause_clock *clock, struct service *service);
+
+/* Starts the schedules (again) from that moment, which may be to come. */
+void pauses_start(struct pause_clock *clock, mono epoch);
+
+void pauses_close(struct pause_clock *clock);
+
+#endif

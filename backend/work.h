@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Using the CPU, and letting the whole process stand still. */
+#ifndef TAILGATE_BACKEND_WORK_H
+#define TAILGATE_BACKEND_WORK_H
+
+#include "lib/base/clock.h"
+
+/* Computes until this thread has used that much CPU time. */
+void work_burn(duration cpu);
+
+/* Returns no earlier than `until`, without using the CPU. */
+void work_stand_still(mono until);
+
+#endif
