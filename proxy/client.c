@@ -312,6 +312,15 @@ static void on_timeout(void *arg)
     }
 }
 
+/* A client that shuts its side down does not wait for the answer any more. As long as its body is
+ * read, reading finds that out. */
+static bool has_left(struct client *client)
+{
+    if (!client->exchange->request_body.complete)
+        return false;
+    return client->conn.peer_closed || (client->conn.readable && conn_probe(&client->conn) < 0);
+}
+
 static void on_busy(struct client *client)
 {
     struct exchange *exchange = client->exchange;
@@ -319,8 +328,7 @@ static void on_busy(struct client *client)
         exchange_client_gone(exchange, CAUSE_CLIENT_ABORT);
         return;
     }
-    /* A client that shuts its side down does not wait for the answer any more. */
-    if (client->conn.peer_closed && exchange->request_body.complete)
+    if (has_left(client))
         exchange_client_gone(exchange, CAUSE_CLIENT_ABORT);
     else
         exchange_client_ready(exchange);

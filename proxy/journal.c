@@ -94,7 +94,7 @@ void journal_request(struct exchange *exchange)
 
 void journal_state(struct worker *worker, enum state_kind kind, uint16_t subject, uint64_t value)
 {
-    log_info(&worker->log, NULL, "%s (%llu)", state_kind_name(kind), (unsigned long long)value);
+    log_debug(&worker->log, NULL, "%s (%llu)", state_kind_name(kind), (unsigned long long)value);
     struct state_record *slot = RECORD_BEGIN(worker->records, STATE, state);
     if (!slot)
         return;

@@ -193,8 +193,11 @@ static bool begin_response(struct exchange *exchange, const struct http_head *he
     exchange->head_delivered = true;
     exchange->replayable = false;
     exchange_set_state(exchange, EXCHANGE_RECEIVING);
-    if (exchange->request_body.complete && exchange->worker->config->cleanup != CLEANUP_DEFERRED)
+    if (mono_is_set(exchange->attempt.sent) &&
+        exchange->worker->config->cleanup != CLEANUP_DEFERRED) {
         worker_take_back(exchange->worker, &exchange->request);
+        exchange->request_sent = 0;
+    }
     return true;
 }
 

@@ -221,8 +221,12 @@ static void on_exhausted(void *owner, bool paused)
     struct entrance *entrance = owner;
     struct worker *worker = entrance->worker;
     worker_enter(worker);
-    if (paused)
+    if (paused) {
         counter_add(&worker->counters.of[COUNTER_ACCEPT_PAUSES]);
+        log_warn(&worker->log, NULL,
+                 "out of file descriptors: accepting pauses (raise the limit, or keep fewer idle "
+                 "connections)");
+    }
     journal_state(worker, paused ? STATE_ACCEPT_PAUSED : STATE_ACCEPT_RESUMED, NAME_NONE, 0);
 }
 
