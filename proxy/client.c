@@ -316,9 +316,7 @@ static void on_timeout(void *arg)
  * read, reading finds that out. */
 static bool has_left(struct client *client)
 {
-    if (!client->exchange->request_body.complete)
-        return false;
-    return client->conn.peer_closed || (client->conn.readable && conn_probe(&client->conn) < 0);
+    return client->exchange->request_body.complete && conn_peer_gone(&client->conn);
 }
 
 static void on_busy(struct client *client)

@@ -80,21 +80,6 @@ ssize_t conn_read(struct conn *conn, void *bytes, size_t n)
     return CONN_AGAIN;
 }
 
-ssize_t conn_probe(struct conn *conn)
-{
-    char byte;
-    ssize_t got = recv(conn->fd, &byte, 1, MSG_PEEK);
-    if (got > 0)
-        return got;
-    if (got == 0)
-        return CONN_EOF;
-    if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-        return CONN_FAILED;
-    if (errno != EINTR && !conn->peer_closed)
-        conn->readable = false;
-    return CONN_AGAIN;
-}
-
 ssize_t conn_write(struct conn *conn, const void *bytes, size_t n)
 {
     struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = n};

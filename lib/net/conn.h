@@ -65,11 +65,6 @@ ssize_t conn_writev(struct conn *conn, const struct iovec *parts, int count);
  * and not more often. */
 bool conn_peer_gone(struct conn *conn);
 
-/* Whether the peer is still there, without taking what it sent: the number of bytes at hand,
- * CONN_AGAIN, CONN_EOF or CONN_FAILED. A reset is not always told apart from other news by epoll.
- */
-ssize_t conn_probe(struct conn *conn);
-
 /* Closes in an orderly way, or with a reset that the peer notices at once. Harmless when closed. */
 void conn_close(struct conn *conn);
 void conn_reset(struct conn *conn);
