@@ -33,7 +33,8 @@ void conf_doc_free(struct conf_doc **doc);
 struct cJSON *conf_doc_root(const struct conf_doc *doc);
 
 /* Says that `replacement` (and what is in it), which the caller has put or will put into the tree,
- * stands where `original` stands in the text: keeps messages exact for substituted values. */
+ * stands where `original` stands in the text: keeps messages exact for substituted values. What
+ * counts is what `replacement` holds at the time of the call; neither is looked at later. */
 void conf_doc_alias(struct conf_doc *doc, const struct cJSON *replacement,
                     const struct cJSON *original);
 

@@ -44,11 +44,12 @@ enum result conf_doc_parse(struct conf_doc **doc, const char *name, const char *
 enum result conf_doc_read(struct conf_doc **doc, const char *path, struct error *error)
 {
     struct buf text = {0};
-    struct error why;
+    struct error why, what;
     enum result result = buf_read_file(&text, path, &why);
-    if (result == FAILED_INPUT)
-        conf_message(error, path, "", 0, why.text);
-    else if (result != OK)
+    if (result == FAILED_INPUT) {
+        error_set(&what, result, "%s (expected a configuration file)", why.text);
+        conf_message(error, path, "", 0, what.text);
+    } else if (result != OK)
         *error = why;
     else
         result = conf_doc_parse(doc, path, buf_head(&text), buf_len(&text), error);

@@ -204,8 +204,9 @@ static void files_are_read(void **state)
     struct conf_doc *doc = NULL;
     struct error error;
     assert_unreadable("none.json",
-                      "none.json:1:1: cannot open none.json: No such file or directory");
-    assert_unreadable(".", ".:1:1: cannot read .: Is a directory");
+                      "none.json:1:1: cannot open none.json: No such file or directory "
+                      "(expected a configuration file)");
+    assert_unreadable(".", ".:1:1: cannot read .: Is a directory (expected a configuration file)");
     FILE *file = fopen("c.json", "w");
     assert_non_null(file);
     assert_int_equal(fflush(file), 0);
