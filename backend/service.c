@@ -56,10 +56,10 @@ static void mark_roots(void *owner, struct heap *heap)
     }
 }
 
-/* ---- failing steps */
+/* ---- failures */
 
 #define FAILURE_TEXT(id, text) text,
-static const char *const failure_texts[] = {STEP_FAILURES(FAILURE_TEXT)};
+static const char *const failure_texts[] = {SERVICE_FAILURES(FAILURE_TEXT)};
 
 static void record_state(struct service *service, enum state_kind kind, uint64_t value)
 {
@@ -77,18 +77,18 @@ static void log_failures(void *arg)
 {
     struct service *service = arg;
     struct service_counts *counts = &service->counts;
-    for (int i = 0; i < STEP_FAILURE_COUNT; i++) {
+    for (int i = 0; i < SERVICE_FAILURE_COUNT; i++) {
         uint64_t fresh = counts->failures[i] - counts->failures_logged[i];
         counts->failures_logged[i] = counts->failures[i];
         if (fresh == 0)
             continue;
         log_warn(&service->log, NULL, "%llu %s", (unsigned long long)fresh, failure_texts[i]);
-        if (i == STEP_FAILURE_DESCRIPTORS)
+        if (i == SERVICE_FAILURE_DESCRIPTORS)
             record_state(service, STATE_DESCRIPTORS_EXHAUSTED, fresh);
     }
 }
 
-void service_step_failed(struct service *service, enum step_failure failure)
+void service_failed(struct service *service, enum service_failure failure)
 {
     service->counts.failures[failure]++;
     if (!timer_running(&service->failure_log))
@@ -112,7 +112,7 @@ static void on_exhausted(void *owner, bool paused)
 {
     struct service *service = owner;
     if (paused)
-        log_warn(&service->log, NULL, "no descriptor left for connections: accepting pauses");
+        service_failed(service, SERVICE_FAILURE_ACCEPT);
     record_state(service, paused ? STATE_ACCEPT_PAUSED : STATE_ACCEPT_RESUMED, 0);
 }
 
@@ -284,29 +284,42 @@ enum result service_open(struct service *service, int control_fd, struct error *
 
 /* ---- running and closing */
 
+static void log_failures_in_all(const struct service *service)
+{
+    const struct service_counts *counts = &service->counts;
+#define LOG_FAULT(id, name, meaning)                             \
+    if (counts->faults[SERVE_FAULT_##id] > 0)                    \
+        log_info(&service->log, NULL, "%llu times \"" name "\"", \
+                 (unsigned long long)counts->faults[SERVE_FAULT_##id]);
+    SERVE_FAULTS(LOG_FAULT)
+#undef LOG_FAULT
+    for (int i = 0; i < SERVICE_FAILURE_COUNT; i++)
+        if (counts->failures[i] > 0)
+            log_info(&service->log, NULL, "in all %llu %s", (unsigned long long)counts->failures[i],
+                     failure_texts[i]);
+}
+
+static void log_resources(const struct service *service)
+{
+    const struct resource_config *configs = service->config.resources.items;
+    for (size_t i = 0; i < service->config.resources.count; i++)
+        log_info(&service->log, configs[i].name, "at most %llu requests waited in line",
+                 (unsigned long long)service->resources[i].longest);
+}
+
 static void log_counts(const struct service *service)
 {
     const struct service_counts *counts = &service->counts;
     const struct serve_counts *served = serve_counts(service->serve);
     log_info(&service->log, NULL,
              "stopped: %llu requests on %llu connections, %llu refused, %llu abandoned, "
-             "%llu collections, %llu pauses",
+             "%llu without a handler, %llu collections, %llu pauses",
              (unsigned long long)counts->requests, (unsigned long long)served->connections,
              (unsigned long long)served->refused, (unsigned long long)counts->abandoned,
-             (unsigned long long)counts->collections, (unsigned long long)counts->pauses);
-    if (counts->unknown_paths > 0)
-        log_info(&service->log, NULL, "%llu requests were for paths without a handler",
-                 (unsigned long long)counts->unknown_paths);
-#define LOG_FAULT(id, name, meaning)                       \
-    if (counts->faults[SERVE_FAULT_##id] > 0)              \
-        log_info(&service->log, NULL, "%llu times \"%s\"", \
-                 (unsigned long long)counts->faults[SERVE_FAULT_##id], name);
-    SERVE_FAULTS(LOG_FAULT)
-#undef LOG_FAULT
-    for (int i = 0; i < STEP_FAILURE_COUNT; i++)
-        if (counts->failures[i] > 0)
-            log_info(&service->log, NULL, "%llu %s in all", (unsigned long long)counts->failures[i],
-                     failure_texts[i]);
+             (unsigned long long)counts->unknown_paths, (unsigned long long)counts->collections,
+             (unsigned long long)counts->pauses);
+    log_resources(service);
+    log_failures_in_all(service);
 }
 
 void service_run(struct service *service)
@@ -325,6 +338,9 @@ void service_run(struct service *service)
 
 void service_close(struct service *service)
 {
+    /* First, so that no request that ends here is followed by the next of its connection. */
+    if (service->serve)
+        serve_drain(service->serve);
     abort_requests(service);
     control_stop(&service->control);
     serve_close(&service->serve);

@@ -13,14 +13,15 @@
 #include "lib/record/store.h"
 #include "lib/serve/control.h"
 
-/* How steps fail: identifier and text for the log. */
-#define STEP_FAILURES(X)                                  \
-    X(DESCRIPTORS, "open steps found no descriptor left") \
-    X(DEADLOCK, "acquire steps would have waited for their own request")
+/* What goes wrong by itself: identifier and text for the log. */
+#define SERVICE_FAILURES(X)                                              \
+    X(DESCRIPTORS, "open steps found no descriptor left")                \
+    X(DEADLOCK, "acquire steps would have waited for their own request") \
+    X(ACCEPT, "times there was no descriptor left for a connection")
 
-#define STEP_FAILURE_ENUM(id, text) STEP_FAILURE_##id,
-enum step_failure { STEP_FAILURES(STEP_FAILURE_ENUM) STEP_FAILURE_COUNT };
-#undef STEP_FAILURE_ENUM
+#define SERVICE_FAILURE_ENUM(id, text) SERVICE_FAILURE_##id,
+enum service_failure { SERVICE_FAILURES(SERVICE_FAILURE_ENUM) SERVICE_FAILURE_COUNT };
+#undef SERVICE_FAILURE_ENUM
 
 struct service_counts {
     uint64_t requests;
@@ -28,8 +29,8 @@ struct service_counts {
     uint64_t abandoned; /* the client left before the response was written */
     uint64_t collections, pauses;
     uint64_t faults[SERVE_FAULT_COUNT]; /* `fail` steps that happened */
-    uint64_t failures[STEP_FAILURE_COUNT];
-    uint64_t failures_logged[STEP_FAILURE_COUNT];
+    uint64_t failures[SERVICE_FAILURE_COUNT];
+    uint64_t failures_logged[SERVICE_FAILURE_COUNT];
 };
 
 struct service {
@@ -71,8 +72,8 @@ void service_collect(struct service *service);
  * were stopped, and records it. `name` indexes the records' names. */
 void service_stood_still(struct service *service, const struct pause_record *pause);
 
-/* A step failed: counted, and said in the log once a second. */
-void service_step_failed(struct service *service, enum step_failure failure);
+/* Counts it; the log says once a second how many there were. */
+void service_failed(struct service *service, enum service_failure failure);
 
 /* Opens everything; on failure what was opened is closed again. `service` is zeroed but for config
  * and arena. */

@@ -16,7 +16,7 @@ static enum step_outcome run_acquire(struct request *request, struct step *step)
     size_t index = step->resource.index;
     struct resource *resource = &request->service->resources[index];
     if (request->slots_held > 0 && holds_count(request, index) == resource->slots) {
-        service_step_failed(request->service, STEP_FAILURE_DEADLOCK);
+        service_failed(request->service, SERVICE_FAILURE_DEADLOCK);
         respond_error(request, 500, "acquire: this request holds every slot itself\n");
         return STEP_ENDS;
     }
@@ -47,7 +47,7 @@ static enum step_outcome fail_open(struct request *request, int problem)
 {
     char text[128];
     snprintf(text, sizeof(text), "open: %s\n", strerror(problem));
-    service_step_failed(request->service, STEP_FAILURE_DESCRIPTORS);
+    service_failed(request->service, SERVICE_FAILURE_DESCRIPTORS);
     respond_error(request, 500, text);
     return STEP_ENDS;
 }

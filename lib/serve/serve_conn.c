@@ -125,7 +125,7 @@ void serve_conn_answered(struct serve_conn *conn)
         start_over(conn);
         return;
     }
-    if (!conn->lingers && buf_len(&conn->in) == 0) {
+    if (!conn->lingers && buf_len(&conn->in) == 0 && !conn->io.readable) {
         serve_conn_close(conn, SERVE_REASON_ANSWERED, false);
         return;
     }
