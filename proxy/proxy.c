@@ -11,6 +11,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "proxy/admin.h"
+
 /* ---- names in records: routes, then upstreams, then every upstream's endpoints */
 
 uint16_t proxy_route_name(const struct proxy *proxy, size_t route)
@@ -246,8 +248,10 @@ static enum result prepare_loop(struct proxy *proxy, int control_fd, struct erro
     timer_init(&proxy->drain_deadline, &proxy->loop, on_drain_deadline, proxy);
     signal_watch_start(&proxy->on_term, &proxy->loop, SIGTERM, on_stop_signal, proxy);
     signal_watch_start(&proxy->on_int, &proxy->loop, SIGINT, on_stop_signal, proxy);
-    if (control_fd < 0)
-        return OK;
+    if (proxy->config->admin.address)
+        result = admin_open(&proxy->admin, proxy, proxy->config->admin.address, error);
+    if (result != OK || control_fd < 0)
+        return result;
     return control_start(&proxy->control, &proxy->loop, control_fd, on_epoch, on_lab_gone, proxy,
                          error);
 }
@@ -313,6 +317,7 @@ static void release_main_loop(struct proxy *proxy)
     if (!proxy->loop.base)
         return;
     control_stop(&proxy->control);
+    admin_close(&proxy->admin);
     timer_stop(&proxy->drain_deadline);
     signal_watch_stop(&proxy->on_term);
     signal_watch_stop(&proxy->on_int);

@@ -29,6 +29,7 @@ struct proxy {
     struct timer drain_deadline;
     struct signal_watch on_term, on_int;
     struct control control;
+    struct admin *admin; /* NULL: none */
     uint64_t seed;
 };
 
