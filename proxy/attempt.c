@@ -73,8 +73,8 @@ static void open_books(struct exchange *exchange, const struct uplink_order *ord
     counter_add(&worker->counters.of[COUNTER_ATTEMPTS]);
     if (attempt->reused)
         counter_add(&worker->counters.of[COUNTER_REUSES]);
-    if (uplink && worker->config->cleanup == CLEANUP_DEFERRED)
-        cleanup_push(&exchange->cleanup, release_uplink, exchange);
+    if (uplink && worker->config->cleanup == PROXY_CLEANUP_DEFERRED)
+        defer_push(&exchange->cleanup, release_uplink, exchange);
 }
 
 static enum cause cause_of_connect_error(int problem)
@@ -172,7 +172,7 @@ void attempt_received(struct exchange *exchange)
     attempt->last_byte = exchange->worker->now;
     enum cause outcome = attempt->record.status >= 500 ? CAUSE_UPSTREAM_STATUS : CAUSE_NONE;
     attempt_close(exchange, outcome, false);
-    if (exchange->worker->config->cleanup != CLEANUP_DEFERRED)
+    if (exchange->worker->config->cleanup != PROXY_CLEANUP_DEFERRED)
         release_uplink(exchange);
 }
 

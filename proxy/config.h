@@ -9,7 +9,7 @@
 extern const struct conf_table proxy_conf_table;
 
 /* When a request's resources are given back. */
-enum cleanup_strategy { CLEANUP_INLINE, CLEANUP_DEFERRED, CLEANUP_POOLED };
+enum proxy_cleanup { PROXY_CLEANUP_INLINE, PROXY_CLEANUP_DEFERRED, PROXY_CLEANUP_POOLED };
 
 enum retry_condition {
     RETRY_CONNECT = 1,       /* the connection could not be established: nothing was sent */
@@ -84,7 +84,7 @@ struct proxy_config {
     struct conf_list listeners;
     struct conf_list routes;
     struct conf_list upstreams;
-    int cleanup; /* enum cleanup_strategy */
+    int cleanup; /* enum proxy_cleanup */
     int64_t timeout_status;
     const char *record; /* folder of segments, NULL = nothing is recorded */
     uint64_t record_limit;

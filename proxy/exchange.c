@@ -160,7 +160,7 @@ static void forward(struct exchange *exchange, const struct http_head *head)
     begin_trace(exchange, head, &trace);
     worker_lend(worker, &exchange->request);
     forward_request_head(&exchange->request, head, &trace);
-    if (worker->config->cleanup == CLEANUP_DEFERRED)
+    if (worker->config->cleanup == PROXY_CLEANUP_DEFERRED)
         exchange_defer_request(exchange);
     if (!relay_take_body(exchange)) {
         refuse(exchange, "a broken chunk");
@@ -179,7 +179,7 @@ static void release_request(void *arg)
 
 void exchange_defer_request(struct exchange *exchange)
 {
-    cleanup_push(&exchange->cleanup, release_request, exchange);
+    defer_push(&exchange->cleanup, release_request, exchange);
 }
 
 void exchange_refuse(struct client *client, int status, enum cause cause, const char *detail)
@@ -301,7 +301,7 @@ static bool client_has_taken_all(struct exchange *exchange)
     int left = 0;
     if (!client_drained(exchange->client))
         return false;
-    if (exchange->worker->config->cleanup != CLEANUP_DEFERRED || !exchange->cleanup.top)
+    if (exchange->worker->config->cleanup != PROXY_CLEANUP_DEFERRED || !exchange->cleanup.top)
         return true;
     if (ioctl(exchange->client->conn.fd, SIOCOUTQNSD, &left) != 0 || left == 0)
         return true;
@@ -333,7 +333,7 @@ void exchange_end(struct exchange *exchange, enum client_next next)
     if (exchange->upstream)
         stop_trying(exchange, (enum cause)exchange->record.cause);
     exchange_set_state(exchange, EXCHANGE_ENDED);
-    cleanup_run(&exchange->cleanup);
+    defer_run(&exchange->cleanup);
     worker_take_back(worker, &exchange->request);
     journal_request(exchange);
     slab_put(&worker->exchange_slab, exchange);

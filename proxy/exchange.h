@@ -6,8 +6,8 @@
 
 #include "lib/http/framing.h"
 #include "lib/http/timing.h"
-#include "proxy/cleanup.h"
 #include "proxy/client.h"
+#include "proxy/defer.h"
 #include "proxy/uplink.h"
 
 #define EXCHANGE_STATES(X)                                                                   \
@@ -58,7 +58,7 @@ struct exchange {
     bool fresh_connection; /* the next attempt must not use a pooled one */
     struct http_body response_body;
 
-    struct cleanup_stack cleanup;
+    struct defer_stack cleanup;
     mono started, head_read, queued, dequeued, received, delivered;
     int64_t queue_ns;
     struct request_record record;

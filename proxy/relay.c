@@ -194,7 +194,7 @@ static bool begin_response(struct exchange *exchange, const struct http_head *he
     exchange->replayable = false;
     exchange_set_state(exchange, EXCHANGE_RECEIVING);
     if (mono_is_set(exchange->attempt.sent) &&
-        exchange->worker->config->cleanup != CLEANUP_DEFERRED) {
+        exchange->worker->config->cleanup != PROXY_CLEANUP_DEFERRED) {
         worker_take_back(exchange->worker, &exchange->request);
         exchange->request_sent = 0;
     }

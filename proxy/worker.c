@@ -272,7 +272,7 @@ static void flush_access_log(void *arg)
 
 static void init_memory(struct worker *worker)
 {
-    bool recycle = worker->config->cleanup == CLEANUP_POOLED;
+    bool recycle = worker->config->cleanup == PROXY_CLEANUP_POOLED;
     slab_init(&worker->client_slab, sizeof(struct client), true);
     slab_init(&worker->uplink_slab, sizeof(struct uplink), true);
     slab_init(&worker->exchange_slab, sizeof(struct exchange), recycle);
