@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/endpoints.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+struct expansion {
+    const struct experiment *experiment;
+    const struct endpoint_book *book;
+    struct conf_doc *doc; /* or NULL */
+    cJSON *detached;
+    struct error *error;
+};
+
+void endpoint_process_name(char *out, size_t size, const char *group, int64_t instance)
+{
+    snprintf(out, size, "%s-%lld", group, (long long)instance);
+}
+
+/* The text that holds the placeholder, or NULL: an endpoint is an address or an object with one. */
+static cJSON *reference_of(cJSON *endpoint)
+{
+    cJSON *text =
+        cJSON_IsObject(endpoint) ? cJSON_GetObjectItemCaseSensitive(endpoint, "address") : endpoint;
+    return cJSON_IsString(text) && text->valuestring[0] == '@' ? text : NULL;
+}
+
+static const char *address_of(const struct endpoint_book *book, const char *process)
+{
+    for (size_t i = 0; i < book->count; i++)
+        if (strcmp(book->items[i].process, process) == 0)
+            return book->items[i].address;
+    return "";
+}
+
+static void add_endpoint(const struct expansion *expansion, cJSON *list, cJSON *original,
+                         const char *group, int64_t instance)
+{
+    char process[48];
+    endpoint_process_name(process, sizeof(process), group, instance);
+    cJSON *endpoint = cJSON_Duplicate(original, true);
+    cJSON_SetValuestring(reference_of(endpoint), address_of(expansion->book, process));
+    if (expansion->doc)
+        conf_doc_alias(expansion->doc, endpoint, original);
+    cJSON_AddItemToArray(list, endpoint);
+}
+
+/* Moves an endpoint, or what it stands for, to the end of the list it was taken from. */
+static enum result add_expanded(const struct expansion *expansion, cJSON *list, cJSON *endpoint)
+{
+    const cJSON *reference = reference_of(endpoint);
+    if (!reference) {
+        cJSON_AddItemToArray(list, endpoint);
+        return OK;
+    }
+    cJSON_AddItemToArray(expansion->detached, endpoint);
+    if (expansion->doc) {
+        enum result result =
+            experiment_check_reference(expansion->experiment, expansion->doc, reference,
+                                       reference->valuestring, expansion->error);
+        if (result != OK)
+            return result;
+    }
+    char group[48];
+    int64_t instance;
+    if (!experiment_split_reference(reference->valuestring, group, sizeof(group), &instance))
+        return OK;
+    const struct backend_spec *backend = experiment_backend(expansion->experiment, group);
+    int64_t first = instance < 0 ? 0 : instance;
+    int64_t last = instance < 0 ? backend->instances - 1 : instance;
+    for (int64_t i = first; i <= last; i++)
+        add_endpoint(expansion, list, endpoint, group, i);
+    return OK;
+}
+
+static enum result expand_list(const struct expansion *expansion, cJSON *list)
+{
+    enum result result = OK;
+    for (int left = cJSON_GetArraySize(list); left > 0 && result == OK; left--)
+        result = add_expanded(expansion, list, cJSON_DetachItemFromArray(list, 0));
+    return result;
+}
+
+enum result endpoints_expand(cJSON *gateway, const struct experiment *experiment,
+                             const struct endpoint_book *book, struct conf_doc *doc,
+                             cJSON *detached, struct error *error)
+{
+    const struct expansion expansion = {experiment, book, doc, detached, error};
+    cJSON *upstream;
+    cJSON_ArrayForEach(upstream, cJSON_GetObjectItemCaseSensitive(gateway, "upstreams"))
+    {
+        cJSON *list = cJSON_GetObjectItemCaseSensitive(upstream, "endpoints");
+        if (!cJSON_IsArray(list))
+            continue;
+        enum result result = expand_list(&expansion, list);
+        if (result != OK)
+            return result;
+    }
+    return OK;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Endpoints of the gateway's upstreams that say "@orders" or "@orders/0": placeholders for backends
+ * that get their addresses when they run. */
+#ifndef TAILGATE_LAB_ENDPOINTS_H
+#define TAILGATE_LAB_ENDPOINTS_H
+
+#include "lab/experiment.h"
+#include "lib/net/address.h"
+
+struct endpoint_address {
+    char process[48]; /* "orders-0" */
+    char address[ADDRESS_TEXT];
+};
+
+struct endpoint_book {
+    const struct endpoint_address *items;
+    size_t count;
+};
+
+/* "orders", 0 -> "orders-0" */
+void endpoint_process_name(char *out, size_t size, const char *group, int64_t instance);
+
+/* Puts the addresses of the book into every upstream of `gateway`; an "@orders" becomes one
+ * endpoint for each instance. What is replaced goes into the list `detached`. With a document, the
+ * new endpoints have the places of their placeholders. Fails at a placeholder that names no
+ * backend. What else may be wrong with the configuration is left to its table. */
+enum result endpoints_expand(struct cJSON *gateway, const struct experiment *experiment,
+                             const struct endpoint_book *book, struct conf_doc *doc,
+                             struct cJSON *detached, struct error *error) MUST_USE;
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/expect.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lab/summary.h"
+#include "lib/base/units.h"
+#include "lib/conf/conf.h"
+
+enum metric_unit { UNIT_TIME, UNIT_SHARE, UNIT_RATE, UNIT_COUNT };
+
+struct expect_metric {
+    const char *name;
+    enum metric_unit unit;
+    size_t offset; /* in struct variant_summary: a double, or for counts a uint64_t */
+};
+
+#define AT(member) offsetof(struct variant_summary, member)
+static const struct expect_metric metrics[] = {
+    {"mean", UNIT_TIME, AT(mean_ms)},
+    {"p50", UNIT_TIME, AT(p50_ms)},
+    {"p90", UNIT_TIME, AT(p90_ms)},
+    {"p99", UNIT_TIME, AT(p99_ms)},
+    {"p99.9", UNIT_TIME, AT(p999_ms)},
+    {"max", UNIT_TIME, AT(max_ms)},
+    {"failure_rate", UNIT_SHARE, AT(failure_rate)},
+    {"throughput", UNIT_RATE, AT(throughput_rps)},
+    {"collections_per_s", UNIT_RATE, AT(collections_per_s)},
+    {"gateway_failures", UNIT_COUNT, AT(gateway_failures)},
+    {"client_errors", UNIT_COUNT, AT(client_error_count)},
+    {"requests", UNIT_COUNT, AT(requests)},
+};
+#undef AT
+
+static const char *const unit_forms[] = {
+    [UNIT_TIME] = "a duration such as 250ms",
+    [UNIT_SHARE] = "a share such as 0.1%",
+    [UNIT_RATE] = "a rate such as 1000/s, or a number",
+    [UNIT_COUNT] = "a number, or a share such as 0.1%",
+};
+
+/* The longest first, so that "<=" is not read as "<". */
+static const struct operator_row {
+    const char *text;
+    enum expect_operator comparison;
+} operators[] = {
+    {"<=", EXPECT_AT_MOST}, {">=", EXPECT_AT_LEAST}, {"==", EXPECT_EQUAL},
+    {"<", EXPECT_LESS},     {">", EXPECT_MORE},
+};
+
+static const char *skip_blanks(const char *at)
+{
+    while (*at == ' ' || *at == '\t')
+        at++;
+    return at;
+}
+
+/* "inline: p99 < 5ms": a label may itself hold colons and commas, so known ones are tried. */
+static enum result take_label(struct expectation *expectation, const char **at,
+                              const char *const *labels, size_t count, struct error *error)
+{
+    expectation->variant = -1;
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(labels[i]);
+        if (strncmp(*at, labels[i], length) == 0 && (*at)[length] == ':') {
+            expectation->variant = (int)i;
+            *at = skip_blanks(*at + length + 1);
+            return OK;
+        }
+    }
+    const char *colon = strrchr(*at, ':');
+    if (!colon)
+        return OK;
+    char label[128];
+    snprintf(label, sizeof(label), "%.*s", (int)(colon - *at), *at);
+    const char *nearest = conf_nearest(label, labels, count);
+    return error_set(error, FAILED_INPUT,
+                     "no variant has the label \"%s\" (nearest known one: "
+                     "\"%s\")",
+                     label, nearest ? nearest : labels[0]);
+}
+
+static enum result unknown_metric(const char *name, struct error *error)
+{
+    const char *names[ARRAY_LEN(metrics) + CAUSE_COUNT];
+    size_t count = 0;
+    for (size_t i = 0; i < ARRAY_LEN(metrics); i++)
+        names[count++] = metrics[i].name;
+    for (int cause = CAUSE_NONE + 1; cause < CAUSE_COUNT; cause++)
+        names[count++] = cause_row((enum cause)cause)->name;
+    const char *nearest = conf_nearest(name, names, count);
+    return error_set(error, FAILED_INPUT,
+                     "there is no metric \"%s\" (expected a metric, a status or a cause; nearest "
+                     "known one: %s)",
+                     name, nearest ? nearest : "gateway_failures");
+}
+
+static enum result take_metric(struct expectation *expectation, const char **at,
+                               struct error *error)
+{
+    char name[64];
+    size_t length = strcspn(*at, " \t<>=");
+    snprintf(name, sizeof(name), "%.*s", (int)length, *at);
+    *at = skip_blanks(*at + length);
+    for (size_t i = 0; i < ARRAY_LEN(metrics); i++)
+        if (strcmp(metrics[i].name, name) == 0)
+            expectation->metric = &metrics[i];
+    if (expectation->metric)
+        return OK;
+    if (strlen(name) == 3 && name[0] >= '1' && name[0] <= '5' && isdigit(name[1]) &&
+        isdigit(name[2])) {
+        expectation->status = atoi(name);
+        return OK;
+    }
+    expectation->cause = cause_by_name(name);
+    if (expectation->cause != CAUSE_COUNT && expectation->cause != CAUSE_NONE)
+        return OK;
+    return unknown_metric(name, error);
+}
+
+static enum result take_operator(struct expectation *expectation, const char **at,
+                                 struct error *error)
+{
+    for (size_t i = 0; i < ARRAY_LEN(operators); i++) {
+        size_t length = strlen(operators[i].text);
+        if (strncmp(*at, operators[i].text, length) == 0) {
+            expectation->comparison = operators[i].comparison;
+            *at = skip_blanks(*at + length);
+            return OK;
+        }
+    }
+    return error_set(error, FAILED_INPUT,
+                     "\"%s\" does not begin with a comparison (expected one "
+                     "of < <= > >= ==)",
+                     *at);
+}
+
+static bool parse_time(const char *text, double *ms)
+{
+    duration time;
+    if (!units_parse_duration(text, &time))
+        return false;
+    *ms = (double)time.ns / (double)NS_PER_MS;
+    return true;
+}
+
+static enum result take_value(struct expectation *expectation, const char *text,
+                              struct error *error)
+{
+    enum metric_unit unit = expectation->metric ? expectation->metric->unit : UNIT_COUNT;
+    double *value = &expectation->value;
+    bool right = false;
+    if (unit == UNIT_TIME)
+        right = parse_time(text, value);
+    if (unit == UNIT_SHARE || unit == UNIT_COUNT)
+        right = expectation->share = units_parse_share(text, value);
+    if (unit == UNIT_RATE)
+        right = units_parse_rate(text, value);
+    if (!right && (unit == UNIT_RATE || unit == UNIT_COUNT))
+        right = units_parse_number(text, value);
+    if (right)
+        return OK;
+    return error_set(error, FAILED_INPUT, "\"%s\" cannot be compared with (expected %s)", text,
+                     unit_forms[unit]);
+}
+
+enum result expect_parse(struct expectation *expectation, const char *text,
+                         const char *const *labels, size_t label_count, struct error *error)
+{
+    *expectation = (struct expectation){.text = text};
+    const char *at = skip_blanks(text);
+    enum result result = take_label(expectation, &at, labels, label_count, error);
+    if (result == OK)
+        result = take_metric(expectation, &at, error);
+    if (result == OK)
+        result = take_operator(expectation, &at, error);
+    if (result != OK)
+        return result;
+    char value[64];
+    size_t length = strlen(at);
+    while (length > 0 && (at[length - 1] == ' ' || at[length - 1] == '\t'))
+        length--;
+    snprintf(value, sizeof(value), "%.*s", (int)length, at);
+    return take_value(expectation, value, error);
+}
+
+static double as_asked(const struct expectation *expectation, uint64_t count, uint64_t of)
+{
+    if (!expectation->share)
+        return (double)count;
+    return of == 0 ? 0 : (double)count / (double)of;
+}
+
+double expect_value(const struct expectation *expectation, const struct variant_summary *summary)
+{
+    const struct expect_metric *metric = expectation->metric;
+    if (!metric)
+        return as_asked(expectation,
+                        expectation->status ? summary->statuses[expectation->status]
+                                            : summary->causes[expectation->cause],
+                        summary->requests);
+    const char *member = (const char *)summary + metric->offset;
+    if (metric->unit == UNIT_COUNT)
+        return as_asked(expectation, *(const uint64_t *)(const void *)member, summary->requests);
+    return *(const double *)(const void *)member;
+}
+
+bool expect_holds(const struct expectation *expectation, double value)
+{
+    switch (expectation->comparison) {
+    case EXPECT_LESS:
+        return value < expectation->value;
+    case EXPECT_AT_MOST:
+        return value <= expectation->value;
+    case EXPECT_MORE:
+        return value > expectation->value;
+    case EXPECT_AT_LEAST:
+        return value >= expectation->value;
+    case EXPECT_EQUAL:
+        return value == expectation->value;
+    }
+    return false;
+}
+
+const char *expect_format(const struct expectation *expectation, double value, char *out,
+                          size_t size)
+{
+    enum metric_unit unit = expectation->metric ? expectation->metric->unit : UNIT_COUNT;
+    if (unit == UNIT_TIME)
+        return units_format_duration(out, size, duration_ns((int64_t)(value * 1e6)));
+    if (expectation->share)
+        snprintf(out, size, "%.3g%%", value * 100);
+    else
+        snprintf(out, size, unit == UNIT_RATE ? "%.1f/s" : "%.0f", value);
+    return out;
+}

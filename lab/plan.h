@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* What a run will do: for every variant, the configuration of each process, ready but for what only
+ * the running shows (addresses) or what differs by round (seeds, folders). Everything that can be
+ * wrong with the experiment is found here, before anything is started. */
+#ifndef TAILGATE_LAB_PLAN_H
+#define TAILGATE_LAB_PLAN_H
+
+#include "lab/endpoints.h"
+#include "lab/expect.h"
+#include "lab/lab.h"
+#include "lab/variant.h"
+
+#define GATEWAY_PROCESS "gateway"
+#define LOAD_PROCESS    "load"
+
+struct plan_process {
+    char name[48]; /* "orders-0", GATEWAY_PROCESS */
+    struct cJSON *config;
+};
+
+struct plan_variant {
+    struct plan_process *backends;
+    size_t backend_count;
+    struct plan_process gateway; /* its endpoints are still placeholders */
+    duration response_timeout;   /* of its first upstream */
+};
+
+struct plan {
+    const char *path;
+    struct variants variants;
+    struct plan_variant *items; /* one for each of variants.items */
+    uint64_t seed;
+    int64_t rounds;
+    struct expectation *expectations;
+    size_t expectation_count;
+};
+
+enum result plan_make(struct plan *plan, const struct lab_options *options,
+                      struct error *error) MUST_USE;
+
+/* Harmless on a zeroed one. */
+void plan_free(struct plan *plan);
+
+static inline const struct experiment *plan_experiment(const struct plan *plan, size_t variant)
+{
+    return &plan->variants.items[variant].experiment;
+}
+
+/* Whether the values of the first pointer are cleanup strategies: what the table calls its rows. */
+const char *plan_axis_name(const struct plan *plan);
+
+/* The configuration of a process in a round, as text for its file; free with cJSON_free. A gateway
+ * needs the addresses of the backends. */
+char *plan_config_text(const struct plan *plan, size_t variant, const struct plan_process *process,
+                       int64_t round, const char *records, const struct endpoint_book *book);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* A few lines around SQLite: statements with whole numbers as parameters, and a function called for
+ * each row. */
+#ifndef TAILGATE_LAB_QUERY_H
+#define TAILGATE_LAB_QUERY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/result.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+/* Opens for reading. Nulls `*db` on failure. */
+enum result query_open(struct sqlite3 **db, const char *path, struct error *error) MUST_USE;
+void query_close(struct sqlite3 **db);
+
+/* Statements without parameters. */
+enum result query_execute(struct sqlite3 *db, const char *sql, struct error *error) MUST_USE;
+
+typedef void query_row(void *context, struct sqlite3_stmt *row);
+
+/* Binds ?1, ?2, ... and calls `visit` (NULL: nothing) for each row. */
+enum result query_each(struct sqlite3 *db, const char *sql, const int64_t *parameters, size_t count,
+                       query_row *visit, void *context, struct error *error) MUST_USE;
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "lab/lab.h"
+#include "lab/table.h"
+#include "lib/base/buf.h"
+
+/* The folder that holds the summary: the one that was named, or the newest below it. */
+static char *find_run(const char *run)
+{
+    for (size_t i = 0; i < 2; i++) {
+        struct buf path = {0};
+        buf_append_text(&path, run);
+        while (buf_len(&path) > 1 && buf_head(&path)[buf_len(&path) - 1] == '/')
+            path.end--;
+        buf_append_text(&path, i == 0 ? "" : "/latest");
+        size_t folder = buf_len(&path);
+        buf_append(&path, "/summary.json", sizeof("/summary.json"));
+        if (access(buf_head(&path), F_OK) == 0) {
+            buf_head(&path)[folder] = '\0';
+            return path.data;
+        }
+        buf_free(&path);
+    }
+    return NULL;
+}
+
+static enum result print_run(const char *folder, struct error *error)
+{
+    struct buf path = {0}, text = {0};
+    buf_printf(&path, "%s/summary.json", folder);
+    buf_append(&path, "", 1);
+    enum result result = buf_read_file(&text, buf_head(&path), error);
+    if (result == OK) {
+        cJSON *summary = cJSON_ParseWithLength(buf_head(&text), buf_len(&text));
+        if (summary)
+            table_print(stdout, summary, folder);
+        else
+            result = error_set(error, FAILED_INPUT,
+                               "%s: this is not the summary of a run (expected JSON as written by "
+                               "tailgate run)",
+                               buf_head(&path));
+        cJSON_Delete(summary);
+    }
+    buf_free(&text);
+    buf_free(&path);
+    return result;
+}
+
+enum exit_status lab_report(const char *run)
+{
+    struct error error;
+    enum result result;
+    char *folder = find_run(run);
+    if (folder)
+        result = print_run(folder, &error);
+    else
+        result = error_set(&error, FAILED_INPUT,
+                           "%s: there is no finished run in it (expected the folder of a run, or "
+                           "runs/NAME for the newest of that name)",
+                           run);
+    free(folder);
+    if (result != OK)
+        fprintf(stderr, "%s\n", error.text);
+    return result_exit_status(result);
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/round.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "lab/load.h"
+#include "lab/machine.h"
+#include "lib/base/memory.h"
+
+#define READY_WITHIN duration_s(20)
+#define STOP_WITHIN  duration_s(15)
+#define ABORT_WITHIN duration_s(3) /* when the round has failed: its end need not be orderly */
+#define LOOK_EVERY   duration_ms(100)
+
+/* Between telling the processes when the measurement begins and the first arrival. */
+#define HEAD_START duration_ms(100)
+
+/* A round while it runs: the backends, then the gateway, then the load generator. */
+struct running {
+    struct round *round;
+    const struct plan_variant *plan;
+    struct process *processes;
+    size_t count; /* started so far */
+    struct process *gateway, *load;
+    struct load_job job;
+    struct machine_sample busy_from;
+    bool measuring; /* the measured load has begun, and the samples with it */
+    struct error *error;
+};
+
+static const struct load_spec *load_of(const struct round *round)
+{
+    return &plan_experiment(round->plan, round->variant)->load;
+}
+
+enum result round_init(struct round *round, struct error *error)
+{
+    round->folder =
+        run_dir_file(round->dir, "v%zu-r%lld", round->variant, (long long)round->number);
+    round->records =
+        run_dir_file(round->dir, "v%zu-r%lld/records", round->variant, (long long)round->number);
+    round->facts = (struct round_facts){.variant = round->variant, .round = round->number};
+    enum result result = folder_make(round->records, error);
+    return result == OK ? tally_new(&round->tally, error) : result;
+}
+
+void round_release(struct round *round)
+{
+    free(round->folder);
+    free(round->records);
+    free((void *)(uintptr_t)round->facts.uses);
+    tally_free(&round->tally);
+}
+
+/* ---- up */
+
+static char *file_of(const struct running *running, const char *process, const char *suffix)
+{
+    return run_dir_file(running->round->dir, "v%zu-r%lld/%s%s", running->round->variant,
+                        (long long)running->round->number, process, suffix);
+}
+
+static enum result start(struct running *running, const struct plan_process *process,
+                         const char *command, const struct endpoint_book *book)
+{
+    const struct round *round = running->round;
+    char *config = file_of(running, process->name, ".json");
+    char *log = file_of(running, process->name, ".log");
+    char *text =
+        plan_config_text(round->plan, round->variant, process, round->number, round->records, book);
+    enum result result = file_write(config, text, strlen(text), running->error);
+    const struct process_spec spec = {
+        .name = process->name, .log_path = log, .command = command, .config = config};
+    if (result == OK)
+        result = process_start(&running->processes[running->count++], round->supervisor, &spec,
+                               running->error);
+    cJSON_free(text);
+    free(log);
+    free(config);
+    return result;
+}
+
+/* The first of the addresses that a process accepts on. */
+static void first_address(const struct process *process, char *out, size_t size)
+{
+    snprintf(out, size, "%.*s", (int)strcspn(process->addresses, " "), process->addresses);
+}
+
+static enum result start_backends(struct running *running)
+{
+    enum result result = OK;
+    for (size_t i = 0; i < running->plan->backend_count && result == OK; i++)
+        result = start(running, &running->plan->backends[i], "backend", NULL);
+    for (size_t i = 0; i < running->plan->backend_count && result == OK; i++)
+        result = process_wait_ready(&running->processes[i], running->round->supervisor,
+                                    READY_WITHIN, running->error);
+    return result;
+}
+
+static enum result start_gateway(struct running *running)
+{
+    size_t count = running->plan->backend_count;
+    struct endpoint_address *addresses = mem_alloc(count, sizeof(*addresses));
+    for (size_t i = 0; i < count; i++) {
+        snprintf(addresses[i].process, sizeof(addresses[i].process), "%s",
+                 running->plan->backends[i].name);
+        first_address(&running->processes[i], addresses[i].address, sizeof(addresses[i].address));
+    }
+    const struct endpoint_book book = {addresses, count};
+    running->gateway = &running->processes[running->count];
+    enum result result = start(running, &running->plan->gateway, "proxy", &book);
+    free(addresses);
+    if (result == OK)
+        result = process_wait_ready(running->gateway, running->round->supervisor, READY_WITHIN,
+                                    running->error);
+    return result;
+}
+
+static int run_load(void *arg, int control_fd)
+{
+    return (int)load_main(arg, control_fd);
+}
+
+static enum result send_epochs(struct running *running)
+{
+    enum result result = OK;
+    for (size_t i = 0; i < running->count && result == OK; i++)
+        result = process_send_epoch(&running->processes[i], running->job.epoch, running->error);
+    return result;
+}
+
+static enum result start_load(struct running *running)
+{
+    struct round *round = running->round;
+    struct load_job *job = &running->job;
+    char address[ADDRESS_TEXT];
+    first_address(running->gateway, address, sizeof(address));
+    if (!address_parse(&job->target, address))
+        return error_set(running->error, FAILED_SYSTEM,
+                         "the gateway is ready at \"%s\", which is not an address", address);
+    job->spec = load_of(round);
+    job->seed = round->plan->seed;
+    job->variant = (uint32_t)round->variant;
+    job->round = (uint32_t)round->number;
+    job->records = round->records;
+    job->tally = round->tally;
+    arrivals_draw(&job->arrivals, job->spec, job->seed, job->round);
+    round->facts.started = mono_add(mono_now(), HEAD_START);
+    job->epoch = round->facts.epoch = mono_add(round->facts.started, job->spec->warmup);
+    enum result result = send_epochs(running);
+    if (result != OK)
+        return result;
+    char *log = file_of(running, LOAD_PROCESS, ".log");
+    const struct process_spec spec = {
+        .name = LOAD_PROCESS, .log_path = log, .function = run_load, .arg = job};
+    running->load = &running->processes[running->count++];
+    result = process_start(running->load, round->supervisor, &spec, running->error);
+    free(log);
+    return result;
+}
+
+/* ---- under load */
+
+/* The name of a process in the plan, which outlives the round. */
+static const char *planned_name(const struct running *running, size_t i)
+{
+    if (i < running->plan->backend_count)
+        return running->plan->backends[i].name;
+    return &running->processes[i] == running->gateway ? GATEWAY_PROCESS : LOAD_PROCESS;
+}
+
+static void begin_measuring(struct running *running)
+{
+    running->measuring = true;
+    running->busy_from = machine_sample_take();
+    struct process_use *uses = mem_alloc(running->count, sizeof(*uses));
+    for (size_t i = 0; i < running->count; i++)
+        uses[i] = (struct process_use){planned_name(running, i),
+                                       -machine_cpu_seconds(running->processes[i].pid)};
+    running->round->facts.uses = uses;
+    running->round->facts.use_count = running->count;
+}
+
+/* Before the processes end: what they have used is known only while they run. The load generator
+ * has just ended, and is measured until a moment before. */
+static void sample_use(struct running *running, double *used)
+{
+    for (size_t i = 0; i < running->count; i++) {
+        double seconds = machine_cpu_seconds(running->processes[i].pid);
+        used[i] = seconds > used[i] ? seconds : used[i];
+    }
+}
+
+static void end_measuring(struct running *running, const double *used)
+{
+    struct round_facts *facts = &running->round->facts;
+    facts->ended = mono_now();
+    if (!running->measuring)
+        return;
+    facts->busy_share = machine_busy_share(running->busy_from, machine_sample_take());
+    struct process_use *uses = (struct process_use *)(uintptr_t)facts->uses;
+    for (size_t i = 0; i < facts->use_count; i++)
+        uses[i].cpu_s += used[i];
+}
+
+static void show(struct running *running, mono now)
+{
+    const struct round_facts *facts = &running->round->facts;
+    const struct load_spec *load = load_of(running->round);
+    double whole = (double)(load->warmup.ns + load->duration.ns);
+    double passed = (double)mono_between(facts->started, now).ns;
+    progress_update(running->round->progress, running->round->tally,
+                    passed < 0 ? 0 : passed / whole, !running->measuring);
+}
+
+static enum result watch_load(struct running *running)
+{
+    struct round *round = running->round;
+    double *used = mem_alloc(running->count, sizeof(*used));
+    enum result result = OK;
+    while (!running->load->ended && result == OK) {
+        supervisor_wait(round->supervisor, mono_add(mono_now(), LOOK_EVERY));
+        result = supervisor_check(round->supervisor, running->processes, running->count,
+                                  running->load, running->error);
+        mono now = mono_now();
+        if (!running->measuring && !mono_before(now, round->facts.epoch))
+            begin_measuring(running);
+        sample_use(running, used);
+        show(running, now);
+    }
+    end_measuring(running, used);
+    free(used);
+    return result;
+}
+
+/* ---- down */
+
+/* Front to back: nobody loses who it talks to before it has ended itself. The first failure is the
+ * one that is told. */
+static enum result stop_all(struct running *running, enum result result)
+{
+    for (size_t i = running->count; i-- > 0;) {
+        struct error why;
+        enum result stopped = process_stop(&running->processes[i], running->round->supervisor,
+                                           result == OK ? STOP_WITHIN : ABORT_WITHIN, &why);
+        if (stopped != OK && result == OK) {
+            *running->error = why;
+            result = stopped;
+        }
+    }
+    return result;
+}
+
+static void release_all(struct running *running)
+{
+    arrivals_free(&running->job.arrivals);
+    for (size_t i = 0; i < running->count; i++)
+        process_release(&running->processes[i]);
+    free(running->processes);
+}
+
+enum result round_run(struct round *round, struct error *error)
+{
+    const struct plan_variant *plan = &round->plan->items[round->variant];
+    struct running running = {.round = round, .plan = plan, .error = error};
+    running.processes = mem_alloc(plan->backend_count + 2, sizeof(*running.processes));
+    enum result result = start_backends(&running);
+    if (result == OK)
+        result = start_gateway(&running);
+    if (result == OK)
+        result = start_load(&running);
+    if (result == OK)
+        result = watch_load(&running);
+    result = stop_all(&running, result);
+    round->facts.complete = result == OK;
+    release_all(&running);
+    return result;
+}

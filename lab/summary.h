@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* What a run amounts to: the figures of each variant, over all rounds and measured requests. Times
+ * count from the intended moment of a request; a request that was given up counts with the time
+ * until then. */
+#ifndef TAILGATE_LAB_SUMMARY_H
+#define TAILGATE_LAB_SUMMARY_H
+
+#include <stdint.h>
+
+#include "lab/plan.h"
+#include "lib/base/hist.h"
+#include "lib/record/cause.h"
+#include "lib/record/tables.h"
+
+#define SUMMARY_STATUSES 1000
+
+struct sqlite3;
+
+struct variant_summary {
+    const char *label;
+    uint64_t requests; /* measured: one client record each */
+    double mean_ms, p50_ms, p90_ms, p99_ms, p999_ms, max_ms;
+    double throughput_rps;               /* answered below 500 within the measured time */
+    double collections_per_s;            /* of all backends together */
+    uint64_t statuses[SUMMARY_STATUSES]; /* of complete responses, as the client saw them */
+    uint64_t client_errors[CLIENT_ERROR_COUNT];
+    uint64_t client_error_count;
+    uint64_t gateway_requests; /* rows of the gateway that belong to measured requests */
+    uint64_t gateway_failures;
+    double failure_rate;          /* gateway failures by measured requests */
+    uint64_t causes[CAUSE_COUNT]; /* of the gateway's rows; CAUSE_NONE counts failures alone */
+    double busy_share;            /* of all cores, in the busiest round */
+    struct hist *latency;
+};
+
+struct verdict {
+    const struct expectation *expectation;
+    size_t variant;
+    double value;
+    bool holds;
+};
+
+struct summary {
+    const struct plan *plan;
+    const char *started; /* UTC */
+    const char *problem; /* why the run was cut short; NULL = it is complete */
+    struct variant_summary *variants;
+    struct verdict *verdicts; /* of a complete run */
+    size_t verdict_count;
+    uint64_t records_dropped;
+    uint64_t tallied;              /* measured requests, by the generator's own count */
+    struct cJSON *differences;     /* texts: where tally, client and gateway do not agree */
+    double lag_p99_ms, lag_max_ms; /* how late the generator itself was */
+    double busy_share;             /* in the busiest round */
+    struct cJSON *processes;       /* CPU seconds of each process, over all rounds */
+    struct cJSON *notes;           /* texts: what makes the figures less trustworthy */
+};
+
+/* Set plan, started, problem and records_dropped first. */
+enum result summary_read(struct summary *summary, struct sqlite3 *db, struct error *error) MUST_USE;
+void summary_free(struct summary *summary);
+
+/* Whether every expectation holds. */
+bool summary_holds(const struct summary *summary);
+
+/* summary.json as a tree; free it with cJSON_Delete. */
+struct cJSON *summary_json(const struct summary *summary);
+
+#endif
