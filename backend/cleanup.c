@@ -26,7 +26,7 @@ void cleanup_shared_free(struct cleanup_shared *shared)
     slab_free(&shared->notes);
 }
 
-struct release *cleanup_below(const struct release *release)
+struct release *release_below(const struct release *release)
 {
     return (struct release *)(void *)release->object.refs[REF_BELOW];
 }
@@ -47,7 +47,7 @@ static void drop_release(struct cleanup_shared *shared, struct release *release)
         slab_put(&shared->notes, release);
 }
 
-void cleanup_push(struct cleanup *cleanup, const struct release_order *order, unsigned depth)
+void release_push(struct cleanup *cleanup, const struct release_order *order, unsigned depth)
 {
     const struct cleanup_strategy *strategy = cleanup->shared->strategy;
     enum cleanup_until until = depth > 0 ? strategy->in_loop : strategy->outside;
@@ -65,17 +65,17 @@ static void unlink_release(struct cleanup *cleanup, struct release *above, struc
     if (above)
         above->object.refs[REF_BELOW] = release->object.refs[REF_BELOW];
     else
-        cleanup->top = cleanup_below(release);
+        cleanup->top = release_below(release);
 }
 
-size_t cleanup_run(struct cleanup *cleanup, cleanup_match *match, cleanup_undo *undo, void *arg,
+size_t release_run(struct cleanup *cleanup, release_match *match, release_undo *undo, void *arg,
                    size_t limit)
 {
     size_t count = 0;
     struct release *above = NULL;
     struct release *release = cleanup->top;
     while (release && count < limit) {
-        struct release *below = cleanup_below(release);
+        struct release *below = release_below(release);
         if (match(release, arg)) {
             struct release_order order = release->order;
             unlink_release(cleanup, above, release);

@@ -90,17 +90,17 @@ struct cleanup {
 };
 
 /* Pushes a release; `depth` counts the loops around. */
-void cleanup_push(struct cleanup *cleanup, const struct release_order *order, unsigned depth);
+void release_push(struct cleanup *cleanup, const struct release_order *order, unsigned depth);
 
-typedef bool cleanup_match(const struct release *release, void *arg);
-typedef void cleanup_undo(const struct release_order *order, void *arg);
+typedef bool release_match(const struct release *release, void *arg);
+typedef void release_undo(const struct release_order *order, void *arg);
 
 /* Takes the releases that match off the stack and undoes each, last in, first out; at most `limit`
  * of them. Returns how many there were. */
-size_t cleanup_run(struct cleanup *cleanup, cleanup_match *match, cleanup_undo *undo, void *arg,
+size_t release_run(struct cleanup *cleanup, release_match *match, release_undo *undo, void *arg,
                    size_t limit);
 
 /* The release below on the stack, or NULL. */
-struct release *cleanup_below(const struct release *release);
+struct release *release_below(const struct release *release);
 
 #endif

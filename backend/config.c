@@ -28,7 +28,7 @@ static const struct conf_key loop_keys[] = {
 };
 
 static const struct conf_table loop_table = {
-    .name = "a loop",
+    .name = "loop",
     .meaning = "Steps that are repeated.",
     .size = sizeof(struct loop_config),
     KEYS(loop_keys),
@@ -44,7 +44,7 @@ static const struct conf_key header_keys[] = {
 };
 
 static const struct conf_table header_table = {
-    .name = "a header",
+    .name = "header",
     .meaning = "A header field of the response.",
     .size = sizeof(struct header_config),
     .name_offset = offsetof(struct header_config, name),
@@ -78,7 +78,7 @@ static const struct conf_key respond_keys[] = {
 };
 
 static const struct conf_table respond_table = {
-    .name = "a response",
+    .name = "response",
     .meaning = "The response of a handler.",
     .size = sizeof(struct respond_config),
     KEYS(respond_keys),
@@ -108,7 +108,7 @@ static const struct conf_key fail_keys[] = {
 };
 
 static const struct conf_table fail_table = {
-    .name = "a failure",
+    .name = "failure",
     .meaning = "A way to misbehave.",
     .size = sizeof(struct fail_config),
     KEYS(fail_keys),
@@ -130,7 +130,7 @@ static const struct conf_table fail_table = {
 static const struct conf_key step_keys[] = {BACKEND_STEPS(STEP_KEY)};
 
 static const struct conf_table step_table = {
-    .name = "a step",
+    .name = "step",
     .meaning = "One thing that a handler does.",
     .size = sizeof(struct step),
     KEYS(step_keys),
@@ -150,7 +150,7 @@ static const struct conf_key handler_keys[] = {
 };
 
 static const struct conf_table handler_table = {
-    .name = "a handler",
+    .name = "handler",
     .meaning = "What requests for a path do. A path that ends in a slash stands for all that start "
                "with it; the longest wins.",
     .size = sizeof(struct handler_config),
@@ -174,7 +174,7 @@ static const struct conf_key resource_keys[] = {
 };
 
 static const struct conf_table resource_table = {
-    .name = "a resource",
+    .name = "resource",
     .meaning = "Something requests take and give back, and wait in line for.",
     .size = sizeof(struct resource_config),
     .name_offset = offsetof(struct resource_config, name),
@@ -216,7 +216,7 @@ static const struct conf_key heap_keys[] = {
 };
 
 static const struct conf_table heap_table = {
-    .name = "the heap",
+    .name = "heap",
     .meaning = "A heap whose collector stops the process: mark and sweep, for real.",
     .size = sizeof(struct heap_config),
     KEYS(heap_keys),
@@ -259,7 +259,7 @@ static const struct conf_key pause_keys[] = {
 };
 
 static const struct conf_table pause_table = {
-    .name = "a pause",
+    .name = "pause",
     .meaning = "When the whole process stands still.",
     .size = sizeof(struct pause_config),
     KEYS(pause_keys),
@@ -343,7 +343,7 @@ static const struct conf_key backend_keys[] = {
 };
 
 const struct conf_table backend_conf_table = {
-    .name = "a backend",
+    .name = "backend",
     .meaning = "A simulated service.",
     .size = sizeof(struct backend_config),
     KEYS(backend_keys),

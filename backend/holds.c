@@ -9,7 +9,7 @@
 
 static void push(struct request *request, const struct release_order *order)
 {
-    cleanup_push(&request->cleanup, order, request->depth);
+    release_push(&request->cleanup, order, request->depth);
 }
 
 void holds_add_slot(struct request *request, size_t resource)
@@ -35,7 +35,7 @@ void holds_add_block(struct request *request, struct heap_object *block)
 int64_t holds_count(const struct request *request, size_t resource)
 {
     int64_t count = 0;
-    for (const struct release *at = request->cleanup.top; at; at = cleanup_below(at))
+    for (const struct release *at = request->cleanup.top; at; at = release_below(at))
         if (at->order.kind == RELEASE_RESOURCE && at->order.resource == resource)
             count++;
     return count;
@@ -80,13 +80,13 @@ static void undo(const struct release_order *order, void *arg)
     }
 }
 
-static void run(struct request *request, cleanup_match *match, size_t resource, size_t limit)
+static void run(struct request *request, release_match *match, size_t resource, size_t limit)
 {
     if (!request->cleanup.top)
         return;
     struct pass pass = {request, resource};
     request_enter(request, TIMING_CLEANUP);
-    cleanup_run(&request->cleanup, match, undo, &pass, limit);
+    release_run(&request->cleanup, match, undo, &pass, limit);
     request_enter(request, TIMING_WORK);
 }
 
