@@ -4,6 +4,13 @@
 #ifndef TAILGATE_TESTS_UNIT_NET_RUNNING_H
 #define TAILGATE_TESTS_UNIT_NET_RUNNING_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #include <fcntl.h>
 #include <stdbool.h>
 #include <sys/socket.h>
