@@ -38,7 +38,7 @@ static const char *address_of(const struct endpoint_book *book, const char *proc
 static void add_endpoint(const struct expansion *expansion, cJSON *list, cJSON *original,
                          const char *group, int64_t instance)
 {
-    char process[48];
+    char process[ENDPOINT_PROCESS];
     endpoint_process_name(process, sizeof(process), group, instance);
     cJSON *endpoint = cJSON_Duplicate(original, true);
     cJSON_SetValuestring(reference_of(endpoint), address_of(expansion->book, process));
@@ -63,7 +63,7 @@ static enum result add_expanded(const struct expansion *expansion, cJSON *list, 
         if (result != OK)
             return result;
     }
-    char group[48];
+    char group[ENDPOINT_GROUP];
     int64_t instance;
     if (!experiment_split_reference(reference->valuestring, group, sizeof(group), &instance))
         return OK;

@@ -7,8 +7,11 @@
 #include "lab/experiment.h"
 #include "lib/net/address.h"
 
+#define ENDPOINT_GROUP   64
+#define ENDPOINT_PROCESS (ENDPOINT_GROUP + 24)
+
 struct endpoint_address {
-    char process[48]; /* "orders-0" */
+    char process[ENDPOINT_PROCESS]; /* "orders-0" */
     char address[ADDRESS_TEXT];
 };
 

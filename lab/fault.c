@@ -34,7 +34,7 @@ enum result faults_check(const struct variant *variant, struct error *error)
 
 static bool is_aimed_at(const struct fault_spec *fault, const struct fault_target *target)
 {
-    char group[64];
+    char group[ENDPOINT_GROUP];
     int64_t instance;
     return experiment_split_reference(fault->on, group, sizeof(group), &instance) &&
            strcmp(group, target->group) == 0 && (instance < 0 || instance == target->instance);

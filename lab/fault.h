@@ -4,6 +4,7 @@
 #ifndef TAILGATE_LAB_FAULT_H
 #define TAILGATE_LAB_FAULT_H
 
+#include "lab/endpoints.h"
 #include "lab/variant.h"
 
 /* Checks what the faults are aimed at, and that they begin within the load. */

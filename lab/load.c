@@ -53,7 +53,8 @@ static void count(struct load *load, const struct arrival *arrival, int status,
 
 static void copy_text(char *out, size_t size, const char *text)
 {
-    memcpy(out, text, strnlen(text, size)); /* NUL-padded: the record was zeroed */
+    size_t length = strlen(text);
+    memcpy(out, text, length < size ? length : size); /* NUL-padded: the record was zeroed */
 }
 
 void load_record(struct load *load, size_t ordinal, const struct load_client *client,

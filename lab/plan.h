@@ -14,7 +14,7 @@
 #define LOAD_PROCESS    "load"
 
 struct plan_process {
-    char name[48]; /* "orders-0", GATEWAY_PROCESS */
+    char name[ENDPOINT_PROCESS]; /* "orders-0", GATEWAY_PROCESS */
     struct cJSON *config;
 };
 

@@ -19,7 +19,7 @@
 
 struct process {
     struct list node; /* in the supervisor's list while it runs */
-    char name[64];    /* "orders-0" */
+    char name[96];    /* "orders-0" */
     char *log_path;   /* its stdout and stderr */
     pid_t pid;
     int control;      /* our end; -1 = closed */
