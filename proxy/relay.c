@@ -258,14 +258,23 @@ static bool take_body(struct exchange *exchange, const struct piece *piece, size
     return true;
 }
 
+/* Up to here copying a body behind its head costs less than a second part in a system call. */
+enum { COPY_LIMIT = 4096 };
+
 static bool send_down(struct exchange *exchange, const char *body, size_t length)
 {
     struct buf *head = &exchange->worker->head_out;
     struct iovec parts[2];
     int count = 0;
+    if (exchange->unframe)
+        length = 0; /* the content was copied as it was taken out of its chunks */
+    if (buf_len(head) > 0 && length > 0 && length <= COPY_LIMIT) {
+        buf_append(head, body, length);
+        length = 0;
+    }
     if (buf_len(head) > 0)
         parts[count++] = (struct iovec){buf_head(head), buf_len(head)};
-    if (length > 0 && !exchange->unframe)
+    if (length > 0)
         parts[count++] = (struct iovec){(void *)(uintptr_t)body, length};
     bool sent = count == 0 || client_send(exchange->client, parts, count);
     buf_clear(head);
