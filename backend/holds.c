@@ -67,6 +67,7 @@ static void give_slot(struct request *request, const struct release_order *order
 static void undo(const struct release_order *order, void *arg)
 {
     struct pass *pass = arg;
+    request_enter(pass->request, TIMING_CLEANUP);
     switch (order->kind) {
     case RELEASE_RESOURCE:
         give_slot(pass->request, order);
@@ -82,12 +83,9 @@ static void undo(const struct release_order *order, void *arg)
 
 static void run(struct request *request, release_match *match, size_t resource, size_t limit)
 {
-    if (!request->cleanup.top)
-        return;
     struct pass pass = {request, resource};
-    request_enter(request, TIMING_CLEANUP);
-    release_run(&request->cleanup, match, undo, &pass, limit);
-    request_enter(request, TIMING_WORK);
+    if (release_run(&request->cleanup, match, undo, &pass, limit) > 0)
+        request_enter(request, TIMING_WORK);
 }
 
 static bool released_by_step(const struct release *release, void *arg)

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "backend/heap.h"
+
+#define OBJECT 256
+#define KIB    UINT64_C(1024)
+#define MIB    (1024 * KIB)
+
+static void mark_one(void *owner, struct heap *heap)
+{
+    struct heap_object **root = owner;
+    heap_mark(heap, *root);
+}
+
+static struct heap_settings settings(uint64_t live, bool recycles)
+{
+    return (struct heap_settings){
+        .live = live, .object = OBJECT, .growth = 1, .recycles = recycles};
+}
+
+/* A chain of `count` objects; the first refers to the next, and so on. */
+static struct heap_object *chain(struct heap *heap, int count)
+{
+    struct heap_object *first = NULL;
+    for (int i = 0; i < count; i++) {
+        struct heap_object *object = heap_alloc(heap, OBJECT);
+        object->refs[i % HEAP_REFS] = first;
+        first = object;
+    }
+    return first;
+}
+
+static void exactly_the_garbage_is_freed(void **state)
+{
+    struct heap heap;
+    struct heap_object *root = NULL;
+    struct heap_settings with = settings(0, false);
+    heap_init(&heap, &with, mark_one, &root);
+    chain(&heap, 10);
+    root = chain(&heap, 7);
+    chain(&heap, 5);
+
+    struct heap_collection found = heap_collect(&heap);
+    assert_int_equal(found.live_bytes, 7 * OBJECT);
+    assert_int_equal(found.freed_bytes, 15 * OBJECT);
+
+    int count = 0;
+    for (struct heap_object *at = root; at; at = at->refs[0] ? at->refs[0] : at->refs[1])
+        count++;
+    assert_int_equal(count, 7);
+
+    root = NULL;
+    found = heap_collect(&heap);
+    assert_int_equal(found.live_bytes, 0);
+    assert_int_equal(found.freed_bytes, 7 * OBJECT);
+    heap_release(&heap);
+}
+
+static void cycles_are_garbage_too(void **state)
+{
+    struct heap heap;
+    struct heap_object *root = NULL;
+    struct heap_settings with = settings(0, false);
+    heap_init(&heap, &with, mark_one, &root);
+    root = heap_alloc(&heap, OBJECT);
+    root->refs[0] = heap_alloc(&heap, OBJECT);
+    root->refs[0]->refs[1] = root;
+    assert_int_equal(heap_collect(&heap).live_bytes, 2 * OBJECT);
+    root = NULL;
+    assert_int_equal(heap_collect(&heap).freed_bytes, 2 * OBJECT);
+    heap_release(&heap);
+}
+
+static void the_live_set_is_kept_and_traversed(void **state)
+{
+    struct heap heap;
+    struct heap_object *root = NULL;
+    struct heap_settings with = settings(MIB, false);
+    heap_init(&heap, &with, mark_one, &root);
+    chain(&heap, 3);
+    for (int i = 0; i < 3; i++) {
+        struct heap_collection found = heap_collect(&heap);
+        assert_int_equal(found.live_bytes, MIB);
+        assert_int_equal(found.freed_bytes, i == 0 ? 3 * OBJECT : 0);
+    }
+    heap_release(&heap);
+}
+
+static void a_collection_is_due_by_the_live_size(void **state)
+{
+    struct heap heap;
+    struct heap_object *root = NULL;
+    struct heap_settings with = settings(8 * MIB, false);
+    with.growth = 0.5;
+    heap_init(&heap, &with, mark_one, &root);
+    assert_false(heap_due(&heap));
+    heap_alloc(&heap, 4 * MIB);
+    assert_false(heap_due(&heap));
+    heap_alloc(&heap, KIB);
+    assert_true(heap_due(&heap));
+    heap_collect(&heap);
+    assert_false(heap_due(&heap));
+    heap_release(&heap);
+}
+
+static void a_small_heap_is_not_collected_all_the_time(void **state)
+{
+    struct heap heap;
+    struct heap_settings with = settings(0, false);
+    heap_init(&heap, &with, NULL, NULL);
+    heap_alloc(&heap, 3 * MIB);
+    assert_false(heap_due(&heap));
+    heap_alloc(&heap, 2 * MIB);
+    assert_true(heap_due(&heap));
+    heap_release(&heap);
+}
+
+static void recycled_objects_cost_no_allocation(void **state)
+{
+    struct heap heap;
+    struct heap_settings with = settings(0, true);
+    heap_init(&heap, &with, NULL, NULL);
+    struct heap_object *object = heap_alloc(&heap, 4096);
+    struct heap_object *other = heap_alloc(&heap, OBJECT);
+    ((char *)object)[4095] = 'x';
+    uint64_t allocated = heap.allocated;
+    heap_give_back(&heap, object);
+    heap_give_back(&heap, other);
+    for (int i = 0; i < 100; i++) {
+        assert_ptr_equal(heap_alloc(&heap, 4096), object);
+        assert_int_equal(((char *)object)[4095], 0);
+        heap_give_back(&heap, object);
+    }
+    assert_int_equal(heap.allocated, allocated);
+    /* The pool holds them: they survive a collection, and can be taken after it. */
+    assert_int_equal(heap_collect(&heap).freed_bytes, 0);
+    assert_ptr_equal(heap_alloc(&heap, OBJECT), other);
+    assert_ptr_equal(heap_alloc(&heap, 4096), object);
+    heap_release(&heap);
+}
+
+static void what_is_given_back_without_recycling_is_garbage(void **state)
+{
+    struct heap heap;
+    struct heap_settings with = settings(0, false);
+    heap_init(&heap, &with, NULL, NULL);
+    heap_give_back(&heap, heap_alloc(&heap, 4096));
+    assert_int_equal(heap_collect(&heap).freed_bytes, 4096);
+    heap_release(&heap);
+}
+
+static void a_long_chain_needs_no_deep_recursion(void **state)
+{
+    struct heap heap;
+    struct heap_object *root = NULL;
+    struct heap_settings with = settings(0, false);
+    heap_init(&heap, &with, mark_one, &root);
+    root = chain(&heap, 100000);
+    assert_int_equal(heap_collect(&heap).live_bytes, UINT64_C(100000) * OBJECT);
+    heap_release(&heap);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(exactly_the_garbage_is_freed),
+        cmocka_unit_test(cycles_are_garbage_too),
+        cmocka_unit_test(the_live_set_is_kept_and_traversed),
+        cmocka_unit_test(a_collection_is_due_by_the_live_size),
+        cmocka_unit_test(a_small_heap_is_not_collected_all_the_time),
+        cmocka_unit_test(recycled_objects_cost_no_allocation),
+        cmocka_unit_test(what_is_given_back_without_recycling_is_garbage),
+        cmocka_unit_test(a_long_chain_needs_no_deep_recursion),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
