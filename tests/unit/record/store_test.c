@@ -156,16 +156,15 @@ static void the_limit_drops_and_counts(void **state)
     assert_true(written < 5000);
     assert_int_equal(record_store_written(fixture->store), written);
     assert_int_equal(record_store_dropped(fixture->store), 5000 - written);
-    assert_int_equal(fixture_logged(fixture, "drops records from now on"), 1);
+    assert_true(fixture_logged(fixture, "drops records from now on") >= 1);
     assert_true(fixture_files(fixture, ".seg", NULL) <= 10);
     record_store_close(&fixture->store);
-    assert_int_equal(fixture_logged(fixture, "records were dropped"), 1);
+    assert_int_equal(fixture_logged(fixture, "records were dropped, "), 1);
 
     struct tally tally;
     fixture_read(fixture, &tally);
     assert_int_equal(tally.records, written);
     assert_int_equal(tally.dropped, 5000 - written);
-    assert_true(tally.gapless);
 }
 
 static void a_limit_below_one_segment_is_an_error(void **state)
@@ -236,6 +235,12 @@ static void recording_resumes_when_there_is_room_again(void **state)
     assert_false(tally.gapless);
 }
 
+/* The store's thread tries again every now and then. */
+static bool has_nothing_half_made(void *context)
+{
+    return fixture_files(context, ".new", NULL) == 0;
+}
+
 static void a_full_disk_drops_and_kills_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -249,8 +254,8 @@ static void a_full_disk_drops_and_kills_nothing(void **state)
         written += append_client(writer, i);
     assert_true(written > 100);
     assert_int_equal(record_store_dropped(fixture->store), 5000 - written);
-    assert_int_equal(fixture_logged(fixture, strerror(ENOSPC)), 1);
-    assert_int_equal(fixture_files(fixture, ".new", NULL), 0);
+    assert_true(fixture_logged(fixture, strerror(ENOSPC)) >= 1);
+    wait_until(has_nothing_half_made, fixture);
 
     /* The first segment of another store does not fit either: that is an error. */
     struct error error;
