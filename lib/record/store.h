@@ -22,7 +22,7 @@ struct record_settings {
     const char *const *names; /* what NAME columns index; copied into every segment */
     size_t name_count;        /* below NAME_NONE */
     uint64_t limit;           /* bytes of segments at most; 0 = no limit */
-    uint64_t segment_size;    /* 0 = the default */
+    uint64_t segment_size;    /* 0 = 4 MiB, less under a small limit */
     const struct log *log;    /* must outlive the store */
 };
 
@@ -34,7 +34,8 @@ enum result record_store_open(struct record_store **store, const struct record_s
  * writers must not be used any more. Nulls the pointer; harmless on NULL. */
 void record_store_close(struct record_store **store);
 
-/* A writer for one thread, numbered from 0; owned by the store. */
+/* A writer for one thread, numbered from 0; owned by the store. Fails when there is no room for its
+ * first segment. */
 enum result record_writer_open(struct record_writer **writer, struct record_store *store,
                                uint16_t number, struct error *error) MUST_USE;
 
