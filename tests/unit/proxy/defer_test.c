@@ -10,8 +10,17 @@
 
 #include "proxy/defer.h"
 
+static char letters[] = "abcxy";
 static char order[8];
 static int ran;
+
+static char *letter(char wanted)
+{
+    char *at = letters;
+    while (*at != wanted)
+        at++;
+    return at;
+}
 
 static void note(void *arg)
 {
@@ -22,9 +31,9 @@ static void test_last_in_first_out(void **state)
 {
     struct defer_stack stack = {0};
     ran = 0;
-    defer_push(&stack, note, "a");
-    defer_push(&stack, note, "b");
-    defer_push(&stack, note, "c");
+    defer_push(&stack, note, letter('a'));
+    defer_push(&stack, note, letter('b'));
+    defer_push(&stack, note, letter('c'));
     assert_int_equal(ran, 0);
     defer_run(&stack);
     assert_int_equal(ran, 3);
@@ -34,10 +43,10 @@ static void test_last_in_first_out(void **state)
 static void test_argument_is_captured_at_registration(void **state)
 {
     struct defer_stack stack = {0};
-    char *arg = "x";
+    char *arg = letter('x');
     ran = 0;
     defer_push(&stack, note, arg);
-    arg = "y";
+    arg = letter('y');
     defer_run(&stack);
     assert_int_equal(order[0], 'x');
     assert_int_equal(*arg, 'y');
@@ -47,7 +56,7 @@ static void test_runs_once(void **state)
 {
     struct defer_stack stack = {0};
     ran = 0;
-    defer_push(&stack, note, "a");
+    defer_push(&stack, note, letter('a'));
     defer_run(&stack);
     defer_run(&stack);
     assert_int_equal(ran, 1);
