@@ -16,7 +16,7 @@
 #include "lib/base/memory.h"
 #include "lib/base/units.h"
 
-static char *format_text(const char *format, va_list args)
+PRINTF_LIKE(1, 0) static char *format_text(const char *format, va_list args)
 {
     char *text;
     if (vasprintf(&text, format, args) < 0)
