@@ -45,9 +45,9 @@ configure_and_build() {
         make --silent --no-print-directory -j "$JOBS" $targets)
 }
 
-# The numbers of automake's summary: "# PASS:  12".
-summed() {
-    awk -v word="# $1:" 'index($0, word) == 1 { n += $3 } END { print n + 0 }' "$2"
+# A number of automake's last summary: "# PASS:  12".
+summary() {
+    awk -v word="# $1:" 'index($0, word) == 1 { n = $3 } END { print n + 0 }' "$2"
 }
 
 # make check in a build: make_check FOLDER WHAT VARIABLE=VALUE...
@@ -57,8 +57,8 @@ make_check() {
     $launch make --no-print-directory -C "$folder" -k -j "$JOBS" check VERBOSE=1 "$@" \
         >"$log" 2>&1
     status=$?
-    good=$(summed PASS "$log")
-    bad=$(($(summed FAIL "$log") + $(summed ERROR "$log") + $(summed XPASS "$log")))
+    good=$(summary PASS "$log")
+    bad=$(($(summary FAIL "$log") + $(summary ERROR "$log") + $(summary XPASS "$log")))
     [ "$status" = 0 ] || cat "$log"
     [ "$status" = 0 ] || [ "$bad" != 0 ] || bad=1
     grep -E '^SKIP: ' "$log"
@@ -93,7 +93,7 @@ fuzz() {
         mkdir -p "$work"
         single "fuzz target $name" "$target" -max_total_time="${FUZZ_SECONDS:-20}" -timeout=10 \
             -rss_limit_mb=2048 -artifact_prefix="build-check/fuzz/$name-" -print_final_stats=1 \
-            "$work" "tests/fuzz/corpus/$name"
+            -dict="tests/fuzz/$name.dict" "$work" "tests/fuzz/corpus/$name"
     done
 }
 
@@ -114,7 +114,7 @@ find_launch() {
 # shellcheck disable=SC2086
 install_missing "testing Tailgate" $BUILD_PACKAGES $TEST_PACKAGES
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
-export TSAN_OPTIONS=halt_on_error=1
+export TSAN_OPTIONS=halt_on_error=1:allocator_may_return_null=1
 
 single "autoreconf" autoreconf -fi
 say "building with AddressSanitizer and UndefinedBehaviorSanitizer"
