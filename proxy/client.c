@@ -219,7 +219,7 @@ void client_exchange_ended(struct client *client, enum client_next next)
 bool client_read_body(struct client *client, bool *stalled)
 {
     timeout_cancel(&client->timeout);
-    if (client->conn.readable) {
+    if (client->conn.readable || conn_peer_gone(&client->conn)) {
         worker_lend(client->worker, &client->in);
         ssize_t got = conn_read(&client->conn, buf_reserve(&client->in, LENT_SIZE), LENT_SIZE);
         if (got > 0) {

@@ -297,6 +297,7 @@ static bool use_piece(struct exchange *exchange, const struct piece *piece)
 {
     struct uplink *uplink = exchange->attempt.uplink;
     size_t used = 0, passed = 0;
+    bool head_was_delivered = exchange->head_delivered;
     if (!mono_is_set(exchange->attempt.first_byte))
         exchange->attempt.first_byte = exchange->worker->now;
     enum cause wrong = take_head(exchange, piece, &used);
@@ -305,6 +306,8 @@ static bool use_piece(struct exchange *exchange, const struct piece *piece)
         !take_body(exchange, piece, &used, &passed))
         wrong = CAUSE_RESPONSE_MALFORMED;
     if (wrong != CAUSE_NONE) {
+        /* A head in front of the broken bytes has not been sent: the client can still be told. */
+        exchange->head_delivered = head_was_delivered;
         buf_clear(&exchange->worker->head_out);
         exchange_fail(exchange, wrong);
         return false;
@@ -358,6 +361,9 @@ bool relay_response(struct exchange *exchange)
             return on_end(exchange, got == CONN_FAILED);
         if (!use_piece(exchange, &piece))
             return false;
+        /* More is wanted; a reset may have come together with what was just read. */
+        if (!uplink->conn.readable)
+            (void)conn_peer_gone(&uplink->conn);
     }
     if (exchange->state == EXCHANGE_RECEIVING)
         timeout_arm(&exchange->upstream->body, &exchange->timeout, exchange->worker->now);

@@ -180,7 +180,7 @@ static struct pool *next_pool(struct upstream *upstream)
     return &upstream->pools[upstream->order[at]];
 }
 
-enum uplink_result uplink_acquire(struct upstream *upstream, struct uplink_order *order)
+static enum uplink_result acquire_next(struct upstream *upstream, struct uplink_order *order)
 {
     int max = (int)upstream->config->connections.max;
     for (size_t i = 0; i < upstream->order_length; i++) {
@@ -199,6 +199,17 @@ enum uplink_result uplink_acquire(struct upstream *upstream, struct uplink_order
         }
     }
     return UPLINK_EXHAUSTED;
+}
+
+enum uplink_result uplink_acquire(struct upstream *upstream, struct uplink_order *order)
+{
+    size_t turn = upstream->next;
+    enum uplink_result result = acquire_next(upstream, order);
+    /* A retry goes out of turn: with two endpoints, every request would else begin at the one that
+     * is down. */
+    if (order->avoid)
+        upstream->next = turn;
+    return result;
 }
 
 /* ---- giving back */
@@ -224,13 +235,22 @@ static void keep_idle(struct uplink *uplink, struct upstream *upstream)
         uplink_close(list_entry(uplink->pool->idle.prev, struct uplink, node), "too many idle");
 }
 
+/* Bytes behind a response are nobody's answer: not those kept here, and not those that a read which
+ * ended with the response has left in the socket. */
+static bool has_more(struct uplink *uplink)
+{
+    char byte;
+    if (uplink->conn.peer_closed || buf_len(&uplink->in) > 0)
+        return true;
+    return uplink->conn.readable && conn_read(&uplink->conn, &byte, 1) != CONN_AGAIN;
+}
+
 void uplink_put_back(struct uplink *uplink, bool reusable)
 {
     struct upstream *upstream = uplink->upstream;
     uplink->exchange = NULL;
     uplink->requests++;
-    if (uplink->conn.peer_closed || buf_len(&uplink->in) > 0)
-        reusable = false;
+    reusable = reusable && !has_more(uplink);
     if (!reusable || upstream->worker->phase == WORKER_STOPPING)
         uplink_close(uplink, "not reusable");
     else if (must_share(uplink))

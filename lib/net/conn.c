@@ -49,6 +49,7 @@ enum result conn_init(struct conn *conn, struct loop *loop, int fd, const struct
     conn->owner = owner;
     conn->fd = fd;
     conn->readable = conn->writable = conn->peer_closed = false;
+    conn->problem = 0;
     /* Registered once: edge-triggered events for both directions cost no further epoll_ctl(2). */
     event_assign(&conn->event, loop->base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
                  on_event, conn);
@@ -72,8 +73,10 @@ ssize_t conn_read(struct conn *conn, void *bytes, size_t n)
             conn->readable = false;
         return got;
     }
-    if (got == 0)
+    if (got == 0 && conn->problem == 0)
         return CONN_EOF;
+    if (got == 0)
+        errno = conn->problem;
     if (errno != EAGAIN && errno != EWOULDBLOCK)
         return CONN_FAILED;
     conn->readable = false;
@@ -105,10 +108,12 @@ bool conn_peer_gone(struct conn *conn)
     int problem = 0;
     socklen_t length = sizeof(problem);
     /* libevent reports a reset as readable and writable, like any arrival of bytes. */
-    if (conn->readable && !conn->peer_closed &&
-        (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &problem, &length) != 0 || problem != 0))
-        conn->peer_closed = true;
-    return conn->peer_closed;
+    if (conn->peer_closed || getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &problem, &length) != 0 ||
+        problem == 0)
+        return conn->peer_closed;
+    conn->problem = problem; /* asking has cleared it in the kernel */
+    conn->peer_closed = conn->readable = true;
+    return true;
 }
 
 void conn_close(struct conn *conn)

@@ -40,6 +40,7 @@ struct conn {
     bool readable;
     bool writable;
     bool peer_closed; /* the peer's FIN has been seen by the kernel; conn_peer_gone knows of RSTs */
+    int problem;      /* errno of a reset that conn_peer_gone found, for the next read */
 };
 
 /* What conn_read and conn_write return beside a number of bytes. */
@@ -60,9 +61,10 @@ ssize_t conn_read(struct conn *conn, void *bytes, size_t n);
 ssize_t conn_write(struct conn *conn, const void *bytes, size_t n);
 ssize_t conn_writev(struct conn *conn, const struct iovec *parts, int count);
 
-/* Whether the peer has closed or reset the connection, without taking any bytes: for an owner that
- * does not read at the moment. Costs a system call while `readable`, so ask when `ready` is called
- * and not more often. */
+/* Whether the peer has closed or reset the connection, without taking any bytes; if so it is
+ * `readable`. Costs a system call. It is for who does not read at the moment, and for who still
+ * wants more when nothing is `readable` any more: a reset that came together with the last bytes
+ * shows nowhere else. */
 bool conn_peer_gone(struct conn *conn);
 
 /* Closes in an orderly way, or with a reset that the peer notices at once. Harmless when closed. */

@@ -329,6 +329,22 @@ static void knows_that_the_peer_is_gone_without_reading(void **state)
     assert_true(conn_peer_gone(&conn));
 }
 
+/* The bytes and the reset raise one event, and reading the bytes looks like having read all. */
+static void a_reset_behind_the_last_bytes_is_not_forgotten(void **state)
+{
+    char byte;
+    over_tcp();
+    far_write("last words");
+    far_reset();
+    running_go(&running);
+    assert_reads("last words");
+    assert_true(conn_peer_gone(&conn));
+    assert_true(conn.readable);
+    assert_int_equal(conn_read(&conn, &byte, 1), CONN_FAILED);
+    assert_int_equal(errno, ECONNRESET);
+    assert_int_equal(conn_read(&conn, &byte, 1), CONN_FAILED);
+}
+
 /* A table of its own, that is interrupted and then fails. */
 static int interruptions;
 static bool closed;
@@ -404,6 +420,7 @@ int main(void)
         TEST(resets_so_that_the_peer_notices),
         TEST(closes_so_that_the_peer_gets_everything),
         TEST(knows_that_the_peer_is_gone_without_reading),
+        TEST(a_reset_behind_the_last_bytes_is_not_forgotten),
         TEST(goes_through_its_table_of_functions),
         TEST(says_what_it_cannot_watch),
     };
