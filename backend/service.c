@@ -7,13 +7,12 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "backend/counts.h"
 #include "backend/request.h"
 
 /* Requests in flight have so long to end when the process is asked to. */
 #define DRAIN_TIME     duration_s(5)
 #define DRAIN_INTERVAL duration_ms(5)
-
-#define FAILURE_LOG_INTERVAL duration_s(1)
 
 /* ---- standing still */
 
@@ -56,45 +55,6 @@ static void mark_roots(void *owner, struct heap *heap)
     }
 }
 
-/* ---- failures */
-
-#define FAILURE_TEXT(id, text) text,
-static const char *const failure_texts[] = {SERVICE_FAILURES(FAILURE_TEXT)};
-
-static void record_state(struct service *service, enum state_kind kind, uint64_t value)
-{
-    struct state_record *row = RECORD_BEGIN(service->writer, STATE, state);
-    if (!row)
-        return;
-    row->at = mono_now().ns;
-    row->kind = (record_STATE_KIND)kind;
-    row->subject = SERVICE_NAME_PROCESS;
-    row->value = value;
-    record_commit(service->writer);
-}
-
-static void log_failures(void *arg)
-{
-    struct service *service = arg;
-    struct service_counts *counts = &service->counts;
-    for (int i = 0; i < SERVICE_FAILURE_COUNT; i++) {
-        uint64_t fresh = counts->failures[i] - counts->failures_logged[i];
-        counts->failures_logged[i] = counts->failures[i];
-        if (fresh == 0)
-            continue;
-        log_warn(&service->log, NULL, "%llu %s", (unsigned long long)fresh, failure_texts[i]);
-        if (i == SERVICE_FAILURE_DESCRIPTORS)
-            record_state(service, STATE_DESCRIPTORS_EXHAUSTED, fresh);
-    }
-}
-
-void service_failed(struct service *service, enum service_failure failure)
-{
-    service->counts.failures[failure]++;
-    if (!timer_running(&service->failure_log))
-        timer_start(&service->failure_log, FAILURE_LOG_INTERVAL);
-}
-
 /* ---- what the server and the loop call */
 
 static void on_request(void *owner, struct serve_conn *conn, const struct serve_request *request)
@@ -112,8 +72,8 @@ static void on_exhausted(void *owner, bool paused)
 {
     struct service *service = owner;
     if (paused)
-        service_failed(service, SERVICE_FAILURE_ACCEPT);
-    record_state(service, paused ? STATE_ACCEPT_PAUSED : STATE_ACCEPT_RESUMED, 0);
+        counts_failed(service, FAILURE_ACCEPT);
+    counts_record_state(service, paused ? STATE_ACCEPT_PAUSED : STATE_ACCEPT_RESUMED, 0);
 }
 
 static const struct serve_calls serve_calls = {
@@ -128,10 +88,13 @@ static void run_ready(void *arg)
 
 /* ---- stopping */
 
-static void abort_requests(struct service *service)
+static void abort_requests(struct service *service, bool only_hanging)
 {
-    list_foreach_safe (node, &service->requests)
-        request_abort(list_entry(node, struct request, node));
+    list_foreach_safe (node, &service->requests) {
+        struct request *request = list_entry(node, struct request, node);
+        if (!only_hanging || request->state == REQUEST_HANGING)
+            request_abort(request);
+    }
 }
 
 static void check_drained(void *arg)
@@ -155,6 +118,8 @@ static void on_stop_signal(void *arg)
     log_info(&service->log, NULL, "stopping: no new connections, up to 5 s for those in flight");
     service->drain_until = mono_add(mono_now(), DRAIN_TIME);
     serve_drain(service->serve);
+    /* They would never end by themselves. */
+    abort_requests(service, true);
     check_drained(service);
 }
 
@@ -270,7 +235,7 @@ enum result service_open(struct service *service, int control_fd, struct error *
     if (result != OK)
         return result;
     soon_init(&service->run_ready, &service->loop, run_ready, service);
-    timer_init(&service->failure_log, &service->loop, log_failures, service);
+    counts_open(service);
     timer_init(&service->drain_check, &service->loop, check_drained, service);
     open_simulation(service);
     signal(SIGPIPE, SIG_IGN);
@@ -284,44 +249,6 @@ enum result service_open(struct service *service, int control_fd, struct error *
 
 /* ---- running and closing */
 
-static void log_failures_in_all(const struct service *service)
-{
-    const struct service_counts *counts = &service->counts;
-#define LOG_FAULT(id, name, meaning)                             \
-    if (counts->faults[SERVE_FAULT_##id] > 0)                    \
-        log_info(&service->log, NULL, "%llu times \"" name "\"", \
-                 (unsigned long long)counts->faults[SERVE_FAULT_##id]);
-    SERVE_FAULTS(LOG_FAULT)
-#undef LOG_FAULT
-    for (int i = 0; i < SERVICE_FAILURE_COUNT; i++)
-        if (counts->failures[i] > 0)
-            log_info(&service->log, NULL, "in all %llu %s", (unsigned long long)counts->failures[i],
-                     failure_texts[i]);
-}
-
-static void log_resources(const struct service *service)
-{
-    const struct resource_config *configs = service->config.resources.items;
-    for (size_t i = 0; i < service->config.resources.count; i++)
-        log_info(&service->log, configs[i].name, "at most %llu requests waited in line",
-                 (unsigned long long)service->resources[i].longest);
-}
-
-static void log_counts(const struct service *service)
-{
-    const struct service_counts *counts = &service->counts;
-    const struct serve_counts *served = serve_counts(service->serve);
-    log_info(&service->log, NULL,
-             "stopped: %llu requests on %llu connections, %llu refused, %llu abandoned, "
-             "%llu without a handler, %llu collections, %llu pauses",
-             (unsigned long long)counts->requests, (unsigned long long)served->connections,
-             (unsigned long long)served->refused, (unsigned long long)counts->abandoned,
-             (unsigned long long)counts->unknown_paths, (unsigned long long)counts->collections,
-             (unsigned long long)counts->pauses);
-    log_resources(service);
-    log_failures_in_all(service);
-}
-
 void service_run(struct service *service)
 {
     char text[ADDRESS_TEXT];
@@ -332,7 +259,7 @@ void service_run(struct service *service)
         pauses_start(&service->pauses, mono_now());
     log_info(&service->log, NULL, "ready %s", text);
     loop_run(&service->loop);
-    log_counts(service);
+    counts_log(service);
     service_close(service);
 }
 
@@ -341,7 +268,7 @@ void service_close(struct service *service)
     /* First, so that no request that ends here is followed by the next of its connection. */
     if (service->serve)
         serve_drain(service->serve);
-    abort_requests(service);
+    abort_requests(service, false);
     control_stop(&service->control);
     serve_close(&service->serve);
     pauses_close(&service->pauses);

@@ -5,6 +5,7 @@
 #define TAILGATE_BACKEND_SERVICE_H
 
 #include "backend/config.h"
+#include "backend/counts.h"
 #include "backend/heap.h"
 #include "backend/pause.h"
 #include "backend/resource.h"
@@ -12,26 +13,6 @@
 #include "lib/base/list.h"
 #include "lib/record/store.h"
 #include "lib/serve/control.h"
-
-/* What goes wrong by itself: identifier and text for the log. */
-#define SERVICE_FAILURES(X)                                              \
-    X(DESCRIPTORS, "open steps found no descriptor left")                \
-    X(DEADLOCK, "acquire steps would have waited for their own request") \
-    X(ACCEPT, "times there was no descriptor left for a connection")
-
-#define SERVICE_FAILURE_ENUM(id, text) SERVICE_FAILURE_##id,
-enum service_failure { SERVICE_FAILURES(SERVICE_FAILURE_ENUM) SERVICE_FAILURE_COUNT };
-#undef SERVICE_FAILURE_ENUM
-
-struct service_counts {
-    uint64_t requests;
-    uint64_t unknown_paths;
-    uint64_t abandoned; /* the client left before the response was written */
-    uint64_t collections, pauses;
-    uint64_t faults[SERVE_FAULT_COUNT]; /* `fail` steps that happened */
-    uint64_t failures[SERVICE_FAILURE_COUNT];
-    uint64_t failures_logged[SERVICE_FAILURE_COUNT];
-};
 
 struct service {
     struct backend_config config;
@@ -56,7 +37,7 @@ struct service {
     struct timer failure_log;
     struct timer drain_check;
     mono drain_until; /* not set: not draining */
-    struct service_counts counts;
+    struct counts counts;
     struct buf fields;    /* field lines of the response being made */
     char draws[128];      /* what the random streams of requests are named */
     enum exit_status end; /* of the process */
@@ -71,9 +52,6 @@ void service_collect(struct service *service);
 /* The process stood still from `started` to `ended`: adds it to the time that requests in flight
  * were stopped, and records it. `name` indexes the records' names. */
 void service_stood_still(struct service *service, const struct pause_record *pause);
-
-/* Counts it; the log says once a second how many there were. */
-void service_failed(struct service *service, enum service_failure failure);
 
 /* Opens everything; on failure what was opened is closed again. `service` is zeroed but for config
  * and arena. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/counts.h"
 #include "backend/holds.h"
 #include "backend/respond.h"
 #include "backend/service.h"
@@ -16,7 +17,7 @@ static enum step_outcome run_acquire(struct request *request, struct step *step)
     size_t index = step->resource.index;
     struct resource *resource = &request->service->resources[index];
     if (request->slots_held > 0 && holds_count(request, index) == resource->slots) {
-        service_failed(request->service, SERVICE_FAILURE_DEADLOCK);
+        counts_failed(request->service, FAILURE_DEADLOCK);
         respond_error(request, 500, "acquire: this request holds every slot itself\n");
         return STEP_ENDS;
     }
@@ -47,7 +48,7 @@ static enum step_outcome fail_open(struct request *request, int problem)
 {
     char text[128];
     snprintf(text, sizeof(text), "open: %s\n", strerror(problem));
-    service_failed(request->service, SERVICE_FAILURE_DESCRIPTORS);
+    counts_failed(request->service, FAILURE_DESCRIPTORS);
     respond_error(request, 500, text);
     return STEP_ENDS;
 }
