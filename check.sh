@@ -122,6 +122,8 @@ single "build (asan)" configure_and_build asan all --enable-asan --enable-ubsan
 make_check asan "unit tests and lints"
 system_tests asan
 
+single "tarball" bash scripts/tarball.sh build-check/asan
+
 say "building the fuzz targets with clang"
 single "build (clang, fuzz)" configure_and_build fuzz all CC=clang --enable-fuzzing --enable-asan \
     --enable-ubsan
