@@ -194,7 +194,7 @@ static double as_asked(const struct expectation *expectation, uint64_t count, ui
     return of == 0 ? 0 : (double)count / (double)of;
 }
 
-double expect_value(const struct expectation *expectation, const struct variant_summary *summary)
+double expect_figure(const struct expectation *expectation, const struct variant_summary *summary)
 {
     const struct expect_metric *metric = expectation->metric;
     if (!metric)

@@ -31,7 +31,7 @@ enum result expect_parse(struct expectation *expectation, const char *text,
                          struct error *error) MUST_USE;
 
 /* The figure that the expectation is about, in the unit of its value. */
-double expect_value(const struct expectation *expectation, const struct variant_summary *summary);
+double expect_figure(const struct expectation *expectation, const struct variant_summary *summary);
 bool expect_holds(const struct expectation *expectation, double value);
 
 /* The figure for a person: "12.3ms", "0.25%", "1500/s", "17". Returns `out`. */

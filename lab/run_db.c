@@ -133,7 +133,7 @@ static enum result insert_tally_part(struct run_db *db, const struct round_facts
     if (result == OK)
         result = insert_count(db, facts, name, "done", NULL, &part->done, error);
     for (int status = 0; status < TALLY_STATUSES && result == OK; status++) {
-        char text[8];
+        char text[16];
         snprintf(text, sizeof(text), "%d", status);
         result = insert_count(db, facts, name, "status", text, &part->statuses[status], error);
     }

@@ -161,7 +161,7 @@ static void judge(struct summary *summary)
             const struct expectation *expectation = &plan->expectations[i];
             if (expectation->variant >= 0 && (size_t)expectation->variant != variant)
                 continue;
-            double value = expect_value(expectation, &summary->variants[variant]);
+            double value = expect_figure(expectation, &summary->variants[variant]);
             summary->verdicts[summary->verdict_count++] =
                 (struct verdict){expectation, variant, value, expect_holds(expectation, value)};
         }

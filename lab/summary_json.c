@@ -23,7 +23,7 @@ static cJSON *statuses_json(const struct variant_summary *variant)
 {
     cJSON *statuses = cJSON_CreateObject();
     for (int status = 0; status < SUMMARY_STATUSES; status++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof(name), "%d", status);
         if (variant->statuses[status] > 0)
             cJSON_AddNumberToObject(statuses, name, (double)variant->statuses[status]);

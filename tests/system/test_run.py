@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: MIT
+"""`tailgate run` and `tailgate report`: whole experiments, small ones, and what goes wrong in them."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import sqlite3
+
+import pytest
+
+from process import SANITIZER_REPORT, Process
+from waiting import wait_until
+
+BACKEND = {
+    "cleanup": "deferred",
+    "resources": {"lock": {"slots": 1}},
+    "handlers": {"/orders": {"steps": [
+        {"acquire": "lock"}, {"io": "200us"}, {"release": "lock"},
+        {"respond": {"status": 200, "body": "1KiB"}}, {"io": "1ms"}]}},
+}
+EXPERIMENT = {
+    "name": "small", "seed": 7,
+    "backends": {"orders": {"instances": 2, "config": BACKEND}},
+    "gateway": {"workers": 1, "routes": [{"path": "/", "upstream": "orders"}],
+                "upstreams": {"orders": {"endpoints": ["@orders"]}}},
+    "load": {"rate": "100/s", "warmup": "200ms", "duration": "1s", "connections": 32,
+             "requests": [{"GET": "/orders", "weight": 3}, {"POST": "/orders", "body": "3KiB"}]},
+    "faults": [{"name": "gc", "on": "@orders/0", "pause": "uniform(20ms,60ms)", "every": "300ms",
+                "from": "100ms"}],
+    "variants": {"/backends/orders/config/cleanup": ["deferred", "inline"]},
+    "expect": ["gateway_failures < 50%", "inline: p99 < 5s"],
+}
+SUMMARY_KEYS = {"name", "seed", "variants", "expect", "records_dropped", "load_lag_ms"}
+VARIANT_KEYS = {"label", "values", "requests", "throughput_rps", "latency_ms", "statuses",
+                "gateway_failures", "failure_rate", "causes"}
+
+
+def changed(**keys):
+    return {**EXPERIMENT, **keys}
+
+
+def loaded(**keys):
+    return changed(load={**EXPERIMENT["load"], **keys})
+
+
+def latest(folder, name="small"):
+    return pathlib.Path(folder) / "runs" / name / "latest"
+
+
+def summary_of(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+def query(folder, sql):
+    with sqlite3.connect(folder / "run.db") as db:
+        return db.execute(sql).fetchall()
+
+
+def processes_of(folder):
+    """The processes that have anything to do with a folder, by their command line or open files."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            words = (entry / "cmdline").read_bytes().decode(errors="replace")
+            links = [os.readlink(link) for link in (entry / "fd").iterdir()]
+        except OSError:
+            continue
+        if str(folder) in words or any(str(folder) in link for link in links):
+            found.append(int(entry.name))
+    return found
+
+
+@pytest.fixture
+def launch(tailgate, tmp_path, write_config):
+    """launch(experiment) -> Process of a run that goes on; its runs are in tmp_path/runs."""
+    runs = []
+
+    def start(experiment):
+        path = write_config(experiment, "experiment.json")
+        runs.append(Process([tailgate, "run", "--output", tmp_path / "runs", path], tmp_path))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        assert not run.clean_up()
+
+
+@pytest.fixture
+def run(command, write_config):
+    """run(experiment, ...) -> CompletedProcess of a whole run."""
+
+    def whole(experiment, *arguments, timeout=120):
+        return command("run", *arguments, write_config(experiment, "experiment.json"),
+                       timeout=timeout)
+
+    return whole
+
+
+def no_report_in_logs(folder):
+    for log in folder.glob("v*/*.log"):
+        assert not SANITIZER_REPORT.search(log.read_text(errors="replace")), log
+
+
+def wait_for_load(folder):
+    """Until requests are being recorded: the load generator's log exists once it is started."""
+    wait_until(lambda: list(folder.glob("v0-r0/load.log")), 60, "the load has begun")
+    wait_until(lambda: any((folder / "v0-r0/records").glob("*load*")), 60, "it records")
+
+
+def test_whole_run(run, command, tmp_path):
+    done = run(changed(rounds=2))
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = latest(tmp_path)
+    no_report_in_logs(folder)
+    summary = summary_of(folder)
+    assert SUMMARY_KEYS <= summary.keys()
+    assert summary["complete"] is True and summary["problem"] is None
+    assert summary["records_dropped"] == 0
+    assert [v["label"] for v in summary["variants"]] == ["deferred", "inline"]
+    for variant in summary["variants"]:
+        assert VARIANT_KEYS <= variant.keys()
+        assert {"p50", "p90", "p99", "p999", "max"} <= variant["latency_ms"].keys()
+        assert variant["requests"] > 100
+    assert all(verdict["holds"] for verdict in summary["expect"])
+    assert len(summary["expect"]) == 3  # one for each variant, and one for inline alone
+    for text in ("strategy", "p99.9", "collections/s", "deferred", "inline", "holds",
+                 "report.html", "summary.json"):
+        assert text in done.stdout
+    page = (folder / "report.html").read_text()
+    assert "small" in page and len(page) > 50_000
+
+    again = command("report", tmp_path / "runs" / "small")
+    assert again.returncode == 0
+    assert done.stdout.split("\nreport ")[0] == again.stdout.split("\nreport ")[0]
+    assert not list(folder.glob("v*/records")), "the segments are in run.db now"
+
+
+def test_counts_agree(run, tmp_path):
+    assert run(EXPERIMENT).returncode == 0
+    folder = latest(tmp_path)
+    summary = summary_of(folder)
+    assert summary["agreement"]["differences"] == []
+    for number, variant in enumerate(summary["variants"]):
+        where = f"variant = {number}"
+        [(client,)] = query(folder, f"SELECT count(*) FROM client WHERE {where} AND NOT warmup")
+        [(gateway,)] = query(
+            folder, "SELECT count(*) FROM client c JOIN request r ON r.trace_id = c.trace_id"
+                    f" WHERE c.{where} AND NOT c.warmup")
+        [(tally,)] = query(folder, f"SELECT sum(n) FROM tally WHERE {where} AND part = 'measured'"
+                                   " AND what = 'done'")
+        assert variant["requests"] == client == gateway == tally
+        assert sum(variant["statuses"].values()) + sum(variant["client_errors"].values()) == client
+        statuses = query(folder, "SELECT name, n FROM tally WHERE what = 'status'"
+                                 f" AND part = 'measured' AND {where}")
+        assert variant["statuses"] == dict(statuses)
+    assert query(folder, "SELECT count(*) FROM client WHERE warmup")[0][0] > 0
+    assert query(folder, "SELECT count(DISTINCT method) FROM request")[0][0] == 2
+
+
+def schedule_of(folder):
+    arrivals = query(folder, """
+        SELECT c.variant, c.round, c.ordinal, c.intended_ns - r.epoch_ns, c.method, c.path
+        FROM client c JOIN round r ON r.variant = c.variant AND r.round = c.round
+        ORDER BY 1, 2, 3""")
+    pauses = query(folder, """
+        SELECT variant, round, process, name, ordinal, planned_at_ns, planned_for_ns
+        FROM fault ORDER BY 1, 2, 3, 4, 5""")
+    return arrivals, pauses
+
+
+def test_one_seed_gives_one_schedule(run, tmp_path):
+    short = {**changed(rounds=2), "load": {**EXPERIMENT["load"], "duration": "500ms"}}
+    schedules = []
+    for arguments in ((), (), ("--seed", "8")):
+        assert run(short, *arguments).returncode == 0
+        schedules.append(schedule_of(latest(tmp_path)))
+    arrivals, pauses = schedules[0]
+    assert len(arrivals) > 50 and len(pauses) > 4
+    assert schedules[0] == schedules[1]
+    assert schedules[0][0] != schedules[2][0] and schedules[0][1] != schedules[2][1]
+    # Every variant of a round has the same, and rounds differ.
+    of = lambda rows, variant, number: [row[2:] for row in rows if row[:2] == (variant, number)]
+    for rows in schedules[0]:
+        assert of(rows, 0, 0) == of(rows, 1, 0)
+        assert of(rows, 0, 0) != of(rows, 0, 1)
+
+
+def test_faults_are_injected_where_they_are_aimed(run, tmp_path):
+    assert run(EXPERIMENT).returncode == 0
+    rows = query(latest(tmp_path), """
+        SELECT DISTINCT f.process, p.kind, p.name FROM fault f
+        JOIN pause p ON p.variant = f.variant AND p.process = f.process""")
+    assert rows == [("orders-0", "injected", "gc")]
+
+
+def test_expectation_that_falls_short(run, tmp_path):
+    done = run(changed(expect=["p50 < 1ns", "gateway_failures < 50%"]))
+    assert done.returncode == 1
+    assert "falls short" in done.stdout
+    verdicts = summary_of(latest(tmp_path))["expect"]
+    assert [v["holds"] for v in verdicts] == [False, False, True, True]
+
+
+def test_timeouts_count_in_every_percentile(run, tmp_path):
+    slow = {**BACKEND, "handlers": {"/orders": {"steps": [{"io": "5s"}, {"respond": {}}]}}}
+    done = run({**loaded(timeout="300ms", duration="500ms", rate="40/s"),
+                "backends": {"orders": {"config": slow}}, "faults": [], "variants": {},
+                "expect": ["p50 >= 299ms", "client_errors > 90%"]})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "timeout" in done.stdout
+    [variant] = summary_of(latest(tmp_path))["variants"]
+    assert variant["client_errors"] == {"timeout": variant["requests"]}
+    assert variant["latency_ms"]["p50"] == pytest.approx(300, rel=0.01)
+    assert query(latest(tmp_path), "SELECT DISTINCT done_ns - intended_ns FROM client") == [
+        (300_000_000,)]
+
+
+def test_failures_have_causes(run, tmp_path):
+    slow = {**BACKEND, "handlers": {"/orders": {"steps": [{"io": "2s"}, {"respond": {}}]}}}
+    gateway = {**EXPERIMENT["gateway"], "upstreams": {
+        "orders": {"endpoints": ["@orders"], "timeout": {"response": "100ms"}}}}
+    done = run({**loaded(duration="500ms", rate="40/s"), "gateway": gateway, "faults": [],
+                "backends": {"orders": {"config": slow}}, "variants": {},
+                "expect": ["gateway_failures == 100%", "504 == 100%", "response_timeout == 100%"]})
+    assert done.returncode == 0, done.stdout + done.stderr
+    [variant] = summary_of(latest(tmp_path))["variants"]
+    assert variant["causes"] == {"response_timeout": variant["requests"]}
+    assert variant["statuses"] == {"504": variant["requests"]}
+    assert "what helps" in done.stdout
+
+
+def test_interrupt_keeps_what_was_recorded(launch, tmp_path):
+    run = launch(loaded(duration="60s"))
+    folder = latest(tmp_path)
+    wait_for_load(folder)
+    wait_until(lambda: "p99" in run.log(), 30, "a progress line of the measured load")
+    run.send_signal(signal.SIGINT)
+    assert run.wait(60) == 3
+    assert "interrupted by Ctrl-C" in run.log()
+    assert processes_of(tmp_path) == []
+    no_report_in_logs(folder)
+    summary = summary_of(folder)
+    assert summary["complete"] is False and "interrupted" in summary["problem"]
+    assert summary["variants"][0]["requests"] > 0 and summary["expect"] == []
+    assert summary["agreement"]["tally"] == summary["agreement"]["client_rows"]
+    assert "cut short" in run.output()
+    assert (folder / "report.html").exists()
+
+
+def test_killed_lab_leaves_no_process(launch, tmp_path):
+    run = launch(loaded(duration="60s"))
+    wait_for_load(latest(tmp_path))
+    assert len(processes_of(tmp_path)) >= 4  # two backends, the gateway, the generator
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    wait_until(lambda: processes_of(tmp_path) == [], 10, "every process is gone")
+
+
+def pid_of(name, folder):
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if any(word.startswith(str(folder)) and word.endswith(f"/{name}.json") for word in words):
+            return int(entry.name)
+    return None
+
+
+@pytest.mark.parametrize("victim", ["orders-1", "gateway"])
+def test_process_that_dies(launch, tmp_path, victim):
+    run = launch(loaded(duration="60s"))
+    wait_for_load(latest(tmp_path))
+    os.kill(pid_of(victim, tmp_path / "runs"), signal.SIGKILL)
+    assert run.wait(60) == 3
+    assert f"{victim} (pid" in run.log() and "killed by signal 9" in run.log()
+    assert processes_of(tmp_path) == []
+    summary = summary_of(latest(tmp_path))
+    assert summary["complete"] is False and victim in summary["problem"]
+
+
+def test_port_taken(run, tmp_path):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        address = "127.0.0.1:%d" % holder.getsockname()[1]
+        gateway = {**EXPERIMENT["gateway"], "listeners": [address]}
+        done = run(changed(gateway=gateway))
+    assert done.returncode == 3
+    assert "gateway (pid" in done.stderr and address in done.stderr
+    assert processes_of(tmp_path) == []
+    assert summary_of(latest(tmp_path))["complete"] is False
+
+
+def test_no_room(run, tmp_path):
+    """A file stands where the runs' folder should be."""
+    (tmp_path / "runs").write_text("")
+    done = run(EXPERIMENT)
+    assert done.returncode == 3
+    assert "runs" in done.stderr and done.stderr.count("\n") == 1
+
+
+def backend_with(**keys):
+    return {"orders": {"instances": 2, "config": {**BACKEND, **keys}}}
+
+
+def upstream_with(**keys):
+    return {**EXPERIMENT["gateway"], "upstreams": {"orders": {"endpoints": ["@orders"], **keys}}}
+
+
+BAD = {
+    "unknown key": (changed(wait="1s"), "wait"),
+    "unknown load key": (loaded(warm="1s"), "warmup"),
+    "no load": ({k: v for k, v in EXPERIMENT.items() if k != "load"}, "load"),
+    "bad rate": (loaded(rate="100"), "rate"),
+    "both methods": (loaded(requests=[{"GET": "/", "POST": "/"}]), "GET or a POST"),
+    "not a path": (loaded(requests=[{"GET": "orders"}]), "begin with /"),
+    "bad name": (changed(name="a/b"), "folder"),
+    "unknown group in fault": (
+        changed(faults=[{"name": "a", "on": "@order", "pause": "1ms"}]), '"@orders"'),
+    "instance out of range": (
+        changed(faults=[{"name": "a", "on": "@orders/2", "pause": "1ms"}]), "2 instances"),
+    "fault after the end": (
+        changed(faults=[{"name": "a", "on": "@orders", "pause": "1ms", "from": "3s"}]), "ended"),
+    "bad pause": (changed(faults=[{"name": "a", "on": "@orders", "pause": "soon"}]), "soon"),
+    "fault named twice": (
+        changed(faults=[{"name": "a", "on": "@orders", "pause": "1ms"}] * 2), '"a"'),
+    "backend's own key": (changed(backends=backend_with(cleanupp="inline")), "cleanup"),
+    "backend's filled-in key": (changed(backends=backend_with(address="127.0.0.1:1")), "address"),
+    "gateway's key": (changed(gateway=upstream_with(timeout={"respond": "1s"})), "response"),
+    "gateway's filled-in key": (
+        changed(gateway={**EXPERIMENT["gateway"], "record": "x"}), "record"),
+    "unknown group in endpoint": (
+        changed(gateway=upstream_with(endpoints=["@oders"])), '"@orders"'),
+    "variant to nowhere": (changed(variants={"/backends/order/config/cleanup": ["inline"]}),
+                           "nothing stands"),
+    "variant of the seed": (changed(variants={"/seed": [1, 2]}), "cannot vary"),
+    "variant without values": (changed(variants={"/load/rate": []}), "at least one"),
+    "wrong value in a variant": (
+        changed(variants={"/backends/orders/config/cleanup": ["inline", "inlined"]}), "inline"),
+    "value twice": (
+        changed(variants={"/backends/orders/config/cleanup": ["inline", "inline"]}), "already"),
+    "unknown metric": (changed(expect=["p98 < 1ms"]), "p98"),
+    "wrong unit": (changed(expect=["p99 < 5%"]), "duration"),
+    "unknown variant": (changed(expect=["inlined: p99 < 5ms"]), '"inline"'),
+    "no operator": (changed(expect=["p99 5ms"]), "<"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_experiment(run, command, tmp_path, case):
+    experiment, expected = BAD[case]
+    done = run(experiment)
+    assert done.returncode == 2, done.stdout + done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1 and expected in lines[0], done.stderr
+    path, line, column, _ = lines[0].split(":", 3)
+    assert path.endswith("experiment.json") and int(line) > 0 and int(column) > 0
+    assert not (tmp_path / "runs").exists(), "nothing was started"
+    check = command("check", tmp_path / "experiment.json")
+    assert check.returncode == 2 and check.stderr == done.stderr
+
+
+def test_place_of_a_substituted_value(run, tmp_path, write_config):
+    """The message about a variant's value names the place where it is written."""
+    text = json.dumps(changed(variants={"/backends/orders/config/cleanup": ["inline", "nonsense"]}),
+                      indent=1)
+    row = next(i for i, line in enumerate(text.splitlines(), 1) if "nonsense" in line)
+    done = run(text)
+    assert done.returncode == 2 and f"experiment.json:{row}:" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--seed", "x"), ("--seed", "-1"), ("--speed", "1"), ()])
+def test_bad_usage(command, arguments):
+    done = command("run", *arguments)
+    assert done.returncode == 2 and done.stdout == "" and "tailgate run --help" in done.stderr
+
+
+def test_report_of_nothing(command, tmp_path):
+    done = command("report", tmp_path)
+    assert done.returncode == 2 and "no finished run" in done.stderr
+
+
+def test_shipped_experiments_are_valid(command, root):
+    paths = [root / "configs/quickstart.json", *sorted((root / "configs/experiments").glob("*.json"))]
+    assert len(paths) >= 2
+    done = command("check", *paths)
+    assert done.returncode == 0, done.stderr

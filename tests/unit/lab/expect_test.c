@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "lab/expect.h"
+#include "lab/summary.h"
+
+static const char *const labels[] = {"deferred", "inline, 250ms", "a: b"};
+
+static struct expectation parsed(const char *text)
+{
+    struct expectation expectation;
+    struct error error;
+    if (expect_parse(&expectation, text, labels, ARRAY_LEN(labels), &error) != OK)
+        fail_msg("%s: %s", text, error.text);
+    return expectation;
+}
+
+static void assert_refused(const char *text, const char *part)
+{
+    struct expectation expectation;
+    struct error error;
+    assert_int_equal(expect_parse(&expectation, text, labels, ARRAY_LEN(labels), &error),
+                     FAILED_INPUT);
+    if (!strstr(error.text, part))
+        fail_msg("\"%s\" does not say \"%s\"", error.text, part);
+}
+
+static struct variant_summary sample(void)
+{
+    struct variant_summary summary = {
+        .requests = 1000,
+        .p50_ms = 1.5,
+        .p99_ms = 250,
+        .p999_ms = 300,
+        .throughput_rps = 480,
+        .gateway_failures = 20,
+        .failure_rate = 0.02,
+        .client_error_count = 3,
+    };
+    summary.statuses[504] = 15;
+    summary.causes[CAUSE_RESPONSE_TIMEOUT] = 15;
+    return summary;
+}
+
+static void assert_verdict(const char *text, double value, bool holds)
+{
+    struct variant_summary summary = sample();
+    struct expectation expectation = parsed(text);
+    double found = expect_figure(&expectation, &summary);
+    if (found != value)
+        fail_msg("%s: %g", text, found);
+    assert_int_equal(expect_holds(&expectation, found), holds);
+}
+
+static void metrics_are_looked_up(void **state)
+{
+    assert_verdict("p50 < 2ms", 1.5, true);
+    assert_verdict("p99 < 250ms", 250, false);
+    assert_verdict("p99 <= 250ms", 250, true);
+    assert_verdict("p99.9 == 0.3s", 300, true);
+    assert_verdict("failure_rate >= 2%", 0.02, true);
+    assert_verdict("throughput > 480/s", 480, false);
+    assert_verdict("throughput > 479.5", 480, true);
+    assert_verdict("requests == 1000", 1000, true);
+}
+
+/* A bare number compares the count, a percentage the share of the measured requests. */
+static void counts_are_numbers_or_shares(void **state)
+{
+    assert_verdict("gateway_failures < 21", 20, true);
+    assert_verdict("gateway_failures < 2%", 0.02, false);
+    assert_verdict("504 == 15", 15, true);
+    assert_verdict("504 > 1%", 0.015, true);
+    assert_verdict("502 == 0", 0, true);
+    assert_verdict("response_timeout == 15", 15, true);
+    assert_verdict("queue_full == 0", 0, true);
+    assert_verdict("client_errors <= 0.3%", 0.003, true);
+}
+
+static void blanks_do_not_matter(void **state)
+{
+    assert_verdict("  p50<2ms  ", 1.5, true);
+    assert_verdict("p50\t>=\t1.5ms", 1.5, true);
+}
+
+static void labels_may_hold_anything(void **state)
+{
+    assert_int_equal(parsed("p99 < 1s").variant, -1);
+    assert_int_equal(parsed("deferred: p99 < 1s").variant, 0);
+    assert_int_equal(parsed("inline, 250ms: p99 < 1s").variant, 1);
+    assert_int_equal(parsed("a: b: p99 < 1s").variant, 2);
+}
+
+static void mistakes_are_named(void **state)
+{
+    assert_refused("p98 < 1ms", "\"p98\"");
+    assert_refused("gateway_failure < 1", "gateway_failures");
+    assert_refused("reponse_timeout < 1", "response_timeout");
+    assert_refused("none < 1", "\"none\"");
+    assert_refused("600 < 1", "\"600\"");
+    assert_refused("p99 250ms", "comparison");
+    assert_refused("p99 = 250ms", "comparison");
+    assert_refused("p99 <", "duration");
+    assert_refused("p99 < 5%", "duration");
+    assert_refused("failure_rate < 5", "share");
+    assert_refused("throughput < 5ms", "rate");
+    assert_refused("504 < 5ms", "number");
+    assert_refused("defered: p99 < 1s", "\"deferred\"");
+    assert_refused("", "metric");
+}
+
+static void values_are_shown_in_their_unit(void **state)
+{
+    char text[32];
+    struct expectation time = parsed("p99 < 1s"), share = parsed("504 < 1%"),
+                       count = parsed("504 < 1"), rate = parsed("throughput > 1/s");
+    assert_string_equal(expect_format(&time, 12.5, text, sizeof(text)), "12.5ms");
+    assert_string_equal(expect_format(&share, 0.025, text, sizeof(text)), "2.5%");
+    assert_string_equal(expect_format(&count, 17, text, sizeof(text)), "17");
+    assert_string_equal(expect_format(&rate, 99.5, text, sizeof(text)), "99.5/s");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(metrics_are_looked_up), cmocka_unit_test(counts_are_numbers_or_shares),
+        cmocka_unit_test(blanks_do_not_matter),  cmocka_unit_test(labels_may_hold_anything),
+        cmocka_unit_test(mistakes_are_named),    cmocka_unit_test(values_are_shown_in_their_unit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
