@@ -70,7 +70,7 @@ static struct arena_block *arena_add_block(struct arena *arena, size_t size)
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
-    const size_t align = sizeof(max_align_t);
+    const size_t align = _Alignof(max_align_t);
     if (size > SIZE_MAX - align)
         out_of_memory(1, size);
     size_t rounded = size ? (size + align - 1) / align * align : align;

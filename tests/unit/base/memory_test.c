@@ -120,7 +120,7 @@ static void arena_gives_aligned_zeroed_memory(void **state)
     struct arena arena = {0};
     for (size_t size = 0; size < 300; size++) {
         unsigned char *memory = arena_alloc(&arena, size);
-        assert_int_equal((uintptr_t)memory % sizeof(max_align_t), 0);
+        assert_int_equal((uintptr_t)memory % _Alignof(max_align_t), 0);
         for (size_t i = 0; i < size; i++)
             assert_int_equal(memory[i], 0);
         memset(memory, 0xAA, size);
