@@ -122,7 +122,10 @@ single "build (asan)" configure_and_build asan all --enable-asan --enable-ubsan
 make_check asan "unit tests and lints"
 system_tests asan
 
-single "tarball" bash scripts/tarball.sh build-check/asan
+say "building, testing and installing from the tarball (make distcheck)"
+single "build (plain)" configure_and_build plain all
+single "tarball is complete" bash scripts/tarball.sh build-check/plain
+single "make distcheck" make --no-print-directory -C build-check/plain -j "$JOBS" distcheck
 
 say "building the fuzz targets with clang"
 single "build (clang, fuzz)" configure_and_build fuzz all CC=clang --enable-fuzzing --enable-asan \
