@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "proxy/journal.h"
+#include "proxy/proxy.h"
 #include "proxy/relay.h"
 
 static void enqueue(struct exchange *exchange)
@@ -21,8 +22,12 @@ static void enqueue(struct exchange *exchange)
     list_push_back(&upstream->queue, &exchange->node);
     atomic_fetch_add(&upstream->shared->waiting, 1);
     counter_add(&worker->counters.of[COUNTER_QUEUED]);
-    if (upstream->queue_length++ == 0)
+    proxy_wake_idle(worker->proxy, upstream);
+    if (upstream->queue_length++ == 0) {
         journal_state(worker, STATE_POOL_EXHAUSTED, upstream->name_id, 1);
+        /* A connection that another worker closed before it could see this one wait. */
+        worker_serve_soon(worker);
+    }
     timeout_arm(&upstream->wait, &exchange->timeout, worker->now);
 }
 

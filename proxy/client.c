@@ -89,11 +89,14 @@ void client_drain(struct client *client)
 
 /* ---- requests, one after the other */
 
-/* Empty lines before a request are skipped (RFC 9112 2.2). */
-static void skip_empty_lines(struct buf *in)
+/* Empty lines before a request are skipped (RFC 9112 2.2), also one whose halves come apart. */
+static void skip_empty_lines(struct client *client)
 {
-    while (buf_len(in) >= 2 && memcmp(buf_head(in), "\r\n", 2) == 0)
+    struct buf *in = &client->in;
+    while (buf_len(in) >= 2 && memcmp(buf_head(in), "\r\n", 2) == 0) {
         buf_consume(in, 2);
+        client->head_scanned = 0;
+    }
 }
 
 /* Reads more into `in`; false when nothing came (and the client may be closed now). */
@@ -150,8 +153,7 @@ static void wait_for_head(struct client *client)
 static bool take_request(struct client *client)
 {
     uint64_t limit = client->worker->config->limits.request_head;
-    if (client->state == CLIENT_IDLE)
-        skip_empty_lines(&client->in);
+    skip_empty_lines(client);
     size_t available = buf_len(&client->in);
     if (available == 0)
         return false;

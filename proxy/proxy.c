@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "proxy/admin.h"
+#include "proxy/uplink.h"
 
 /* ---- names in records: routes, then upstreams, then every upstream's endpoints */
 
@@ -144,6 +145,15 @@ void proxy_wake_others(struct proxy *proxy, const struct worker *except)
 {
     for (size_t i = 0; i < proxy->worker_count; i++)
         if (&proxy->workers[i] != except)
+            worker_wake(&proxy->workers[i]);
+}
+
+void proxy_wake_idle(struct proxy *proxy, const struct upstream *upstream)
+{
+    size_t index = (size_t)(upstream - upstream->worker->upstreams);
+    for (size_t i = 0; i < proxy->worker_count; i++)
+        if (&proxy->workers[i] != upstream->worker &&
+            upstream_has_idle(&proxy->workers[i].upstreams[index]))
             worker_wake(&proxy->workers[i]);
 }
 

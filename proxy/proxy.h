@@ -43,6 +43,9 @@ void proxy_worker_ended(struct proxy *proxy);
 /* Another worker may be able to use a connection that came free. */
 void proxy_wake_others(struct proxy *proxy, const struct worker *except);
 
+/* A request of `upstream`'s worker waits: the others are to look at the connections they keep. */
+void proxy_wake_idle(struct proxy *proxy, const struct upstream *upstream);
+
 static inline size_t proxy_worker_count(const struct proxy *proxy)
 {
     return proxy->worker_count;

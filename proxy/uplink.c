@@ -59,6 +59,21 @@ static void free_slot(struct uplink *uplink)
         proxy_wake_others(upstream->worker->proxy, upstream->worker);
 }
 
+static void count_idle(struct pool *pool, int change)
+{
+    /* One writer: no read-modify-write instruction is needed. */
+    int count = atomic_load_explicit(&pool->idle_count, memory_order_relaxed);
+    atomic_store_explicit(&pool->idle_count, count + change, memory_order_relaxed);
+}
+
+bool upstream_has_idle(const struct upstream *upstream)
+{
+    for (size_t i = 0; i < upstream->pool_count; i++)
+        if (atomic_load_explicit(&upstream->pools[i].idle_count, memory_order_relaxed) > 0)
+            return true;
+    return false;
+}
+
 /* ---- closing and opening */
 
 void uplink_close(struct uplink *uplink, const char *reason)
@@ -68,7 +83,7 @@ void uplink_close(struct uplink *uplink, const char *reason)
         return;
     if (uplink->state == UPLINK_IDLE) {
         list_remove(&uplink->node);
-        uplink->pool->idle_count--;
+        count_idle(uplink->pool, -1);
     }
     log_debug(&worker->log, uplink->pool->name, "connection u%llu closed: %s",
               (unsigned long long)uplink->number, reason);
@@ -163,7 +178,7 @@ static enum uplink_result dial_endpoint(struct upstream *upstream, struct uplink
 static enum uplink_result take_idle(struct uplink_order *order)
 {
     struct uplink *uplink = list_entry(list_pop_front(&order->pool->idle), struct uplink, node);
-    order->pool->idle_count--;
+    count_idle(order->pool, -1);
     timeout_cancel(&uplink->idle_timeout);
     uplink_set_state(uplink, UPLINK_BUSY);
     uplink->exchange = order->exchange;
@@ -229,10 +244,14 @@ static void keep_idle(struct uplink *uplink, struct upstream *upstream)
 {
     uplink_set_state(uplink, UPLINK_IDLE);
     list_push_front(&uplink->pool->idle, &uplink->node);
-    uplink->pool->idle_count++;
+    count_idle(uplink->pool, 1);
     timeout_arm(&upstream->idle, &uplink->idle_timeout, upstream->worker->now);
     if (uplink->pool->idle_count > upstream->idle_limit && !upstream_has_queue(upstream))
         uplink_close(list_entry(uplink->pool->idle.prev, struct uplink, node), "too many idle");
+    /* Another worker may have begun to wait and looked for idle connections just before this one
+     * was counted: either it sees the count, or this worker sees it wait. */
+    atomic_thread_fence(memory_order_seq_cst);
+    upstream_share_idle(upstream);
 }
 
 /* Bytes behind a response are nobody's answer: not those kept here, and not those that a read which
@@ -259,6 +278,19 @@ void uplink_put_back(struct uplink *uplink, bool reusable)
         keep_idle(uplink, upstream);
     if (upstream_has_queue(upstream))
         worker_serve_soon(upstream->worker);
+}
+
+void upstream_share_idle(struct upstream *upstream)
+{
+    int wanted = atomic_load_explicit(&upstream->shared->waiting, memory_order_relaxed);
+    if (upstream->queue_length > 0)
+        return;
+    for (size_t i = 0; i < upstream->pool_count && wanted > 0; i++) {
+        struct list *idle = &upstream->pools[i].idle;
+        for (; wanted > 0 && !list_empty(idle); wanted--)
+            uplink_close(list_entry(idle->prev, struct uplink, node),
+                         "another worker waits for it");
+    }
 }
 
 void upstream_serve_queue(struct upstream *upstream)

@@ -60,6 +60,13 @@ void uplink_put_back(struct uplink *uplink, bool reusable);
 
 void uplink_close(struct uplink *uplink, const char *reason);
 
+/* Whether a worker keeps idle connections to the upstream. From any thread. */
+bool upstream_has_idle(const struct upstream *upstream);
+
+/* Closes as many idle connections as requests of other workers wait for, when none of this worker's
+ * does. */
+void upstream_share_idle(struct upstream *upstream);
+
 /* Requests that wait are given what connections there are. */
 void upstream_serve_queue(struct upstream *upstream);
 

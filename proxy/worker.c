@@ -65,8 +65,10 @@ static void serve_queues(void *arg)
 {
     struct worker *worker = arg;
     worker_enter(worker);
-    for (size_t i = 0; i < worker->config->upstreams.count; i++)
+    for (size_t i = 0; i < worker->config->upstreams.count; i++) {
+        upstream_share_idle(&worker->upstreams[i]);
         upstream_serve_queue(&worker->upstreams[i]);
+    }
 }
 
 void worker_serve_soon(struct worker *worker)

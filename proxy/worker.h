@@ -43,7 +43,7 @@ struct pool {
     struct shared_endpoint *shared;
     const char *name;
     struct list idle; /* struct uplink, the most recently used first */
-    int idle_count;
+    atomic_int idle_count; /* other workers look, when they need one */
     int open; /* connections of this worker, idle or not */
     uint16_t name_id;
 };

@@ -5,6 +5,7 @@
     command(*arguments)    any tailgate command, run to its end
     upstream(*scripts)     a scripted TCP server (upstream.py)
     connect(address)       a client on a raw socket (wire.py)
+    gateway(*endpoints)    a running gateway in front of them (gateway.py)
 """
 
 import json
@@ -15,6 +16,7 @@ import subprocess
 
 import pytest
 
+from gateway import Gateway, gateway_config
 from process import SANITIZER_REPORT, Process
 from upstream import Upstream
 from wire import Client
@@ -125,6 +127,25 @@ def connect():
     yield dial
     for client in clients:
         client.close()
+
+
+@pytest.fixture
+def gateway(start, command):
+    """gateway(upstream or address, ..., upstream={...}, key=...) -> Gateway, with records.
+
+    `upstream` holds keys of the upstream, `listener` of the listener, the rest of the proxy.
+    """
+    gateways = []
+
+    def launch(*endpoints, environment=None, **options):
+        addresses = [getattr(endpoint, "address", endpoint) for endpoint in endpoints]
+        process = start("proxy", gateway_config(addresses, **options), environment=environment)
+        gateways.append(Gateway(process, command))
+        return gateways[-1]
+
+    yield launch
+    for each in gateways:
+        each.clean_up()
 
 
 @pytest.fixture

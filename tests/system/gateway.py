@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""A running gateway and what it recorded."""
+
+import json
+
+from waiting import wait_until
+from wire import Client
+
+
+def gateway_config(endpoints, workers=1, upstream=None, listener=None, **options):
+    """A proxy's configuration with one route to one upstream, called "app"."""
+    return {
+        "workers": workers,
+        "listeners": [{"address": "127.0.0.1:0", **(listener or {})}],
+        "routes": [{"path": "/", "upstream": "app"}],
+        "upstreams": {"app": {"endpoints": list(endpoints), **(upstream or {})}},
+        "record": "records",
+        "access_log": "access.log",
+        **options,
+    }
+
+
+class Gateway:
+    def __init__(self, process, command):
+        self.process = process
+        self._command = command
+        self._clients = []
+
+    @property
+    def address(self):
+        return self.process.address
+
+    def connect(self, timeout=20):
+        self._clients.append(Client(self.address, timeout))
+        return self._clients[-1]
+
+    def request(self, *arguments, **options):
+        """One request on a connection of its own."""
+        with Client(self.address, 20) as client:
+            return client.request(*arguments, **options)
+
+    def stop(self):
+        return self.process.stop()
+
+    # ---- what it wrote down
+
+    def records(self, kind):
+        """All records of that kind so far, oldest first."""
+        folder = self.process.folder / "records"
+        done = self._command("export", folder, "--format", "jsonl")
+        assert done.returncode == 0, done.stderr
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        return sorted((row for row in rows if row["kind"] == kind),
+                      key=lambda row: (row["started_ns"] if "started_ns" in row else row["at_ns"],
+                                       row.get("number", 0)))
+
+    def wait_records(self, kind, count):
+        """As records, once there are that many; more are a failure."""
+        rows = wait_until(lambda: (rows := self.records(kind)) and len(rows) >= count and rows,
+                          20, f"{count} {kind} records")
+        assert len(rows) == count, rows
+        return rows
+
+    def only_request(self):
+        return self.wait_records("request", 1)[0]
+
+    def outcome(self):
+        """Status and cause of the only request, and how its tries ended."""
+        row = self.only_request()
+        tries = self.records("attempt")
+        assert len(tries) == row["attempts"]
+        return row["status"], row["cause"], [attempt["outcome"] for attempt in tries]
+
+    def access_lines(self):
+        text = (self.process.folder / "access.log").read_text()
+        return [json.loads(line) for line in text.splitlines()]
+
+    # ---- what the kernel knows of it
+
+    def resident(self):
+        """Bytes of memory in use."""
+        with open(f"/proc/{self.process.pid}/status") as status:
+            line = next(line for line in status if line.startswith("VmRSS"))
+        return int(line.split()[1]) * 1024
+
+    def clean_up(self):
+        for client in self._clients:
+            client.close()
+
+
+def established_to(address):
+    """How many TCP connections on this machine lead to that address, seen from their other end."""
+    port = "%04X" % int(address.rpartition(":")[2])
+    with open("/proc/net/tcp") as table:
+        rows = [line.split() for line in table][1:]
+    return sum(1 for row in rows if row[2].endswith(":" + port) and row[3] == "01")
