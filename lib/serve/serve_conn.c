@@ -156,7 +156,7 @@ static void on_timeout(void *arg)
  * leaves is noticed. */
 static bool watch_client(struct serve_conn *conn)
 {
-    if (conn->io.peer_closed)
+    if (conn_peer_gone(&conn->io))
         serve_conn_close(conn, SERVE_REASON_CLIENT_CLOSED, true);
     return false;
 }
@@ -181,7 +181,7 @@ static bool flush(struct serve_conn *conn)
     enum serve_progress progress = serve_write_on(conn);
     if (progress == SERVE_WRITTEN)
         serve_conn_answered(conn);
-    else if (progress == SERVE_GONE || conn->io.peer_closed)
+    else if (progress == SERVE_GONE || conn_peer_gone(&conn->io))
         serve_conn_close(conn, SERVE_REASON_CLIENT_FAILED, false);
     return progress == SERVE_WRITTEN;
 }

@@ -7,7 +7,9 @@
 /* More of the request, into `in`. Closes the connection when the client has. */
 static bool read_more(struct serve_conn *conn)
 {
-    if (!conn->io.readable) {
+    /* In the middle of a request a reset may have come with the last bytes; between two of them the
+     * idle timeout is soon enough. */
+    if (!conn->io.readable && (conn->state == SERVE_STATE_IDLE || !conn_peer_gone(&conn->io))) {
         if (buf_len(&conn->in) == 0)
             serve_give_back(conn->serve, &conn->in);
         return false;

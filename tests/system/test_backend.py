@@ -117,8 +117,9 @@ def test_an_explicit_release_behind_the_response_is_a_last_use(start, connect, c
     assert timing(connect(backend.address).request(path="/quick"))["queue"] > 0.3
 
 
+@pytest.mark.parametrize("leave", ["close", "reset"])
 @pytest.mark.parametrize("cleanup", ["inline", "deferred"])
-def test_a_client_that_leaves_releases_what_its_request_held(start, connect, cleanup):
+def test_a_client_that_leaves_releases_what_its_request_held(start, connect, cleanup, leave):
     backend = start("backend", lock_config(cleanup))
     stuck, waiting, behind = (connect(backend.address) for _ in range(3))
     stuck.send(request_bytes(path="/stuck"))
@@ -126,8 +127,8 @@ def test_a_client_that_leaves_releases_what_its_request_held(start, connect, cle
     waiting.send(request_bytes(path="/quick"))
     behind.send(request_bytes(path="/quick"))
     assert says_nothing(behind, 0.1)
-    waiting.close()
-    stuck.close()
+    getattr(waiting, leave)()
+    getattr(stuck, leave)()
     assert behind.read_response().status == 200
     assert backend.stop() == 0
     assert re.search(r"2 abandoned", backend.log())
@@ -137,20 +138,23 @@ def test_the_line_for_a_lock_is_first_come_first_served(start, connect):
     backend = start("backend", {"resources": {"lock": {}}, "handlers": {
         "/": handler({"acquire": "lock"}, {"io": "100ms"}, {"respond": {}})}})
     clients = [connect(backend.address) for _ in range(5)]
-    for number, client in enumerate(clients):
+    for client in clients:
         client.send(request_bytes())
-        wait_until(lambda: not unread_bytes(backend, number), what="the request is read")
+        wait_until(lambda: unread_bytes(backend) == 0, what="the request is read")
     queued = [timing(client.read_response())["queue"] for client in clients]
     assert queued == sorted(queued)
     assert queued[-1] > 0.3
 
 
-def unread_bytes(backend, _):
-    """Bytes that wait in the backend's sockets."""
+def unread_bytes(backend):
+    """Bytes that have reached the backend's sockets and that it has not read."""
     port = int(backend.address.rpartition(":")[2])
-    lines = pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]
-    return sum(int(line.split()[4].split(":")[1], 16) for line in lines
-               if int(line.split()[1].split(":")[1], 16) == port and line.split()[3] == "01")
+    count = 0
+    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, _, state, queues = line.split()[:5]
+        if int(local.split(":")[1], 16) == port and state == "01":
+            count += int(queues.split(":")[1], 16)
+    return count
 
 
 def test_a_request_that_would_wait_for_itself_fails(start, connect):
