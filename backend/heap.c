@@ -37,7 +37,7 @@ static struct heap_object *take_spare(struct heap *heap, size_t size)
 static struct heap_object *new_object(struct heap *heap, size_t size)
 {
     struct heap_object *object = mem_grow(NULL, 1, size);
-    object->size = size;
+    object->size = (uint32_t)size;
     object->mark = 0;
     object->next = heap->all;
     heap->all = object;

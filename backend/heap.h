@@ -15,8 +15,8 @@
  * finds that nothing refers to it. */
 struct heap_object {
     struct heap_object *next; /* in the list of all */
-    size_t size;              /* with this header */
-    uint64_t mark;            /* the collection that last reached it */
+    uint32_t size;            /* with this header */
+    uint32_t mark;            /* the collection that last reached it */
     struct heap_object *refs[HEAP_REFS];
 };
 
@@ -58,8 +58,9 @@ void heap_init(struct heap *heap, const struct heap_settings *settings,
                void (*roots)(void *owner, struct heap *heap), void *owner);
 void heap_release(struct heap *heap);
 
-/* An object of `size` bytes (at least the header), zeroed and thereby touched. Never collects, so
- * that nobody needs to guard what is not linked yet: ask heap_due where everything is. */
+/* An object of `size` bytes (at least the header, below 4 GiB), zeroed and thereby touched. Never
+ * collects, so that nobody needs to guard what is not linked yet: ask heap_due where everything is.
+ */
 struct heap_object *heap_alloc(struct heap *heap, size_t size);
 
 /* Hands back an object that nobody refers to. A recycling heap will give it out again; the other
