@@ -270,6 +270,8 @@ static void client_read(struct load_client *client)
             buf_append(&client->in, load->bytes, (size_t)got);
             client_take_head(client);
         }
+        if (client->state >= CLIENT_SENDING && !client->conn.readable)
+            conn_peer_gone(&client->conn); /* a reset that came with the bytes shows only so */
     }
 }
 
