@@ -46,7 +46,7 @@ struct heap {
     struct heap_object *live; /* root of the live set */
     uint64_t allocated;       /* bytes since the last collection */
     uint64_t due;             /* collect at so many */
-    uint64_t collections;     /* also the mark of what the last one reached */
+    uint32_t collections;     /* also the mark of what the last one reached */
     struct heap_spares *spares;
     size_t spare_count;
     struct heap_object **pending; /* reached, its references not yet looked at */

@@ -75,19 +75,20 @@ static bool take_head(struct serve_conn *conn, size_t length)
     return true;
 }
 
-/* An empty line before a request is skipped (RFC 9112 2.2). */
-static void skip_empty_lines(struct serve_conn *conn)
+/* Empty lines before a request are skipped (RFC 9112 2.2). False when the rest of one, or anything
+ * at all, is still to come. */
+static bool skip_empty_lines(struct serve_conn *conn)
 {
-    while (buf_len(&conn->in) >= 2 && memcmp(buf_head(&conn->in), "\r\n", 2) == 0)
-        buf_consume(&conn->in, 2);
+    struct buf *in = &conn->in;
+    while (buf_len(in) >= 2 && memcmp(buf_head(in), "\r\n", 2) == 0)
+        buf_consume(in, 2);
+    return buf_len(in) > 1 || (buf_len(in) == 1 && *buf_head(in) != '\r');
 }
 
 bool serve_read_head(struct serve_conn *conn)
 {
     size_t limit = conn->serve->options.head_limit;
-    if (conn->state == SERVE_STATE_IDLE)
-        skip_empty_lines(conn);
-    if (buf_len(&conn->in) == 0)
+    if (conn->state == SERVE_STATE_IDLE && !skip_empty_lines(conn))
         return read_more(conn);
     if (conn->state == SERVE_STATE_IDLE)
         serve_conn_set_state(conn, SERVE_STATE_HEAD);

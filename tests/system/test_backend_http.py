@@ -101,6 +101,14 @@ def test_a_body_in_small_pieces(client):
     assert client.read_response().status == 200
 
 
+def test_empty_lines_before_a_request_are_skipped(client):
+    for byte in b"\r\n\r\n" + request_bytes(path="/five"):
+        client.send(bytes([byte]))
+    assert client.read_response().status == 200
+    client.send(b"\r\n" + request_bytes(path="/a"))
+    assert client.read_response().status == 201
+
+
 def test_continue_is_sent_when_it_is_waited_for(client):
     head = request_bytes("POST", "/five", {"Expect": "100-continue", "Content-Length": "5"})
     client.send(head)
