@@ -61,15 +61,16 @@ static void free_slot(struct uplink *uplink)
 
 static void count_idle(struct pool *pool, int change)
 {
-    /* One writer: no read-modify-write instruction is needed. */
+    /* One writer: no read-modify-write is needed. The store is sequentially consistent, as is the
+     * look at who waits that follows it: see keep_idle. */
     int count = atomic_load_explicit(&pool->idle_count, memory_order_relaxed);
-    atomic_store_explicit(&pool->idle_count, count + change, memory_order_relaxed);
+    atomic_store(&pool->idle_count, count + change);
 }
 
 bool upstream_has_idle(const struct upstream *upstream)
 {
     for (size_t i = 0; i < upstream->pool_count; i++)
-        if (atomic_load_explicit(&upstream->pools[i].idle_count, memory_order_relaxed) > 0)
+        if (atomic_load(&upstream->pools[i].idle_count) > 0)
             return true;
     return false;
 }
@@ -250,7 +251,6 @@ static void keep_idle(struct uplink *uplink, struct upstream *upstream)
         uplink_close(list_entry(uplink->pool->idle.prev, struct uplink, node), "too many idle");
     /* Another worker may have begun to wait and looked for idle connections just before this one
      * was counted: either it sees the count, or this worker sees it wait. */
-    atomic_thread_fence(memory_order_seq_cst);
     upstream_share_idle(upstream);
 }
 
@@ -282,7 +282,7 @@ void uplink_put_back(struct uplink *uplink, bool reusable)
 
 void upstream_share_idle(struct upstream *upstream)
 {
-    int wanted = atomic_load_explicit(&upstream->shared->waiting, memory_order_relaxed);
+    int wanted = atomic_load(&upstream->shared->waiting);
     if (upstream->queue_length > 0)
         return;
     for (size_t i = 0; i < upstream->pool_count && wanted > 0; i++) {

@@ -42,9 +42,9 @@ struct shared_upstream {
 struct pool {
     struct shared_endpoint *shared;
     const char *name;
-    struct list idle; /* struct uplink, the most recently used first */
+    struct list idle;      /* struct uplink, the most recently used first */
     atomic_int idle_count; /* other workers look, when they need one */
-    int open; /* connections of this worker, idle or not */
+    int open;              /* connections of this worker, idle or not */
     uint16_t name_id;
 };
 
