@@ -102,7 +102,8 @@ static void skip_empty_lines(struct client *client)
 /* Reads more into `in`; false when nothing came (and the client may be closed now). */
 static bool read_more(struct client *client)
 {
-    if (!client->conn.readable)
+    /* A reset may have come together with the part of a head that was read. */
+    if (!client->conn.readable && !(client->state == CLIENT_HEAD && conn_peer_gone(&client->conn)))
         return false;
     worker_lend(client->worker, &client->in);
     ssize_t got = conn_read(&client->conn, buf_reserve(&client->in, LENT_SIZE / 2), LENT_SIZE / 2);

@@ -39,6 +39,13 @@ class Gateway:
         with Client(self.address, 20) as client:
             return client.request(*arguments, **options)
 
+    def refused(self):
+        """The status of something that is no request. With one worker, what other clients sent
+        before has been read when it comes."""
+        with Client(self.address, 20) as client:
+            client.send(b"no request\r\n\r\n")
+            return client.read_response().status
+
     def stop(self):
         return self.process.stop()
 
