@@ -8,7 +8,7 @@ left_out='^(\.ci/|\.gitignore$)'
 
 make --silent --no-print-directory -C "$build" dist
 [ -e .git ] || exit 0
-shipped=$(tar tf "$build"/tailgate-*.tar.xz | sed 's,^[^/]*/,,' | sort)
+shipped=$(tar tf "$build"/tailgate-*.tar.gz | sed 's,^[^/]*/,,' | sort)
 missing=$(git ls-files | grep -vE "$left_out" | sort | comm -23 - <(printf '%s\n' "$shipped"))
 [ -z "$missing" ] || {
     printf '%s:1: is not in the tarball: see EXTRA_DIST in Makefile.am\n' $missing
