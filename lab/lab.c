@@ -12,7 +12,7 @@
 /* What a request leaves on the disk at most: its rows in the database with their indexes, and the
  * records they come from, which stay until the database is complete. */
 #define BYTES_PER_REQUEST 2200
-#define BYTES_PER_PROCESS (UINT64_C(16) << 20) /* segments that are not full */
+#define BYTES_PER_PROCESS (UINT64_C(8) << 20) /* segments that are not full */
 
 struct run {
     struct plan plan;
@@ -46,13 +46,15 @@ static void cut_short(struct run *run, enum result result, const struct error *e
 
 static uint64_t space_needed(const struct plan *plan)
 {
-    double bytes = 0;
+    double requests = 0;
+    size_t processes = 0; /* of one round: their segments are cut to size when they end */
     for (size_t i = 0; i < plan->variants.count; i++) {
-        double requests = experiment_arrivals(&plan_experiment(plan, i)->load);
-        double processes = (double)plan->items[i].backend_count + 2;
-        bytes += requests * BYTES_PER_REQUEST + processes * (double)BYTES_PER_PROCESS;
+        requests += experiment_arrivals(&plan_experiment(plan, i)->load);
+        if (plan->items[i].backend_count + 2 > processes)
+            processes = plan->items[i].backend_count + 2;
     }
-    return (uint64_t)(bytes * (double)plan->rounds);
+    return (uint64_t)(requests * (double)plan->rounds * BYTES_PER_REQUEST) +
+           processes * BYTES_PER_PROCESS;
 }
 
 static void announce(struct run *run)
