@@ -47,7 +47,7 @@ static enum result write_and_print(const struct summary *summary, struct sqlite3
     enum result result = write_summary(json, dir, error);
     if (result == OK)
         result = write_page(summary, db, dir, error);
-    table_print(stdout, json, dir->path); /* also when a file could not be written */
+    table_print(stdout, json, result == OK ? dir->path : NULL);
     fflush(stdout);
     cJSON_Delete(json);
     return result;

@@ -202,5 +202,6 @@ void table_print(FILE *out, const cJSON *summary, const char *folder)
     print_client_errors(out, summary);
     print_expectations(out, summary);
     print_notes(out, summary);
-    fprintf(out, "\nreport   %s/report.html\nsummary  %s/summary.json\n", folder, folder);
+    if (folder)
+        fprintf(out, "\nreport   %s/report.html\nsummary  %s/summary.json\n", folder, folder);
 }

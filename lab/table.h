@@ -8,7 +8,7 @@
 
 struct cJSON;
 
-/* `folder` is the run's: where summary.json and report.html are. */
+/* `folder` is the run's: where summary.json and report.html are; NULL when they are not. */
 void table_print(FILE *out, const struct cJSON *summary, const char *folder);
 
 #endif

@@ -4,9 +4,11 @@
 import json
 import os
 import pathlib
+import resource
 import signal
 import socket
 import sqlite3
+import subprocess
 
 import pytest
 
@@ -294,6 +296,22 @@ def test_port_taken(run, tmp_path):
         done = run(changed(gateway=gateway))
     assert done.returncode == 3
     assert "gateway (pid" in done.stderr and address in done.stderr
+    assert processes_of(tmp_path) == []
+    assert summary_of(latest(tmp_path))["complete"] is False
+
+
+def test_no_room_for_records(tailgate, tmp_path, write_config):
+    """A limit on the size of files stands for a full disk: no segment of records can be made."""
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+    path = write_config(EXPERIMENT, "experiment.json")
+    done = subprocess.run([tailgate, "run", path], cwd=tmp_path, capture_output=True, text=True,
+                          timeout=120, preexec_fn=limit, restore_signals=False)
+    assert done.returncode == 3
+    assert "records" in done.stderr and "orders-" in done.stderr, done.stderr
     assert processes_of(tmp_path) == []
     assert summary_of(latest(tmp_path))["complete"] is False
 
