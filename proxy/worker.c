@@ -287,10 +287,11 @@ static void init_memory(struct worker *worker)
 static void init_records(struct worker *worker)
 {
     const struct proxy *proxy = worker->proxy;
+    duration offset = proxy->store ? record_store_clock_offset(proxy->store) : clock_offset();
     worker->source = (struct record_source){.process = worker->config->name,
                                             .pid = (uint32_t)getpid(),
                                             .writer = worker->number,
-                                            .clock_offset = clock_offset(),
+                                            .clock_offset = offset,
                                             .names = proxy->names,
                                             .name_count = (uint16_t)proxy->name_count};
 }

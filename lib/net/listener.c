@@ -11,23 +11,21 @@ enum { ACCEPT_BATCH = 64 };
 
 static const duration RESUME_AFTER = {100 * NS_PER_MS};
 
+static void set_starved(struct listener *listener, bool starved)
+{
+    if (listener->starved == starved)
+        return;
+    listener->starved = starved;
+    if (listener->exhausted)
+        listener->exhausted(listener->owner, starved);
+}
+
 static void pause_accepting(struct listener *listener)
 {
     listener->paused = true;
     event_del(&listener->event);
     timer_start(&listener->resume, RESUME_AFTER);
-    if (listener->exhausted)
-        listener->exhausted(listener->owner, true);
-}
-
-static void resume_accepting(void *arg)
-{
-    struct listener *listener = arg;
-    listener->paused = false;
-    if (!listener->held)
-        event_add(&listener->event, NULL);
-    if (listener->exhausted)
-        listener->exhausted(listener->owner, false);
+    set_starved(listener, true);
 }
 
 static bool out_of_resources(int problem)
@@ -50,15 +48,27 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         struct address peer = {.length = sizeof(peer.u)};
         int accepted =
             accept4(listener->fd, &peer.u.any, &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (accepted >= 0) {
-            hand_over(listener, accepted, &peer);
-        } else if (out_of_resources(errno)) {
+        int problem = accepted < 0 ? errno : 0;
+        if (out_of_resources(problem)) {
             pause_accepting(listener);
             return;
-        } else if (errno != EINTR && errno != ECONNABORTED) {
-            return;
         }
+        set_starved(listener, false);
+        if (accepted >= 0)
+            hand_over(listener, accepted, &peer);
+        else if (problem != EINTR && problem != ECONNABORTED)
+            return;
     }
+}
+
+static void resume_accepting(void *arg)
+{
+    struct listener *listener = arg;
+    listener->paused = false;
+    if (listener->held)
+        return;
+    event_add(&listener->event, NULL);
+    on_readable(listener->fd, EV_READ, listener);
 }
 
 static enum result bind_error(struct error *error, const struct address *address)

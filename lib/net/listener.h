@@ -13,8 +13,8 @@ struct listener;
  * owns it. */
 typedef void listener_accept(void *owner, int fd, const struct address *peer);
 
-/* Called when accepting pauses (true; no descriptors left) and when it goes on (false). May be
- * NULL. */
+/* Called when accepting pauses (true; no descriptors left) and when it really goes on (false),
+ * however often it was tried in between. May be NULL. */
 typedef void listener_exhausted(void *owner, bool paused);
 
 struct listener {
@@ -26,7 +26,8 @@ struct listener {
     void *owner;
     struct address address; /* as bound: a port of 0 has been resolved */
     int fd;
-    bool paused;
+    bool paused;  /* until it is tried again */
+    bool starved; /* `exhausted` was told so */
     bool held;
 };
 

@@ -286,6 +286,11 @@ uint64_t record_store_dropped(const struct record_store *store)
     return sum;
 }
 
+duration record_store_clock_offset(const struct record_store *store)
+{
+    return store->plan.clock_offset;
+}
+
 uint64_t record_store_written(const struct record_store *store)
 {
     uint64_t sum = 0;

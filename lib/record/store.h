@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/result.h"
 #include "lib/record/tables.h"
@@ -48,6 +49,9 @@ void record_commit(struct record_writer *writer);
 
 #define RECORD_BEGIN(writer, ID, name) \
     ((struct name##_record *)record_begin((writer), RECORD_KIND_##ID))
+
+/* wall = mono + offset, as every segment of the store says. */
+duration record_store_clock_offset(const struct record_store *store);
 
 /* May be called from any thread. */
 uint64_t record_store_dropped(const struct record_store *store);

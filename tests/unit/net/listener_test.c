@@ -269,7 +269,8 @@ static void limit_descriptors(rlim_t limit)
 static void on_exhausted(void *owner, bool paused)
 {
     story[strlen(story)] = paused ? 'p' : 'r';
-    loop_stop(&running.loop);
+    if (paused)
+        loop_stop(&running.loop);
 }
 
 /* Two connections wait, and no descriptor is left. */
@@ -294,8 +295,14 @@ static void go_on(void)
     running_go(&running);
     assert_string_equal(story, "pr");
     assert_false(listener.paused);
-    running_go(&running);
     assert_int_equal(accepted_count, 2);
+}
+
+/* Long enough for it to try again. */
+static void wait_for_a_try(void)
+{
+    for (int i = 0; i < 5; i++)
+        running_settle(&running);
 }
 
 static void pauses_without_descriptors_and_goes_on_with_them(void **state)
@@ -305,19 +312,34 @@ static void pauses_without_descriptors_and_goes_on_with_them(void **state)
     go_on();
 }
 
+static void says_once_that_it_pauses_however_often_it_tries(void **state)
+{
+    run_out_of_descriptors();
+    wait_for_a_try();
+    wait_for_a_try();
+    assert_string_equal(story, "p");
+    limit_descriptors(usual_limit);
+    go_on();
+}
+
+static void goes_on_when_those_who_waited_are_gone(void **state)
+{
+    run_out_of_descriptors();
+    close_all(dialled, dialled_count);
+    dialled_count = 0;
+    limit_descriptors(usual_limit);
+    go_on();
+}
+
 static void may_be_held_while_it_pauses(void **state)
 {
     run_out_of_descriptors();
     listener_hold(&listener, true);
     limit_descriptors(usual_limit);
-    running_go(&running);
-    assert_string_equal(story, "pr");
-    running_settle(&running);
+    wait_for_a_try();
     assert_int_equal(accepted_count, 0);
-    stop_after = 2;
     listener_hold(&listener, false);
-    running_go(&running);
-    assert_int_equal(accepted_count, 2);
+    go_on();
 }
 
 static void a_hold_that_ends_does_not_end_a_pause(void **state)
@@ -335,8 +357,7 @@ static void may_be_closed_while_it_pauses(void **state)
     run_out_of_descriptors();
     listener_close(&listener);
     limit_descriptors(usual_limit);
-    for (int i = 0; i < 5; i++)
-        running_settle(&running);
+    wait_for_a_try();
     assert_string_equal(story, "p");
 }
 
@@ -357,6 +378,8 @@ int main(void)
         TEST(can_be_held_after_each_connection),
         TEST(may_be_closed_in_its_own_call),
         TEST(pauses_without_descriptors_and_goes_on_with_them),
+        TEST(says_once_that_it_pauses_however_often_it_tries),
+        TEST(goes_on_when_those_who_waited_are_gone),
         TEST(may_be_held_while_it_pauses),
         TEST(a_hold_that_ends_does_not_end_a_pause),
         TEST(may_be_closed_while_it_pauses),
