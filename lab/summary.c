@@ -161,9 +161,12 @@ static void judge(struct summary *summary)
             const struct expectation *expectation = &plan->expectations[i];
             if (expectation->variant >= 0 && (size_t)expectation->variant != variant)
                 continue;
-            double value = expect_figure(expectation, &summary->variants[variant]);
+            const struct variant_summary *measured = &summary->variants[variant];
+            double value = expect_figure(expectation, measured);
+            /* Zeros of nothing would pass for a perfect service. */
+            bool holds = measured->requests > 0 && expect_holds(expectation, value);
             summary->verdicts[summary->verdict_count++] =
-                (struct verdict){expectation, variant, value, expect_holds(expectation, value)};
+                (struct verdict){expectation, variant, value, holds};
         }
 }
 
@@ -202,7 +205,8 @@ static void add_notes(struct summary *summary)
              cJSON_GetArrayItem(summary->differences, 0)->valuestring);
     for (size_t i = 0; i < summary->plan->variants.count; i++)
         if (summary->variants[i].requests == 0)
-            note(summary, "nothing was measured of %s", summary->variants[i].label);
+            note(summary, "nothing was measured of %s, so none of its expectations can hold",
+                 summary->variants[i].label);
 }
 
 static enum result read_all(struct summary *summary, struct hist *lag, sqlite3 *db,

@@ -207,6 +207,14 @@ def test_expectation_that_falls_short(run, tmp_path):
     assert [v["holds"] for v in verdicts] == [False, False, True, True]
 
 
+def test_an_expectation_of_nothing_does_not_hold(run, tmp_path):
+    done = run({**loaded(rate="0.01/s", warmup="0s"), "variants": {}, "faults": [],
+                "expect": ["gateway_failures < 1%", "p99 < 1s"]})
+    assert done.returncode == 1
+    assert "nothing was measured" in done.stdout
+    assert [v["holds"] for v in summary_of(latest(tmp_path))["expect"]] == [False, False]
+
+
 def test_timeouts_count_in_every_percentile(run, tmp_path):
     slow = {**BACKEND, "handlers": {"/orders": {"steps": [{"io": "5s"}, {"respond": {}}]}}}
     done = run({**loaded(timeout="300ms", duration="500ms", rate="40/s"),
