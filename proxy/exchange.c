@@ -159,7 +159,7 @@ static void forward(struct exchange *exchange, const struct http_head *head)
     struct trace trace;
     begin_trace(exchange, head, &trace);
     worker_lend(worker, &exchange->request);
-    forward_request_head(&exchange->request, head, &trace);
+    forward_request_head(&exchange->request, head, &trace, exchange->upstream->config);
     if (worker->config->cleanup == PROXY_CLEANUP_DEFERRED)
         exchange_defer_request(exchange);
     if (!relay_take_body(exchange)) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/forward.h"
 
+#include <string.h>
+
 static void append_span(struct buf *out, const char *from, const char *to)
 {
     if (to > from)
@@ -38,13 +40,26 @@ static bool keep_in_request(const struct http_head *head, const struct http_fiel
 
 #define TEXT(text) (text), sizeof(text) - 1
 
-void forward_request_head(struct buf *out, const struct http_head *head, const struct trace *trace)
+/* A 1.0 request may come without a Host; the 1.1 request that is made of it must not go without. */
+static void append_host(struct buf *out, const struct upstream_config *upstream)
+{
+    const struct endpoint_config *first = upstream->endpoints.items;
+    bool local = strncmp(first->address, "unix:", 5) == 0;
+    buf_append(out, TEXT("Host: "));
+    buf_append_text(out, local ? "localhost" : first->address);
+    buf_append(out, TEXT("\r\n"));
+}
+
+void forward_request_head(struct buf *out, const struct http_head *head, const struct trace *trace,
+                          const struct upstream_config *upstream)
 {
     char value[TRACE_TEXT];
     const char *version = head->start_line.at + head->start_line.length - (sizeof("HTTP/1.1") - 1);
     append_span(out, head->start_line.at, version);
     buf_append(out, TEXT("HTTP/1.1\r\n"));
     append_fields(out, head, keep_in_request, NULL);
+    if (!http_has(head, HTTP_FIELD_HOST))
+        append_host(out, upstream);
     if (!http_has(head, HTTP_FIELD_X_REQUEST_ID)) {
         char id[32];
         trace_hex(id, trace->trace_id, sizeof(trace->trace_id));

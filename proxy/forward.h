@@ -7,8 +7,9 @@
 #include "lib/http/trace.h"
 #include "proxy/exchange.h"
 
-/* Appends the request's head for the upstream, with `trace` as traceparent. */
-void forward_request_head(struct buf *out, const struct http_head *head, const struct trace *trace);
+/* Appends the request's head for `upstream`, with `trace` as traceparent. */
+void forward_request_head(struct buf *out, const struct http_head *head, const struct trace *trace,
+                          const struct upstream_config *upstream);
 
 /* Appends the response's head for the client. */
 void forward_response_head(struct buf *out, const struct http_head *head,

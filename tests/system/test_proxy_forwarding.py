@@ -183,6 +183,16 @@ def test_an_http_1_0_client(gateway, upstream):
     assert response.status == 200 and response.body == b"hello"
     client.assert_closed()
     assert server.requests[0].startswith(b"GET / HTTP/1.1\r\n")
+    assert fields(server.requests[0])["host"] == server.address  # 1.1 demands one, 1.0 does not
+
+
+def test_an_http_1_0_client_that_names_a_host(gateway, upstream):
+    server = upstream(SERVE)
+    client = gateway(server).connect()
+    client.send(b"GET / HTTP/1.0\r\nHost: shop\r\n\r\n")
+    assert client.read_response().status == 200
+    assert server.requests[0].lower().count(b"host:") == 1
+    assert fields(server.requests[0])["host"] == "shop"
 
 
 def test_an_http_1_0_client_that_keeps_alive(gateway, upstream):
