@@ -60,6 +60,15 @@ static enum exit_status refuse(const char *name)
     return EXIT_INPUT;
 }
 
+/* What could not be printed is an error like any other: a full disk, a closed descriptor. */
+static int finish(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fputs("tailgate: cannot write to standard output\n", stderr);
+    return status == EXIT_DONE ? EXIT_SYSTEM : status;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -69,12 +78,12 @@ int main(int argc, char **argv)
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_help(stdout);
-        return EXIT_DONE;
+        return finish(EXIT_DONE);
     }
     if (strcmp(name, "--version") == 0) {
         printf("tailgate %s\n", PACKAGE_VERSION);
-        return EXIT_DONE;
+        return finish(EXIT_DONE);
     }
     const struct command *command = find_command(name);
-    return command == NULL ? (int)refuse(name) : command->run(argc - 1, argv + 1);
+    return command == NULL ? (int)refuse(name) : finish(command->run(argc - 1, argv + 1));
 }

@@ -3,6 +3,7 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 
@@ -37,6 +38,14 @@ def test_version(command):
     done = command("--version")
     assert done.returncode == 0
     assert re.fullmatch(r"tailgate \d+\.\d+\.\d+\n", done.stdout)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["check", "--schema", "proxy"]])
+def test_output_that_cannot_be_written(tailgate, arguments):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([tailgate, *arguments], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 3
+    assert "cannot write" in done.stderr
 
 
 def test_no_command_is_wrong_usage(command):
