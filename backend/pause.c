@@ -55,13 +55,18 @@ static void on_due(void *arg)
 {
     struct pause *pause = arg;
     mono started = mono_now();
+    if (pause->service->pauses.ended)
+        return; /* it was due together with the one that was cut short */
     if (mono_before(started, planned_start(pause))) {
         arm(pause);
         return;
     }
-    work_stand_still(mono_add(started, pause->next.lasting));
+    bool whole = work_stand_still(mono_add(started, pause->next.lasting));
     record(pause, started, mono_now());
-    arm_next(pause);
+    if (whole)
+        arm_next(pause);
+    else
+        pauses_end(&pause->service->pauses);
 }
 
 static void open_one(struct pause *pause, struct service *service, size_t index)
@@ -104,12 +109,18 @@ void pauses_start(struct pause_clock *clock, mono epoch)
     }
 }
 
+void pauses_end(struct pause_clock *clock)
+{
+    clock->ended = true;
+    for (size_t i = 0; i < clock->count; i++)
+        timer_stop(&clock->pauses[i].timer);
+}
+
 void pauses_close(struct pause_clock *clock)
 {
-    for (size_t i = 0; i < clock->count; i++) {
-        timer_stop(&clock->pauses[i].timer);
+    pauses_end(clock);
+    for (size_t i = 0; i < clock->count; i++)
         free(clock->pauses[i].draws);
-    }
     free(clock->pauses);
     *clock = (struct pause_clock){0};
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Scheduled pauses: at each of its occurrences the whole process stands still, without using the
  * CPU. One that was missed, because the process already stood still, starts at once and keeps its
- * planned length. */
+ * planned length. One ends early when the process is told to end, and is the last. */
 #ifndef TAILGATE_BACKEND_PAUSE_H
 #define TAILGATE_BACKEND_PAUSE_H
 
@@ -27,12 +27,16 @@ struct pause_clock {
     struct pause *pauses;
     size_t count;
     mono epoch; /* what the schedules count from */
+    bool ended; /* no pause begins any more */
 };
 
 void pauses_open(struct pause_clock *clock, struct service *service);
 
 /* Starts the schedules (again) from that moment, which may be to come. */
 void pauses_start(struct pause_clock *clock, mono epoch);
+
+/* Lets no further pause begin: the process ends. */
+void pauses_end(struct pause_clock *clock);
 
 void pauses_close(struct pause_clock *clock);
 

@@ -117,6 +117,7 @@ static void on_stop_signal(void *arg)
         return;
     log_info(&service->log, NULL, "stopping: no new connections, up to 5 s for those in flight");
     service->drain_until = mono_add(mono_now(), DRAIN_TIME);
+    pauses_end(&service->pauses);
     serve_drain(service->serve);
     /* They would never end by themselves. */
     abort_requests(service, true);

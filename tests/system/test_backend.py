@@ -334,6 +334,20 @@ def test_time_stood_still_is_reported_as_gc(start, connect):
     assert spent["work"] + spent["gc"] >= 0.99
 
 
+def test_a_backend_that_is_told_to_end_ends_its_pause(start, connect, command, tmp_path):
+    records = tmp_path / "records"
+    backend = start("backend", {
+        "record": str(records), "handlers": {"/": handler({"respond": {}})},
+        "pauses": [{"name": name, "from": "10ms", "every": "1ms", "duration": "60s"}
+                   for name in ("first", "second")]})
+    time.sleep(0.2)  # within the pause it cannot be asked, and a later moment is as good
+    began = time.monotonic()
+    assert backend.stop() == 0
+    assert time.monotonic() - began < 5
+    pause, = exported(command, records, "pause")
+    assert pause["ended_ns"] - pause["started_ns"] < 10e9
+
+
 def test_a_pause_that_was_missed_keeps_its_length(start, connect, command, tmp_path):
     records = tmp_path / "records"
     backend = start("backend", {
