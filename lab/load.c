@@ -128,9 +128,12 @@ static void on_arrival(void *arg)
         }
         arrival->lag = mono_between(intended, now);
         struct tally *tally = load->job->tally;
-        tally_add(arrival->at.ns < 0 ? &tally->warmup.arrivals : &tally->measured.arrivals);
+        struct tally_part *part = arrival->at.ns < 0 ? &tally->warmup : &tally->measured;
+        tally_add(&part->arrivals);
         load->next++;
         assign_waiting(load);
+        if (load->waiting < load->next)
+            tally_add(&part->queued);
     }
 }
 

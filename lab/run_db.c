@@ -129,6 +129,8 @@ static enum result insert_tally_part(struct run_db *db, const struct round_facts
 {
     enum result result = insert_count(db, facts, name, "arrivals", NULL, &part->arrivals, error);
     if (result == OK)
+        result = insert_count(db, facts, name, "queued", NULL, &part->queued, error);
+    if (result == OK)
         result = insert_count(db, facts, name, "sent", NULL, &part->sent, error);
     if (result == OK)
         result = insert_count(db, facts, name, "done", NULL, &part->done, error);

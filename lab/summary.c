@@ -77,6 +77,11 @@ static void take_collections(void *context, sqlite3_stmt *row)
     ((struct reading *)context)->collections = (uint64_t)sqlite3_column_int64(row, 0);
 }
 
+static void take_queued(void *context, sqlite3_stmt *row)
+{
+    ((struct reading *)context)->variant->queued = (uint64_t)sqlite3_column_int64(row, 0);
+}
+
 static void take_time(void *context, sqlite3_stmt *row)
 {
     struct reading *reading = context;
@@ -103,6 +108,8 @@ static const struct {
      " WHERE p.variant = ?1 AND p.kind = 'collection'"
      " AND p.started_ns BETWEEN r.epoch_ns AND r.epoch_ns + r.duration_ns",
      take_collections},
+    {"SELECT sum(n) FROM tally WHERE variant = ?1 AND part = 'measured' AND what = 'queued'",
+     take_queued},
     {"SELECT sum(max(0, min(ended_ns, epoch_ns + duration_ns) - epoch_ns)), max(busy_share)"
      " FROM round WHERE variant = ?1 AND epoch_ns > 0",
      take_time},
@@ -181,6 +188,28 @@ static void note(struct summary *summary, const char *format, ...)
     cJSON_AddItemToArray(summary->notes, cJSON_CreateString(text));
 }
 
+/* What a variant's figures do not show by themselves. */
+static void note_variant(struct summary *summary, const struct variant_summary *variant)
+{
+    if (variant->requests == 0)
+        note(summary, "nothing was measured of %s, so none of its expectations can hold",
+             variant->label);
+    if (variant->queued > 0)
+        note(summary,
+             "in %s, %llu of %llu requests waited for a free connection of the load generator, "
+             "which is part of their latency (load.connections is too low, if it was not meant)",
+             variant->label, (unsigned long long)variant->queued,
+             (unsigned long long)variant->requests);
+    uint64_t refused = 0;
+    for (int status = 400; status < 500; status++)
+        refused += variant->statuses[status];
+    if (refused > variant->requests / 2)
+        note(summary,
+             "in %s, %llu of %llu requests were answered by a 4xx, which is no gateway failure: "
+             "are the paths of the load those of the routes and handlers?",
+             variant->label, (unsigned long long)refused, (unsigned long long)variant->requests);
+}
+
 static void add_notes(struct summary *summary)
 {
     if (summary->busy_share > STARVED)
@@ -204,9 +233,7 @@ static void add_notes(struct summary *summary)
              differences, differences == 1 ? "" : "s",
              cJSON_GetArrayItem(summary->differences, 0)->valuestring);
     for (size_t i = 0; i < summary->plan->variants.count; i++)
-        if (summary->variants[i].requests == 0)
-            note(summary, "nothing was measured of %s, so none of its expectations can hold",
-                 summary->variants[i].label);
+        note_variant(summary, &summary->variants[i]);
 }
 
 static enum result read_all(struct summary *summary, struct hist *lag, sqlite3 *db,

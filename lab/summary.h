@@ -19,6 +19,7 @@ struct sqlite3;
 struct variant_summary {
     const char *label;
     uint64_t requests; /* measured: one client record each */
+    uint64_t queued;   /* of these waited in the generator until one of its connections was free */
     double mean_ms, p50_ms, p90_ms, p99_ms, p999_ms, max_ms;
     double throughput_rps;               /* answered below 500 within the measured time */
     double collections_per_s;            /* of all backends together */

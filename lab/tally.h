@@ -18,6 +18,7 @@ typedef _Atomic uint64_t tally_count;
 /* Of the warm-up, or of the measured load. */
 struct tally_part {
     tally_count arrivals; /* whose moment came */
+    tally_count queued;   /* of these: every connection of the generator was busy */
     tally_count sent;
     tally_count done; /* answered, failed or given up: one client record each */
     tally_count statuses[TALLY_STATUSES];

@@ -215,6 +215,29 @@ def test_an_expectation_of_nothing_does_not_hold(run, tmp_path):
     assert [v["holds"] for v in summary_of(latest(tmp_path))["expect"]] == [False, False]
 
 
+def test_a_load_that_misses_the_handlers_is_said(run):
+    done = run({**loaded(requests=[{"GET": "/order"}]), "variants": {}, "faults": [], "expect": []})
+    assert "warning: in baseline, " in done.stdout and "answered by a 4xx" in done.stdout
+    assert "free connection" not in done.stdout
+
+
+def test_a_wait_for_a_connection_of_the_generator_is_said(run, tmp_path):
+    slow = {**BACKEND, "handlers": {"/orders": {"steps": [{"io": "50ms"}, {"respond": {}}]}}}
+    done = run({**loaded(connections=1), "variants": {}, "faults": [], "expect": [],
+                "backends": {"orders": {"config": slow}}})
+    assert "free connection of the load generator" in done.stdout
+    assert "4xx" not in done.stdout
+    assert summary_of(latest(tmp_path))["agreement"]["differences"] == []
+
+
+def test_a_pause_that_outlasts_the_load(run, tmp_path):
+    done = run({**loaded(timeout="500ms", warmup="0s"), "variants": {}, "rounds": 2, "expect": [],
+                "faults": [{"name": "out", "on": "@orders", "pause": "60s", "from": "300ms"}]})
+    assert done.returncode == 0, done.stderr
+    assert summary_of(latest(tmp_path))["complete"]
+    assert query(latest(tmp_path), "SELECT count(*) FROM pause") == [(4,)]
+
+
 def test_timeouts_count_in_every_percentile(run, tmp_path):
     slow = {**BACKEND, "handlers": {"/orders": {"steps": [{"io": "5s"}, {"respond": {}}]}}}
     done = run({**loaded(timeout="300ms", duration="500ms", rate="40/s"),
