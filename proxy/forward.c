@@ -79,6 +79,8 @@ static bool keep_in_response(const struct http_head *head, const struct http_fie
     const struct exchange *exchange = context;
     if (field->id == HTTP_FIELD_TRANSFER_ENCODING && exchange->unframe)
         return false;
+    if (field->id == HTTP_FIELD_CONTENT_LENGTH && head->status == 204)
+        return false; /* RFC 9110 8.6: a client that believed it would wait for a body */
     return !http_is_hop_by_hop(head, field);
 }
 

@@ -129,6 +129,15 @@ def test_a_response_without_a_body(gateway, upstream, method, raw):
     assert len(server.connections) == 1
 
 
+def test_a_length_of_nothing_is_not_passed_on(gateway, upstream):
+    answer = b"HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n"
+    server = upstream([read_request, answer, *SERVE])
+    client = gateway(server).connect()
+    response = client.request()
+    assert response.status == 204 and response.header("Content-Length") is None
+    assert client.request().body == b"hello"
+
+
 # ---- 1xx
 
 
