@@ -54,15 +54,15 @@ static const cJSON *member(const cJSON *object, const char *key)
     return cJSON_GetObjectItemCaseSensitive(object, key);
 }
 
-static void write_cell(char out[CELL_TEXT], const struct column *column, const cJSON *variant)
+/* The cell's text: written to `out`, or a label, which may have any length. */
+static const char *cell_text(char out[CELL_TEXT], const struct column *column, const cJSON *variant)
 {
     const cJSON *item =
         member(column->group ? member(variant, column->group) : variant, column->key);
     double value = number(item);
     switch (column->kind) {
     case CELL_LABEL:
-        snprintf(out, CELL_TEXT, "%s", text(variant, column->key));
-        break;
+        return text(variant, column->key);
     case CELL_MS:
         units_format_duration(out, CELL_TEXT, duration_ns((int64_t)(value * 1e6)));
         break;
@@ -79,35 +79,50 @@ static void write_cell(char out[CELL_TEXT], const struct column *column, const c
         snprintf(out, CELL_TEXT, value > 0 && value < 0.0001 ? "%.4f%%" : "%.2f%%", value * 100);
         break;
     }
+    return out;
+}
+
+/* In characters: each byte of UTF-8 but the continuing ones begins one. */
+static int width_of(const char *cell)
+{
+    int width = 0;
+    for (; *cell; cell++)
+        width += ((unsigned char)*cell & 0xc0) != 0x80;
+    return width;
 }
 
 static void print_cell(FILE *out, const struct column *column, int width, const char *cell)
 {
-    fprintf(out, column->kind == CELL_LABEL ? "%-*s" : "  %*s", width, cell);
+    int padding = width - width_of(cell);
+    if (column->kind == CELL_LABEL)
+        fprintf(out, "%s%*s", cell, padding, "");
+    else
+        fprintf(out, "  %*s%s", padding, "", cell);
 }
 
 static void print_rows(FILE *out, const cJSON *summary)
 {
     int widths[ARRAY_LEN(columns)];
+    const char *titles[ARRAY_LEN(columns)];
     char cell[CELL_TEXT];
     const cJSON *variants = member(summary, "variants"), *variant;
     const char *axis = text(summary, "axis");
     for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
-        widths[i] = (int)strlen(columns[i].title);
+        titles[i] = columns[i].kind == CELL_LABEL && axis[0] ? axis : columns[i].title;
+        widths[i] = width_of(titles[i]);
         cJSON_ArrayForEach(variant, variants)
         {
-            write_cell(cell, &columns[i], variant);
-            widths[i] = (int)strlen(cell) > widths[i] ? (int)strlen(cell) : widths[i];
+            int width = width_of(cell_text(cell, &columns[i], variant));
+            widths[i] = width > widths[i] ? width : widths[i];
         }
-        print_cell(out, &columns[i], widths[i],
-                   columns[i].kind == CELL_LABEL && axis[0] ? axis : columns[i].title);
+        print_cell(out, &columns[i], widths[i], titles[i]);
     }
     fputc('\n', out);
     cJSON_ArrayForEach(variant, variants)
     {
         for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
-            write_cell(cell, &columns[i], variant);
-            print_cell(out, &columns[i], widths[i], cell);
+            const char *shown = cell_text(cell, &columns[i], variant);
+            print_cell(out, &columns[i], widths[i], shown);
         }
         fputc('\n', out);
     }

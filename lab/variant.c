@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/utf8.h"
 
 #define MAX_VARIANTS 64
 
@@ -125,16 +126,29 @@ static enum result put_value(struct variant *variant, cJSON *axis, int which, st
     return OK;
 }
 
+/* Labels go to terminals, where a control character would drive them. */
+static void append_visible(struct buf *label, const char *text)
+{
+    for (size_t left = strlen(text), length; left > 0; text += length, left -= length) {
+        length = utf8_length(text, left);
+        if (length == 0 || utf8_is_control(text, length))
+            buf_append_text(label, "?");
+        else
+            buf_append(label, text, length);
+        length = length ? length : 1;
+    }
+}
+
 static void append_label(struct buf *label, const cJSON *value)
 {
     if (buf_len(label) > 0)
         buf_append_text(label, ", ");
     if (cJSON_IsString(value)) {
-        buf_append_text(label, value->valuestring);
+        append_visible(label, value->valuestring);
         return;
     }
     char *text = cJSON_PrintUnformatted(value);
-    buf_append_text(label, text);
+    append_visible(label, text);
     cJSON_free(text);
 }
 

@@ -238,6 +238,17 @@ def test_a_pause_that_outlasts_the_load(run, tmp_path):
     assert query(latest(tmp_path), "SELECT count(*) FROM pause") == [(4,)]
 
 
+def test_labels_of_any_kind_keep_the_table_in_shape(run, tmp_path):
+    names = ["é" * 70 + "1", "é" * 70 + "2", "\x1b[31mred\nline"]
+    done = run({**loaded(duration="200ms", warmup="0s"), "expect": [],
+                "variants": {"/faults/0/name": names}})
+    assert done.returncode == 0, done.stderr
+    title, *rows = done.stdout.splitlines()[:4]
+    assert [row.split()[0] for row in rows] == [names[0], names[1], "?[31mred?line"]
+    assert {len(row) for row in rows} == {len(title)}
+    assert "\x1b" not in done.stdout
+
+
 def test_timeouts_count_in_every_percentile(run, tmp_path):
     slow = {**BACKEND, "handlers": {"/orders": {"steps": [{"io": "5s"}, {"respond": {}}]}}}
     done = run({**loaded(timeout="300ms", duration="500ms", rate="40/s"),
