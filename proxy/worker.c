@@ -237,7 +237,9 @@ static enum result init_entrance(struct worker *worker, size_t number, struct er
     struct entrance *entrance = &worker->entrances[number];
     const struct listener_config *config =
         (const struct listener_config *)worker->config->listeners.items + number;
-    const struct listener_options options = {.share = true};
+    const struct worker *first = &worker->proxy->workers[0];
+    const struct listener_options options = {
+        .share = true, .beside = worker == first ? NULL : &first->entrances[number].listener};
     struct address *address = &worker->proxy->listening[number];
     entrance->worker = worker;
     timeout_queue_init(&entrance->head, &worker->loop, config->timeout.head);

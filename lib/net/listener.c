@@ -2,8 +2,10 @@
 #include "lib/net/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* How many connections one wake-up accepts before others have their turn. */
@@ -88,6 +90,33 @@ static enum result bind_error(struct error *error, const struct address *address
     return error_set(error, FAILED_SYSTEM, "cannot listen on %s: %s", text, strerror(problem));
 }
 
+/* A path outlives its process when that was killed; nobody listens there any more. Only a socket is
+ * removed: to connect to a file is refused as well. */
+static bool clear_abandoned(const struct address *address)
+{
+    struct stat found;
+    if (lstat(address->u.un.sun_path, &found) != 0 || !S_ISSOCK(found.st_mode))
+        return false;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool abandoned =
+        fd >= 0 && connect(fd, &address->u.any, address->length) != 0 && errno == ECONNREFUSED;
+    if (fd >= 0)
+        close(fd);
+    return abandoned && unlink(address->u.un.sun_path) == 0;
+}
+
+static bool bind_to(int fd, const struct address *address)
+{
+    if (bind(fd, &address->u.any, address->length) == 0)
+        return true;
+    if (errno != EADDRINUSE || address->u.any.sa_family != AF_UNIX)
+        return false;
+    if (clear_abandoned(address))
+        return bind(fd, &address->u.any, address->length) == 0;
+    errno = EADDRINUSE;
+    return false;
+}
+
 static int bound_socket(const struct address *address, bool share)
 {
     int on = 1;
@@ -97,7 +126,7 @@ static int bound_socket(const struct address *address, bool share)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (share)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-    if (bind(fd, &address->u.any, address->length) == 0)
+    if (bind_to(fd, address))
         return fd;
     int problem = errno;
     close(fd);
@@ -110,7 +139,9 @@ enum result listener_open(struct listener *listener, struct loop *loop,
                           listener_accept *accept, void *owner, struct error *error)
 {
     *listener = (struct listener){.loop = loop, .accept = accept, .owner = owner, .fd = -1};
-    int fd = bound_socket(address, options->share);
+    listener->beside = options->beside && address->u.any.sa_family == AF_UNIX;
+    int fd = listener->beside ? fcntl(options->beside->fd, F_DUPFD_CLOEXEC, 0)
+                              : bound_socket(address, options->share);
     if (fd < 0 || listen(fd, options->backlog > 0 ? options->backlog : SOMAXCONN) != 0) {
         enum result result = bind_error(error, address);
         if (fd >= 0)
@@ -144,7 +175,7 @@ void listener_close(struct listener *listener)
     timer_stop(&listener->resume);
     close(listener->fd);
     listener->fd = -1;
-    if (listener->address.u.any.sa_family == AF_UNIX)
+    if (listener->address.u.any.sa_family == AF_UNIX && !listener->beside)
         unlink(listener->address.u.un.sun_path);
 }
 

@@ -29,12 +29,15 @@ struct listener {
     bool paused;  /* until it is tried again */
     bool starved; /* `exhausted` was told so */
     bool held;
+    bool beside; /* another listener owns the path */
 };
 
 /* What listener_open takes beside the address. */
 struct listener_options {
     int backlog; /* 0 = the system's maximum */
     bool share;  /* SO_REUSEPORT: several threads accept on the same port */
+    /* An open listener of the same path to accept with, or NULL: a path has no SO_REUSEPORT. */
+    const struct listener *beside;
 };
 
 /* Binds and listens. The message of a failure names the address and what to do (port taken, not

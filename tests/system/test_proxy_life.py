@@ -30,6 +30,41 @@ def test_a_port_that_is_taken(start, upstream):
     assert " ready" not in proxy.log()
 
 
+def test_a_path_is_shared_by_the_workers_and_survives_a_kill(start, upstream, tmp_path):
+    path = tmp_path / "gateway.sock"
+    server = upstream(SERVE)
+    config = {"workers": 3, "listeners": [f"unix:{path}"],
+              "routes": [{"path": "/", "upstream": "a"}],
+              "upstreams": {"a": {"endpoints": [server.address]}}}
+
+    def status():
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(10)
+            client.connect(str(path))
+            client.sendall(request_bytes())
+            return client.recv(65536)[:12]
+
+    def started():
+        proxy = start("proxy", config, ready=False)
+        wait_until(lambda: " ready" in proxy.log() or not proxy.running, what="ready")
+        assert proxy.running, proxy.log()
+        return proxy
+
+    proxy = started()
+    assert {status() for _ in range(12)} == {b"HTTP/1.1 200"}
+    taken = start("proxy", config, ready=False)
+    assert taken.wait() == 3 and "another program" in taken.log()
+    assert proxy.stop(signal.SIGKILL) == -signal.SIGKILL
+    assert path.exists()
+    proxy = started()
+    assert status() == b"HTTP/1.1 200"
+    assert proxy.stop() == 0
+    assert not path.exists()
+    path.write_text("somebody's notes")
+    assert start("proxy", config, ready=False).wait() == 3
+    assert path.read_text() == "somebody's notes"
+
+
 def test_a_port_that_another_gateway_has(gateway, start, upstream):
     """SO_REUSEPORT would let it in, and the two would share the clients."""
     server = upstream(SERVE)
