@@ -11,6 +11,8 @@ from upstream import close, read_request, repeat, reset
 from waiting import wait_until
 from wire import Client, request_bytes, response_bytes, split_address
 
+pytestmark = pytest.mark.threads  # the limit and the queue are shared between workers
+
 OK = response_bytes(200, b"hello")
 SERVE = [repeat(read_request, OK)]
 

@@ -34,12 +34,12 @@ export function expectations(report) {
   const texts = [...new Set(expect.map((expectation) => expectation.text))];
   const labels = [...new Set(expect.map((expectation) => expectation.variant))];
   const find = (label, text) => expect.find((each) => each.variant === label && each.text === text);
-  const row = (label) =>
+  const row = (text) =>
     el(
       "tr",
       {},
-      el("th", { scope: "row" }, title(report, label)),
-      texts.map((text) => cell(find(label, text))),
+      el("th", { scope: "row" }, el("code", {}, text ?? "")),
+      labels.map((label) => cell(find(label, text))),
     );
   const table = el(
     "table",
@@ -50,11 +50,11 @@ export function expectations(report) {
       el(
         "tr",
         {},
-        el("th", { scope: "col" }, "variant"),
-        texts.map((text) => el("th", { scope: "col" }, el("code", {}, text ?? ""))),
+        el("th", { scope: "col" }, "expectation"),
+        labels.map((label) => el("th", { scope: "col" }, title(report, label))),
       ),
     ),
-    el("tbody", {}, labels.map(row)),
+    el("tbody", {}, texts.map(row)),
   );
   return section("expectations", "Expectations", scrollBox("Expectations by variant", table));
 }
