@@ -197,8 +197,8 @@ def measure(options, tools, server, seconds):
     return {
         "rps": float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1]),
         "cpu_us": cpu / requests * 1e6,
-        "p50_ms": milliseconds(re.search(r"50%\s+(\S+)", output)[1]),
-        "p99_ms": milliseconds(re.search(r"99%\s+(\S+)", output)[1]),
+        "p50_ms": milliseconds(re.search(r"(?m)^\s+50%\s+(\S+)", output)[1]),
+        "p99_ms": milliseconds(re.search(r"(?m)^\s+99%\s+(\S+)", output)[1]),
         "errors": (int(wrong[1]) if wrong else 0)
         + (sum(map(int, re.findall(r"\d+", socket_errors[1]))) if socket_errors else 0),
     }
