@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "proxy/journal.h"
+#include "proxy/passage.h"
 #include "proxy/proxy.h"
 #include "proxy/relay.h"
 
@@ -28,7 +29,7 @@ static void enqueue(struct exchange *exchange)
         /* A connection that another worker closed before it could see this one wait. */
         worker_serve_soon(worker);
     }
-    timeout_arm(&upstream->wait, &exchange->timeout, worker->now);
+    timeout_arm(exchange->passage->wait, &exchange->timeout, worker->now);
 }
 
 void exchange_leave_queue(struct exchange *exchange)
@@ -105,7 +106,7 @@ static void begin_sending(struct exchange *exchange)
 {
     exchange->attempt.connected = exchange->worker->now;
     exchange_set_state(exchange, EXCHANGE_SENDING);
-    timeout_arm(&exchange->upstream->body, &exchange->timeout, exchange->worker->now);
+    timeout_arm(exchange->passage->body, &exchange->timeout, exchange->worker->now);
     (void)relay_request(exchange);
 }
 
@@ -126,7 +127,7 @@ static enum uplink_result try_start(struct exchange *exchange)
         begin_sending(exchange);
     } else if (result == UPLINK_PENDING) {
         exchange->attempt.connecting = exchange->worker->now;
-        timeout_arm(&exchange->upstream->connect, &exchange->timeout, exchange->worker->now);
+        timeout_arm(exchange->passage->connect, &exchange->timeout, exchange->worker->now);
     } else {
         exchange_connect_failed(exchange, problem);
     }
@@ -183,7 +184,7 @@ void attempt_received(struct exchange *exchange)
 
 static bool condition_allows(const struct exchange *exchange, enum cause cause)
 {
-    unsigned on = exchange->upstream->config->retry.on;
+    unsigned on = exchange->passage->retry->on;
     switch (cause) {
     case CAUSE_CONNECT_REFUSED:
     case CAUSE_CONNECT_TIMEOUT:
@@ -208,9 +209,9 @@ static bool budget_allows(struct exchange *exchange)
     return false;
 }
 
-void upstream_earn_retries(struct upstream *upstream)
+void upstream_earn_retries(struct upstream *upstream, double share)
 {
-    upstream->retry_tokens += upstream->config->retry.budget;
+    upstream->retry_tokens += share;
     if (upstream->retry_tokens > RETRY_RESERVE)
         upstream->retry_tokens = RETRY_RESERVE;
 }
@@ -218,7 +219,7 @@ void upstream_earn_retries(struct upstream *upstream)
 void attempt_failed(struct exchange *exchange, enum cause cause)
 {
     bool again = !exchange->head_delivered && exchange->replayable &&
-                 exchange->attempts < exchange->upstream->config->retry.attempts &&
+                 exchange->attempts < exchange->passage->retry->attempts &&
                  condition_allows(exchange, cause) && budget_allows(exchange);
     if (!again) {
         exchange_fail(exchange, cause);

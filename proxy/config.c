@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "proxy/config_route.h"
+
 /* clang-format off */
 #define KEY(key_name, key_type, holder, member, ...)                                               \
     {.name = (key_name), .type = (key_type), .offset = offsetof(holder, member), __VA_ARGS__}
@@ -35,26 +37,6 @@ static const struct conf_table listener_table = {
     .key_count = ARRAY_LEN(listener_keys), .shorthand = "address", .item_offset = CONF_NO_ITEM,
 };
 
-static const struct conf_key route_keys[] = {
-    KEY("path", CONF_STRING, struct route_config, path, .flags = CONF_REQUIRED | CONF_NOT_EMPTY,
-        .meaning = "Prefix of the request's path; the longest one that matches wins."),
-    KEY("upstream", CONF_STRING, struct route_config, upstream,
-        .flags = CONF_REQUIRED | CONF_NOT_EMPTY, .meaning = "Name of the upstream it leads to."),
-};
-static enum result check_route(struct conf_read *read, void *object, const struct cJSON *item)
-{
-    const struct route_config *route = object;
-    if (route->path[0] != '/')
-        return conf_fail(read, conf_member(item, "path"),
-                         "\"path\" must start with \"/\", not \"%s\"", route->path);
-    return OK;
-}
-static const struct conf_table route_table = {
-    .name = "route", .meaning = "Which requests go to which upstream.",
-    .size = sizeof(struct route_config), .keys = route_keys, .key_count = ARRAY_LEN(route_keys),
-    .check = check_route, .item_offset = offsetof(struct route_config, item),
-};
-
 static const struct conf_key endpoint_keys[] = {
     KEY("address", CONF_ADDRESS, struct endpoint_config, address, .flags = CONF_REQUIRED,
         .meaning = "The endpoint's address."),
@@ -79,7 +61,7 @@ static const struct conf_key timeout_keys[] = {
     KEY("queue", CONF_DURATION, struct upstream_timeouts, queue, .otherwise = "1s",
         .meaning = "Waiting for a connection when all are in use."),
 };
-static const struct conf_table timeout_table = {
+const struct conf_table upstream_timeout_table = {
     .name = "timeout", .meaning = "How long the gateway waits for an upstream; 0s = for ever.",
     .size = sizeof(struct upstream_timeouts), .keys = timeout_keys,
     .key_count = ARRAY_LEN(timeout_keys), .item_offset = CONF_NO_ITEM,
@@ -97,7 +79,7 @@ static const struct conf_key retry_keys[] = {
     KEY("budget", CONF_SHARE, struct retry_config, budget, .otherwise = "20%", .max = 1,
         .meaning = "Retries at most, as a share of requests; 10 are always allowed."),
 };
-static const struct conf_table retry_table = {
+const struct conf_table upstream_retry_table = {
     .name = "retry", .meaning = "Which failed attempts are tried again.",
     .size = sizeof(struct retry_config), .keys = retry_keys, .key_count = ARRAY_LEN(retry_keys),
     .item_offset = CONF_NO_ITEM,
@@ -127,9 +109,9 @@ static const struct conf_key upstream_keys[] = {
         .meaning = "The servers that answer."),
     KEY("balance", CONF_ENUM, struct upstream_config, balance, .otherwise = "round_robin",
         .choices = balance_names, .meaning = "How an endpoint is chosen."),
-    KEY("timeout", CONF_OBJECT, struct upstream_config, timeout, .sub = &timeout_table,
+    KEY("timeout", CONF_OBJECT, struct upstream_config, timeout, .sub = &upstream_timeout_table,
         .meaning = "How long the gateway waits for the upstream."),
-    KEY("retry", CONF_OBJECT, struct upstream_config, retry, .sub = &retry_table,
+    KEY("retry", CONF_OBJECT, struct upstream_config, retry, .sub = &upstream_retry_table,
         .meaning = "Which failed attempts are tried again."),
     KEY("connections", CONF_OBJECT, struct upstream_config, connections, .sub = &connections_table,
         .meaning = "Connections to the endpoints."),
@@ -208,29 +190,9 @@ int proxy_config_upstream(const struct proxy_config *config, const char *name)
     return -1;
 }
 
-static enum result unknown_upstream(struct conf_read *read, const struct proxy_config *config,
-                                    const struct route_config *route)
-{
-    const struct upstream_config *upstreams = config->upstreams.items;
-    size_t count = config->upstreams.count;
-    const char **names = arena_alloc(conf_read_arena(read), count * sizeof(*names));
-    for (size_t i = 0; i < count; i++)
-        names[i] = upstreams[i].name;
-    const char *nearest = conf_nearest(route->upstream, names, count);
-    return conf_fail(read, conf_member(route->item, "upstream"),
-                     "no upstream is called \"%s\" (expected a key of \"upstreams\"%s%s%s)",
-                     route->upstream, nearest ? ", nearest \"" : "", nearest ? nearest : "",
-                     nearest ? "\"" : "");
-}
-
 static enum result check_proxy(struct conf_read *read, void *object, const struct cJSON *item)
 {
-    const struct proxy_config *config = object;
-    const struct route_config *routes = config->routes.items;
-    for (size_t i = 0; i < config->routes.count; i++)
-        if (proxy_config_upstream(config, routes[i].upstream) < 0)
-            return unknown_upstream(read, config, &routes[i]);
-    return OK;
+    return routing_build(read, object);
 }
 
 const struct conf_table proxy_conf_table = {

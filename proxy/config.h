@@ -28,12 +28,6 @@ struct listener_config {
     struct client_timeouts timeout;
 };
 
-struct route_config {
-    const char *path; /* prefix */
-    const char *upstream;
-    const struct cJSON *item; /* where it was read from, for messages */
-};
-
 struct endpoint_config {
     const char *address;
     int64_t weight;
@@ -60,6 +54,85 @@ struct connections_config {
     duration idle_timeout;
 };
 
+/* A field that a request must have, or must not. */
+struct header_match {
+    const char *name;
+    const char *exact, *prefix;
+    bool present; /* what is asked for when neither `exact` nor `prefix` is */
+    const struct cJSON *item;
+};
+
+struct header_value {
+    const char *name, *value;
+    const struct cJSON *item;
+};
+
+/* Changes to the fields of a head. What is derived is worked out when the file is read. */
+struct header_rules {
+    struct conf_list set, add; /* struct header_value */
+    struct conf_list remove;   /* const char * */
+    const char **dropped;      /* derived: the names that are not passed on */
+    size_t dropped_count;
+    const char *lines; /* derived: whole lines that are put behind the others */
+    size_t lines_length;
+};
+
+struct split_config {
+    const char *upstream;
+    int64_t weight;
+    const struct cJSON *item;
+};
+
+struct redirect_config {
+    int64_t status;
+    const char *location; /* NULL: no redirect */
+};
+
+struct fixed_response {
+    int64_t status; /* 0: no fixed response */
+    const char *body, *type;
+};
+
+/* An upstream a route may lead to, with the timeouts and retries that hold on the way. */
+struct route_target {
+    size_t upstream; /* index */
+    uint64_t weight;
+    const struct upstream_timeouts *timeout;
+    const struct retry_config *retry;
+    bool own_timeouts; /* they are not the upstream's */
+};
+
+/* Which requests it takes, and what becomes of them. */
+struct route_config {
+    const char *name; /* in records */
+    const char *host; /* NULL: any */
+    const char *path; /* prefix */
+    const char *exact;
+    struct conf_list methods; /* const char * */
+    struct conf_list headers; /* struct header_match */
+    const char *upstream;     /* or else a split, a redirect or a response */
+    struct conf_list split;   /* struct split_config */
+    struct redirect_config redirect;
+    struct fixed_response respond;
+    struct header_rules request_headers, response_headers;
+    struct upstream_timeouts timeout; /* those its item names stand in place of the upstream's */
+    struct retry_config retry;        /* likewise */
+    const struct cJSON *item;         /* where it was read from, for messages */
+    /* Derived. */
+    size_t host_length, path_length; /* of `exact`, or of `path` */
+    struct route_target *targets;
+    size_t target_count;
+    size_t first_target; /* its number among the targets of all routes */
+    uint64_t total_weight;
+};
+
+/* The routes in the order in which they are tried. */
+struct routing {
+    size_t *ranked;      /* indexes into proxy_config.routes */
+    size_t target_count; /* of all routes */
+    bool by_host;        /* some route looks at the host */
+};
+
 struct upstream_config {
     const char *name;
     struct conf_list endpoints; /* struct endpoint_config */
@@ -83,6 +156,7 @@ struct proxy_config {
     int64_t workers; /* 0 = one per core */
     struct conf_list listeners;
     struct conf_list routes;
+    struct routing routing; /* derived from `routes` */
     struct conf_list upstreams;
     int cleanup; /* enum proxy_cleanup */
     int64_t timeout_status;

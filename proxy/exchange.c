@@ -11,8 +11,10 @@
 #include "proxy/attempt.h"
 #include "proxy/forward.h"
 #include "proxy/journal.h"
+#include "proxy/passage.h"
 #include "proxy/proxy.h"
 #include "proxy/relay.h"
+#include "proxy/reply.h"
 #include "proxy/route.h"
 
 #define EXCHANGE_STATE_NAME(id, name) [EXCHANGE_##id] = name,
@@ -135,16 +137,11 @@ static void note_request(struct exchange *exchange, const struct http_head *head
     exchange->client_keeps = http_keeps_alive(head) && exchange->worker->phase == WORKER_SERVING;
 }
 
-static bool choose_upstream(struct exchange *exchange, const struct http_head *head)
+static void choose_upstream(struct exchange *exchange, size_t route)
 {
-    struct worker *worker = exchange->worker;
-    int route = route_find(worker->config, head->target);
-    if (route < 0)
-        return false;
-    exchange->upstream = &worker->upstreams[proxy_route_upstream(worker->proxy, (size_t)route)];
-    exchange->record.route = proxy_route_name(worker->proxy, (size_t)route);
+    exchange->passage = passage_choose(exchange->worker, route, &exchange->record.trace_id);
+    exchange->upstream = exchange->passage->upstream;
     exchange->record.upstream = exchange->upstream->name_id;
-    return true;
 }
 
 static void refuse(struct exchange *exchange, const char *detail)
@@ -153,21 +150,20 @@ static void refuse(struct exchange *exchange, const char *detail)
     answer(exchange, 400, CAUSE_REQUEST_MALFORMED, detail);
 }
 
-static void forward(struct exchange *exchange, const struct http_head *head)
+static void forward(struct exchange *exchange, const struct http_head *head,
+                    const struct trace *trace)
 {
     struct worker *worker = exchange->worker;
-    struct trace trace;
-    begin_trace(exchange, head, &trace);
     worker_lend(worker, &exchange->request);
-    forward_request_head(&exchange->request, head, &trace, exchange->upstream->config);
+    forward_request_head(&exchange->request, head, trace, exchange->passage);
     if (worker->config->cleanup == PROXY_CLEANUP_DEFERRED)
         exchange_defer_request(exchange);
     if (!relay_take_body(exchange)) {
         refuse(exchange, "a broken chunk");
         return;
     }
-    upstream_earn_retries(exchange->upstream);
-    timeout_arm(&exchange->upstream->total, &exchange->total_timeout, worker->now);
+    upstream_earn_retries(exchange->upstream, exchange->passage->retry->budget);
+    timeout_arm(exchange->passage->total, &exchange->total_timeout, worker->now);
     attempt_start(exchange);
 }
 
@@ -189,21 +185,43 @@ void exchange_refuse(struct client *client, int status, enum cause cause, const 
     answer(exchange, status, cause, detail);
 }
 
+/* What the route says becomes of the request. */
+static void take_route(struct exchange *exchange, const struct http_head *head,
+                       const struct trace *trace)
+{
+    struct worker *worker = exchange->worker;
+    const struct route_query query = {.target = head->target, .head = head};
+    int found = route_find(worker->config, &query);
+    if (found < 0) {
+        answer(exchange, 404, CAUSE_NO_ROUTE, NULL);
+        return;
+    }
+    const struct route_config *route =
+        (const struct route_config *)worker->config->routes.items + found;
+    exchange->record.route = proxy_route_name(worker->proxy, (size_t)found);
+    if (route->target_count == 0) {
+        reply(exchange, route, &query);
+        return;
+    }
+    choose_upstream(exchange, (size_t)found);
+    forward(exchange, head, trace);
+}
+
 void exchange_start(struct client *client, const struct http_head *head)
 {
     struct exchange *exchange = exchange_new(client);
     client->exchange = exchange;
+    struct trace trace;
     note_request(exchange, head);
+    begin_trace(exchange, head, &trace);
     const char *problem = http_request_body(&exchange->request_body, head);
     if (!problem && head->target.at[0] != '/' && !http_span_is(head->target, "*"))
         problem = "a request target that is not a path";
     if (problem) {
         exchange->request_body.complete = false; /* where it ends cannot be known */
         refuse(exchange, problem);
-    } else if (!choose_upstream(exchange, head)) {
-        answer(exchange, 404, CAUSE_NO_ROUTE, NULL);
     } else {
-        forward(exchange, head);
+        take_route(exchange, head, &trace);
     }
 }
 
@@ -318,7 +336,8 @@ void exchange_deliver(struct exchange *exchange)
     if (!client_has_taken_all(exchange))
         return;
     exchange->delivered = exchange->worker->now;
-    if (exchange->record.cause == CAUSE_NONE && exchange->record.status >= 500)
+    if (exchange->record.cause == CAUSE_NONE && exchange->record.status >= 500 &&
+        exchange->upstream)
         exchange->record.cause = CAUSE_UPSTREAM_STATUS;
     if (!exchange->request_body.complete)
         exchange_end(exchange, CLIENT_LINGER);

@@ -36,7 +36,8 @@ struct attempt {
 struct exchange {
     struct worker *worker;
     struct client *client;
-    struct upstream *upstream;
+    struct upstream *upstream; /* NULL: the route leads to none */
+    struct passage *passage;   /* the way there */
     enum exchange_state state;
     struct list node; /* in upstream->queue */
     struct timeout timeout, total_timeout;
@@ -107,7 +108,7 @@ void exchange_leave_queue(struct exchange *exchange);
 #define RETRY_RESERVE 10.0
 
 /* Each request adds its share to what the retry budget allows. */
-void upstream_earn_retries(struct upstream *upstream);
+void upstream_earn_retries(struct upstream *upstream, double share);
 
 void exchange_set_state(struct exchange *exchange, enum exchange_state state);
 

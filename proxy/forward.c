@@ -2,6 +2,7 @@
 #include "proxy/forward.h"
 
 #include <string.h>
+#include <strings.h>
 
 static void append_span(struct buf *out, const char *from, const char *to)
 {
@@ -32,10 +33,19 @@ static void append_fields(struct buf *out, const struct http_head *head, keep_fi
         append_span(out, run, end);
 }
 
+bool header_rules_drop(const struct header_rules *rules, const char *name, size_t length)
+{
+    for (size_t i = 0; i < rules->dropped_count; i++)
+        if (strncasecmp(rules->dropped[i], name, length) == 0 && !rules->dropped[i][length])
+            return true;
+    return false;
+}
+
 static bool keep_in_request(const struct http_head *head, const struct http_field *field,
                             const void *context)
 {
-    return field->id != HTTP_FIELD_TRACEPARENT && !http_is_hop_by_hop(head, field);
+    return field->id != HTTP_FIELD_TRACEPARENT && !http_is_hop_by_hop(head, field) &&
+           !header_rules_drop(context, field->name.at, field->name.length);
 }
 
 #define TEXT(text) (text), sizeof(text) - 1
@@ -51,22 +61,25 @@ static void append_host(struct buf *out, const struct upstream_config *upstream)
 }
 
 void forward_request_head(struct buf *out, const struct http_head *head, const struct trace *trace,
-                          const struct upstream_config *upstream)
+                          const struct passage *passage)
 {
+    const struct header_rules *rules = &passage->route->request_headers;
     char value[TRACE_TEXT];
     const char *version = head->start_line.at + head->start_line.length - (sizeof("HTTP/1.1") - 1);
     append_span(out, head->start_line.at, version);
     buf_append(out, TEXT("HTTP/1.1\r\n"));
-    append_fields(out, head, keep_in_request, NULL);
-    if (!http_has(head, HTTP_FIELD_HOST))
-        append_host(out, upstream);
-    if (!http_has(head, HTTP_FIELD_X_REQUEST_ID)) {
+    append_fields(out, head, keep_in_request, rules);
+    if (!http_has(head, HTTP_FIELD_HOST) && !header_rules_drop(rules, TEXT("host")))
+        append_host(out, passage->upstream->config);
+    if (!http_has(head, HTTP_FIELD_X_REQUEST_ID) &&
+        !header_rules_drop(rules, TEXT("x-request-id"))) {
         char id[32];
         trace_hex(id, trace->trace_id, sizeof(trace->trace_id));
         buf_append(out, TEXT("X-Request-Id: "));
         buf_append(out, id, sizeof(id));
         buf_append(out, TEXT("\r\n"));
     }
+    buf_append(out, rules->lines, rules->lines_length);
     trace_format(trace, value);
     buf_append(out, TEXT("traceparent: "));
     buf_append(out, value, sizeof(value));
@@ -81,18 +94,23 @@ static bool keep_in_response(const struct http_head *head, const struct http_fie
         return false;
     if (field->id == HTTP_FIELD_CONTENT_LENGTH && head->status == 204)
         return false; /* RFC 9110 8.6: a client that believed it would wait for a body */
-    return !http_is_hop_by_hop(head, field);
+    return !http_is_hop_by_hop(head, field) &&
+           !header_rules_drop(&exchange->passage->route->response_headers, field->name.at,
+                              field->name.length);
 }
 
 void forward_response_head(struct buf *out, const struct http_head *head,
                            const struct exchange *exchange)
 {
+    const struct header_rules *rules = &exchange->passage->route->response_headers;
     /* The upstream may speak 1.0; the gateway speaks for itself. */
     const char *status = head->start_line.at + sizeof("HTTP/1.1") - 1;
     buf_append(out, TEXT("HTTP/1.1"));
     append_span(out, status, head->start_line.at + head->start_line.length);
     buf_append(out, TEXT("\r\n"));
     append_fields(out, head, keep_in_response, exchange);
+    if (head->status >= 200)
+        buf_append(out, rules->lines, rules->lines_length);
     if (head->status >= 200 && !exchange->client_keeps)
         buf_append(out, TEXT("Connection: close\r\n"));
     else if (head->status >= 200 && exchange->client_http_1_0)

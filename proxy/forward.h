@@ -6,10 +6,14 @@
 
 #include "lib/http/trace.h"
 #include "proxy/exchange.h"
+#include "proxy/passage.h"
 
-/* Appends the request's head for `upstream`, with `trace` as traceparent. */
+/* Whether a field of that name is not passed on. */
+bool header_rules_drop(const struct header_rules *rules, const char *name, size_t length);
+
+/* Appends the request's head for the passage's upstream, with `trace` as traceparent. */
 void forward_request_head(struct buf *out, const struct http_head *head, const struct trace *trace,
-                          const struct upstream_config *upstream);
+                          const struct passage *passage);
 
 /* Appends the response's head for the client. */
 void forward_response_head(struct buf *out, const struct http_head *head,

@@ -46,7 +46,7 @@ static void collect_names(struct proxy *proxy)
         count += upstreams[i].endpoints.count;
     proxy->names = mem_alloc(count, sizeof(*proxy->names));
     for (size_t i = 0; i < config->routes.count; i++)
-        proxy->names[proxy->name_count++] = routes[i].path;
+        proxy->names[proxy->name_count++] = routes[i].name;
     for (size_t i = 0; i < config->upstreams.count; i++)
         proxy->names[proxy->name_count++] = upstreams[i].name;
     for (size_t i = 0; i < config->upstreams.count; i++) {
@@ -75,15 +75,6 @@ static enum result share_upstream(struct shared_upstream *shared,
     for (size_t i = 0; i < shared->endpoint_count && result == OK; i++)
         result = parse_address(&shared->endpoints[i].address, endpoints[i].address, error);
     return result;
-}
-
-static void share_routes(struct proxy *proxy)
-{
-    const struct proxy_config *config = proxy->config;
-    const struct route_config *routes = config->routes.items;
-    proxy->route_upstreams = mem_alloc(config->routes.count, sizeof(*proxy->route_upstreams));
-    for (size_t i = 0; i < config->routes.count; i++)
-        proxy->route_upstreams[i] = (size_t)proxy_config_upstream(config, routes[i].upstream);
 }
 
 static enum result check_listeners(struct proxy *proxy, struct error *error)
@@ -219,7 +210,6 @@ static enum result prepare(struct proxy *proxy, struct error *error)
     enum result result = check_listeners(proxy, error);
     choose_seed(proxy);
     collect_names(proxy);
-    share_routes(proxy);
     proxy->upstreams = mem_alloc(count, sizeof(*proxy->upstreams));
     for (size_t i = 0; i < count && result == OK; i++)
         result = share_upstream(&proxy->upstreams[i], &upstreams[i], error);
@@ -349,7 +339,6 @@ static void release(struct proxy *proxy)
     for (size_t i = 0; proxy->upstreams && i < proxy->config->upstreams.count; i++)
         free(proxy->upstreams[i].endpoints);
     free(proxy->upstreams);
-    free(proxy->route_upstreams);
     free(proxy->listening);
     free(proxy->names);
     free(proxy->workers);

@@ -17,7 +17,6 @@ struct proxy {
     const char **names; /* what NAME columns index: routes, upstreams, endpoints */
     size_t name_count;
     struct shared_upstream *upstreams;
-    size_t *route_upstreams;   /* per route, the index of its upstream */
     struct address *listening; /* one per listener, ports resolved */
     int access_fd;             /* -1: no access log */
     struct worker *workers;
@@ -52,12 +51,6 @@ static inline size_t proxy_worker_count(const struct proxy *proxy)
 }
 
 /* The indexes of names in records. */
-/* The index of the upstream a route leads to. */
-static inline size_t proxy_route_upstream(const struct proxy *proxy, size_t route)
-{
-    return proxy->route_upstreams[route];
-}
-
 uint16_t proxy_route_name(const struct proxy *proxy, size_t route);
 uint16_t proxy_upstream_name(const struct proxy *proxy, size_t upstream);
 uint16_t proxy_endpoint_name(const struct proxy *proxy, size_t upstream, size_t endpoint);

@@ -5,6 +5,7 @@
 
 #include "proxy/attempt.h"
 #include "proxy/forward.h"
+#include "proxy/passage.h"
 
 /* ---- up: the request */
 
@@ -72,7 +73,7 @@ static void request_sent(struct exchange *exchange)
     if (exchange->state != EXCHANGE_SENDING)
         return; /* the response came before the request's end */
     exchange_set_state(exchange, EXCHANGE_WAITING);
-    timeout_arm(&exchange->upstream->response, &exchange->timeout, exchange->worker->now);
+    timeout_arm(exchange->passage->response, &exchange->timeout, exchange->worker->now);
 }
 
 /* More of the body is wanted. False: the exchange has ended. */
@@ -94,7 +95,7 @@ bool relay_request(struct exchange *exchange)
         case SEND_BROKEN:
             return on_send_broken(exchange);
         case SENT_SOME:
-            timeout_arm(&exchange->upstream->body, &exchange->timeout, exchange->worker->now);
+            timeout_arm(exchange->passage->body, &exchange->timeout, exchange->worker->now);
             return true;
         case SENT_ALL:
             break;
@@ -366,6 +367,6 @@ bool relay_response(struct exchange *exchange)
             (void)conn_peer_gone(&uplink->conn);
     }
     if (exchange->state == EXCHANGE_RECEIVING)
-        timeout_arm(&exchange->upstream->body, &exchange->timeout, exchange->worker->now);
+        timeout_arm(exchange->passage->body, &exchange->timeout, exchange->worker->now);
     return true;
 }

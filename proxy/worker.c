@@ -8,6 +8,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/journal.h"
+#include "proxy/passage.h"
 #include "proxy/proxy.h"
 
 /* What a client still sends after the last answer is taken for so long. */
@@ -327,6 +328,7 @@ enum result worker_init(struct worker *worker, struct proxy *proxy, uint16_t num
     worker->entrances = mem_alloc(proxy->config->listeners.count, sizeof(*worker->entrances));
     for (size_t i = 0; i < proxy->config->upstreams.count; i++)
         init_upstream(worker, i);
+    passages_init(worker);
     for (size_t i = 0; i < proxy->config->listeners.count && result == OK; i++)
         result = init_entrance(worker, i, error);
     if (result == OK && proxy->store)
@@ -338,6 +340,7 @@ static void release_loop(struct worker *worker)
 {
     for (size_t i = 0; worker->entrances && i < worker->config->listeners.count; i++)
         release_entrance(&worker->entrances[i]);
+    passages_release(worker);
     for (size_t i = 0; worker->upstreams && i < worker->config->upstreams.count; i++)
         release_upstream(&worker->upstreams[i]);
     timer_stop(&worker->access_flush);

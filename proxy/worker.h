@@ -100,6 +100,7 @@ struct worker {
 
     struct entrance *entrances;
     struct upstream *upstreams;
+    struct passage *passages; /* by route and target */
     struct list clients;
     uint64_t next_connection;
 

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/passage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy/proxy.h"
+
+static void own_timeouts(struct passage *passage, struct loop *loop,
+                         const struct upstream_timeouts *timeout)
+{
+    struct passage_timeouts *own = mem_alloc(1, sizeof(*own));
+    timeout_queue_init(&own->connect, loop, timeout->connect);
+    timeout_queue_init(&own->response, loop, timeout->response);
+    timeout_queue_init(&own->body, loop, timeout->idle);
+    timeout_queue_init(&own->total, loop, timeout->total);
+    timeout_queue_init(&own->wait, loop, timeout->queue);
+    passage->own = own;
+    passage->connect = &own->connect;
+    passage->response = &own->response;
+    passage->body = &own->body;
+    passage->total = &own->total;
+    passage->wait = &own->wait;
+}
+
+static void init_passage(struct worker *worker, struct passage *passage,
+                         const struct route_config *route, const struct route_target *target)
+{
+    struct upstream *upstream = &worker->upstreams[target->upstream];
+    *passage = (struct passage){.route = route,
+                                .upstream = upstream,
+                                .retry = target->retry,
+                                .connect = &upstream->connect,
+                                .response = &upstream->response,
+                                .body = &upstream->body,
+                                .total = &upstream->total,
+                                .wait = &upstream->wait};
+    if (target->own_timeouts)
+        own_timeouts(passage, &worker->loop, target->timeout);
+}
+
+void passages_init(struct worker *worker)
+{
+    const struct proxy_config *config = worker->config;
+    const struct route_config *routes = config->routes.items;
+    if (config->routing.target_count == 0)
+        return;
+    worker->passages = mem_alloc(config->routing.target_count, sizeof(*worker->passages));
+    for (size_t i = 0; i < config->routes.count; i++)
+        for (size_t j = 0; j < routes[i].target_count; j++)
+            init_passage(worker, &worker->passages[routes[i].first_target + j], &routes[i],
+                         &routes[i].targets[j]);
+}
+
+void passages_release(struct worker *worker)
+{
+    for (size_t i = 0; worker->passages && i < worker->config->routing.target_count; i++) {
+        struct passage_timeouts *own = worker->passages[i].own;
+        if (!own)
+            continue;
+        timeout_queue_release(&own->connect);
+        timeout_queue_release(&own->response);
+        timeout_queue_release(&own->body);
+        timeout_queue_release(&own->total);
+        timeout_queue_release(&own->wait);
+        free(own);
+    }
+    free(worker->passages);
+    worker->passages = NULL;
+}
+
+/* The finalizer of splitmix64: every bit of the input moves about half of the output's. */
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+static uint64_t draw(uint64_t seed, size_t route, const struct record_trace *trace_id)
+{
+    uint64_t half[2];
+    memcpy(half, trace_id->bytes, sizeof(half));
+    return mix(mix(mix(seed + route) ^ half[0]) ^ half[1]);
+}
+
+struct passage *passage_choose(struct worker *worker, size_t route,
+                               const struct record_trace *trace_id)
+{
+    const struct route_config *config =
+        (const struct route_config *)worker->config->routes.items + route;
+    struct passage *first = &worker->passages[config->first_target];
+    if (config->target_count == 1)
+        return first;
+    /* The weights' sum is far below 2^64, so that the remainder prefers none of them. */
+    uint64_t at = draw(worker->proxy->seed, route, trace_id) % config->total_weight;
+    size_t chosen = 0;
+    while (at >= config->targets[chosen].weight)
+        at -= config->targets[chosen++].weight;
+    return first + chosen;
+}

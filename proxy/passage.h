@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* The way from a route to one of its upstreams, as one worker sees it: with the timeouts and
+ * retries that hold for its requests, which are the upstream's where the route says nothing. */
+#ifndef TAILGATE_PROXY_PASSAGE_H
+#define TAILGATE_PROXY_PASSAGE_H
+
+#include "proxy/worker.h"
+
+/* Timeouts of a route's own. */
+struct passage_timeouts {
+    struct timeout_queue connect, response, body, total, wait;
+};
+
+struct passage {
+    const struct route_config *route;
+    struct upstream *upstream;
+    const struct retry_config *retry;
+    struct timeout_queue *connect, *response, *body, *total, *wait;
+    struct passage_timeouts *own; /* NULL: the upstream's are used */
+};
+
+/* One per target of each route; the worker's upstreams stand already. */
+void passages_init(struct worker *worker);
+void passages_release(struct worker *worker);
+
+/* The passage a request takes through a route that leads to an upstream: of several, one is chosen
+ * by weight as a function of the proxy's seed, the route and the trace id. */
+struct passage *passage_choose(struct worker *worker, size_t route,
+                               const struct record_trace *trace_id);
+
+#endif
