@@ -8,7 +8,7 @@ set -uo pipefail
 cd "$(dirname "$0")" || exit 3
 . scripts/packages.sh
 
-TEST_PACKAGES="libcmocka-dev python3 python3-pytest clang clang-format libclang-rt-dev"
+TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-pytest-xdist clang clang-format libclang-rt-dev"
 JOBS=$(nproc)
 passed=0
 failed=0
@@ -70,7 +70,7 @@ system_tests() {
     local name=$1 log=build-check/$1/system.out status good bad
     shift
     $launch make --no-print-directory -C "build-check/$name" check-system \
-        PYTESTFLAGS="-q -rs $*" >"$log" 2>&1
+        PYTESTFLAGS="-q -rs -n $JOBS $*" >"$log" 2>&1
     status=$?
     good=$(pytest_count passed "$log")
     bad=$(($(pytest_count failed "$log") + $(pytest_count 'errors?' "$log")))

@@ -7,13 +7,20 @@ from waiting import wait_until
 from wire import Client
 
 
+# A busy machine may take seconds for what takes milliseconds here: the tests that are about a
+# timeout set it themselves, the others must not meet one.
+PATIENT = {"connect": "60s", "queue": "60s", "response": "60s", "idle": "60s"}
+
+
 def gateway_config(endpoints, workers=1, upstream=None, listener=None, **options):
     """A proxy's configuration with one route to one upstream, called "app"."""
+    upstream = dict(upstream or {})
+    upstream["timeout"] = {**PATIENT, **upstream.get("timeout", {})}
     return {
         "workers": workers,
         "listeners": [{"address": "127.0.0.1:0", **(listener or {})}],
         "routes": [{"path": "/", "upstream": "app"}],
-        "upstreams": {"app": {"endpoints": list(endpoints), **(upstream or {})}},
+        "upstreams": {"app": {"endpoints": list(endpoints), **upstream}},
         "record": "records",
         "access_log": "access.log",
         **options,
