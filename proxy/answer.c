@@ -28,6 +28,7 @@ void answer(struct exchange *exchange, int status, enum cause cause, const char 
         cause_row(cause)->name, exchange->client_keeps ? "" : "Connection: close\r\n");
     struct iovec parts[] = {{head, (size_t)head_length},
                             {body, exchange->answers_head ? 0 : body_length}};
+    exchange->head_bytes_out = (uint64_t)head_length;
     exchange->record.status = (uint16_t)status;
     exchange->record.cause = (uint16_t)cause;
     exchange_deliver_own(exchange, parts, exchange->answers_head ? 1 : 2);

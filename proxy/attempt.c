@@ -20,6 +20,7 @@ static void enqueue(struct exchange *exchange)
     }
     exchange_set_state(exchange, EXCHANGE_QUEUED);
     exchange->queued = worker->now;
+    exchange->queued_behind = upstream->queue_length;
     list_push_back(&upstream->queue, &exchange->node);
     atomic_fetch_add(&upstream->shared->waiting, 1);
     counter_add(&worker->counters.of[COUNTER_QUEUED]);

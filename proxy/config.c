@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "proxy/access_line.h"
 #include "proxy/config_route.h"
 
 /* clang-format off */
@@ -144,6 +145,24 @@ static const struct conf_table limits_table = {
     .item_offset = CONF_NO_ITEM,
 };
 
+#define FORMAT_NAME(id, name) [ACCESS_##id] = name,
+static const char *const access_formats[] = {ACCESS_FORMATS(FORMAT_NAME) NULL};
+static const struct conf_key access_log_keys[] = {
+    KEY("path", CONF_STRING, struct access_log_config, path,
+        .flags = CONF_REQUIRED | CONF_NOT_EMPTY,
+        .meaning = "The file that lines are appended to; \"-\" is standard output."),
+    KEY("format", CONF_ENUM, struct access_log_config, format, .otherwise = "json",
+        .choices = access_formats,
+        .meaning = "The request record as JSON, HAProxy's httplog (its counts of connections are those "
+                   "of one worker), Envoy's default format, or nginx's combined with rt, uct, uht and "
+                   "urt, the times of the request and its upstream, behind it."),
+};
+static const struct conf_table access_log_table = {
+    .name = "access_log", .meaning = "Where a line goes for each request, and how it looks.",
+    .size = sizeof(struct access_log_config), .keys = access_log_keys,
+    .key_count = ARRAY_LEN(access_log_keys), .shorthand = "path", .item_offset = CONF_NO_ITEM,
+};
+
 static const char *const cleanup_names[] = {"inline", "deferred", "pooled", NULL};
 static const struct conf_key proxy_keys[] = {
     KEY("name", CONF_STRING, struct proxy_config, name, .otherwise = "proxy",
@@ -168,8 +187,8 @@ static const struct conf_key proxy_keys[] = {
         .meaning = "Folder for the records; without it nothing is recorded."),
     KEY("record_limit", CONF_SIZE, struct proxy_config, record_limit, .otherwise = "0",
         .meaning = "Bytes of records at most; what comes after is dropped and counted; 0 = no limit."),
-    KEY("access_log", CONF_STRING, struct proxy_config, access_log, .flags = CONF_NOT_EMPTY,
-        .meaning = "File for one JSON line per request; \"-\" is standard output."),
+    KEY("access_log", CONF_OBJECT, struct proxy_config, access_log, .sub = &access_log_table,
+        .meaning = "One line per request. The file is opened anew on SIGUSR1."),
     KEY("drain", CONF_DURATION, struct proxy_config, drain, .otherwise = "30s",
         .meaning = "How long requests in flight may go on after SIGTERM."),
     KEY("seed", CONF_INT, struct proxy_config, seed, .otherwise = "0", .max = 9007199254740991.0,

@@ -146,6 +146,11 @@ struct admin_config {
     const char *address; /* NULL: no admin address */
 };
 
+struct access_log_config {
+    const char *path; /* "-" is standard output, NULL: no access log */
+    int format;       /* enum access_format */
+};
+
 struct limits_config {
     uint64_t request_head; /* bytes */
     uint64_t response_head;
@@ -162,7 +167,7 @@ struct proxy_config {
     int64_t timeout_status;
     const char *record; /* folder of segments, NULL = nothing is recorded */
     uint64_t record_limit;
-    const char *access_log; /* a path, "-" for standard output, NULL for none */
+    struct access_log_config access_log;
     duration drain;
     int64_t seed;
     struct limits_config limits;

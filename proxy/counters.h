@@ -10,15 +10,16 @@
 #include "lib/record/cause.h"
 
 /* identifier, metric name, meaning */
-#define COUNTERS(X)                                                                     \
-    X(CONNECTIONS, "client_connections_total", "client connections accepted")           \
-    X(REQUESTS, "requests_total", "requests read")                                      \
-    X(ATTEMPTS, "attempts_total", "tries upstream")                                     \
-    X(RETRIES, "retries_total", "tries that followed a failed one")                     \
-    X(RETRIES_DENIED, "retries_denied_total", "retries that the budget did not allow")  \
-    X(UPLINKS, "upstream_connections_total", "connections opened to endpoints")         \
-    X(REUSES, "upstream_reuses_total", "tries on a connection that had carried others") \
-    X(QUEUED, "queued_total", "requests that waited for a connection")                  \
+#define COUNTERS(X)                                                                         \
+    X(CONNECTIONS, "client_connections_total", "client connections accepted")               \
+    X(REQUESTS, "requests_total", "requests read")                                          \
+    X(ATTEMPTS, "attempts_total", "tries upstream")                                         \
+    X(RETRIES, "retries_total", "tries that followed a failed one")                         \
+    X(RETRIES_DENIED, "retries_denied_total", "retries that the budget did not allow")      \
+    X(UPLINKS, "upstream_connections_total", "connections opened to endpoints")             \
+    X(REUSES, "upstream_reuses_total", "tries on a connection that had carried others")     \
+    X(QUEUED, "queued_total", "requests that waited for a connection")                      \
+    X(ACCESS_LOST, "access_lines_lost_total", "access log lines that could not be written") \
     X(ACCEPT_PAUSES, "accept_pauses_total", "times accepting paused for want of descriptors")
 
 #define COUNTER_ENUM(id, name, meaning) COUNTER_##id,

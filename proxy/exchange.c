@@ -214,6 +214,7 @@ void exchange_start(struct client *client, const struct http_head *head)
     struct trace trace;
     note_request(exchange, head);
     begin_trace(exchange, head, &trace);
+    journal_keep_texts(exchange, head);
     const char *problem = http_request_body(&exchange->request_body, head);
     if (!problem && head->target.at[0] != '/' && !http_span_is(head->target, "*"))
         problem = "a request target that is not a path";

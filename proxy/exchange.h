@@ -62,6 +62,9 @@ struct exchange {
     struct defer_stack cleanup;
     mono started, head_read, queued, dequeued, received, delivered;
     int64_t queue_ns;
+    int queued_behind;          /* requests that waited already when it began to wait */
+    uint64_t head_bytes_out;    /* of the response's heads */
+    struct access_texts *texts; /* NULL: the access log needs none */
     struct request_record record;
 };
 

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/journal.h"
 
-#include <errno.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "proxy/proxy.h"
 
 /* Access log lines are written out in pieces of about this size, or after ACCESS_DELAY. */
@@ -66,15 +62,66 @@ static void fill_request_phases(struct exchange *exchange)
     record->total = mono_between(exchange->started, until).ns;
 }
 
-static void log_access(struct worker *worker, const struct request_record *record)
+static void write_lines(struct worker *worker, bool last)
 {
-    if (worker->proxy->access_fd < 0)
+    struct access_log *access = &worker->proxy->access;
+    struct access_lines *lines = &worker->access_lines;
+    uint64_t lost = last ? access_write_rest(access, lines, &worker->log)
+                         : access_write(access, lines, &worker->log);
+    for (; lost > 0; lost--)
+        counter_add(&worker->counters.of[COUNTER_ACCESS_LOST]);
+    if (buf_len(&lines->text) > 0)
+        timer_start(&worker->access_flush, ACCESS_DELAY);
+}
+
+static void append_line(struct exchange *exchange)
+{
+    struct worker *worker = exchange->worker;
+    const struct attempt *attempt = &exchange->attempt;
+    const struct request_record *record = &exchange->record;
+    const struct pool *pool = exchange->attempts > 0 ? attempt->pool : NULL;
+    uint64_t head_in = exchange->client->head_bytes, head_out = exchange->head_bytes_out;
+    const struct access_entry entry = {
+        .record = record,
+        .texts = exchange->texts,
+        .started = {record->started + worker->source.clock_offset.ns},
+        .gateway = worker->config->name,
+        .upstream = exchange->upstream ? exchange->upstream->config->name : NULL,
+        .endpoint = pool ? pool->name : NULL,
+        .body_in = record->bytes_in > head_in ? record->bytes_in - head_in : 0,
+        .body_out = record->bytes_out > head_out ? record->bytes_out - head_out : 0,
+        .connected = exchange->attempts > 0 && mono_is_set(attempt->connected),
+        .clients = worker->client_slab.in_use,
+        .exchanges = worker->exchange_slab.in_use,
+        .endpoint_connections = pool ? atomic_load(&pool->shared->connections) : 0,
+        .queued_behind = exchange->queued_behind};
+    access_line_append(&worker->access_lines.text, worker->proxy->access.format, &entry,
+                       &worker->access_clock);
+}
+
+static void log_access(struct exchange *exchange)
+{
+    struct worker *worker = exchange->worker;
+    struct buf *text = &worker->access_lines.text;
+    if (worker->proxy->access.fd < 0)
         return;
-    record_append_json(&worker->access_lines, &worker->source, RECORD_KIND_REQUEST, record);
-    if (buf_len(&worker->access_lines) >= ACCESS_PIECE)
-        journal_flush(worker);
+    if (worker->proxy->access.format == ACCESS_JSON)
+        record_append_json(text, &worker->source, RECORD_KIND_REQUEST, &exchange->record);
+    else
+        append_line(exchange);
+    if (buf_len(text) >= ACCESS_PIECE)
+        write_lines(worker, false);
     else if (!timer_running(&worker->access_flush))
         timer_start(&worker->access_flush, ACCESS_DELAY);
+}
+
+void journal_keep_texts(struct exchange *exchange, const struct http_head *head)
+{
+    const struct access_log *access = &exchange->worker->proxy->access;
+    if (access->fd < 0 || !access_format_has_texts(access->format))
+        return;
+    exchange->texts = slab_get(&exchange->worker->texts_slab);
+    access_texts_keep(exchange->texts, access->format, head);
 }
 
 void journal_request(struct exchange *exchange)
@@ -84,7 +131,9 @@ void journal_request(struct exchange *exchange)
     fill_request_phases(exchange);
     counter_add(&worker->counters.status[record->status < STATUS_SLOTS ? record->status : 0]);
     counter_add(&worker->counters.cause[record->cause]);
-    log_access(worker, record);
+    log_access(exchange);
+    if (exchange->texts)
+        slab_put(&worker->texts_slab, exchange->texts);
     struct request_record *slot = RECORD_BEGIN(worker->records, REQUEST, request);
     if (!slot)
         return;
@@ -105,17 +154,10 @@ void journal_state(struct worker *worker, enum state_kind kind, uint16_t subject
 
 void journal_flush(struct worker *worker)
 {
-    struct buf *lines = &worker->access_lines;
-    while (buf_len(lines) > 0) {
-        ssize_t put = write(worker->proxy->access_fd, buf_head(lines), buf_len(lines));
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0) {
-            log_error(&worker->log, NULL, "access log: %zu bytes lost: %s", buf_len(lines),
-                      strerror(errno));
-            buf_clear(lines);
-            return;
-        }
-        buf_consume(lines, (size_t)put);
-    }
+    write_lines(worker, false);
+}
+
+void journal_end(struct worker *worker)
+{
+    write_lines(worker, true);
 }

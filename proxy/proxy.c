@@ -103,19 +103,6 @@ static enum result open_records(struct proxy *proxy, struct error *error)
     return config->record ? record_store_open(&proxy->store, &settings, error) : OK;
 }
 
-static enum result open_access_log(struct proxy *proxy, struct error *error)
-{
-    const char *path = proxy->config->access_log;
-    if (!path)
-        return OK;
-    proxy->access_fd = strcmp(path, "-") == 0
-                           ? dup(STDOUT_FILENO)
-                           : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (proxy->access_fd < 0)
-        return error_errno(error, "cannot open the access log %s", path);
-    return OK;
-}
-
 static void choose_seed(struct proxy *proxy)
 {
     proxy->seed = (uint64_t)proxy->config->seed;
@@ -159,6 +146,16 @@ static void on_stop_signal(void *arg)
         log_warn(&proxy->log, NULL, "told to stop again: requests in flight are cut short");
         set_phase(proxy, WORKER_STOPPING);
     }
+}
+
+static void on_reopen_signal(void *arg)
+{
+    struct proxy *proxy = arg;
+    struct error error;
+    if (access_reopen(&proxy->access, &proxy->config->access_log, &error) == OK)
+        log_info(&proxy->log, NULL, "the access log is open anew");
+    else
+        log_error(&proxy->log, NULL, "%s; the old file stays in use", error.text);
 }
 
 static void on_drain_deadline(void *arg)
@@ -214,7 +211,7 @@ static enum result prepare(struct proxy *proxy, struct error *error)
     for (size_t i = 0; i < count && result == OK; i++)
         result = share_upstream(&proxy->upstreams[i], &upstreams[i], error);
     if (result == OK)
-        result = open_access_log(proxy, error);
+        result = access_open(&proxy->access, &proxy->config->access_log, error);
     if (result == OK)
         result = open_records(proxy, error);
     return result;
@@ -248,6 +245,7 @@ static enum result prepare_loop(struct proxy *proxy, int control_fd, struct erro
     timer_init(&proxy->drain_deadline, &proxy->loop, on_drain_deadline, proxy);
     signal_watch_start(&proxy->on_term, &proxy->loop, SIGTERM, on_stop_signal, proxy);
     signal_watch_start(&proxy->on_int, &proxy->loop, SIGINT, on_stop_signal, proxy);
+    signal_watch_start(&proxy->on_usr1, &proxy->loop, SIGUSR1, on_reopen_signal, proxy);
     if (proxy->config->admin.address)
         result = admin_open(&proxy->admin, proxy, proxy->config->admin.address, error);
     if (result != OK || control_fd < 0)
@@ -321,6 +319,7 @@ static void release_main_loop(struct proxy *proxy)
     timer_stop(&proxy->drain_deadline);
     signal_watch_stop(&proxy->on_term);
     signal_watch_stop(&proxy->on_int);
+    signal_watch_stop(&proxy->on_usr1);
     if (proxy->finished_fd >= 0) {
         fd_watch_stop(&proxy->finished);
         close(proxy->finished_fd);
@@ -334,8 +333,7 @@ static void release(struct proxy *proxy)
         worker_release(&proxy->workers[i]);
     release_main_loop(proxy);
     record_store_close(&proxy->store);
-    if (proxy->access_fd >= 0)
-        close(proxy->access_fd);
+    access_close(&proxy->access);
     for (size_t i = 0; proxy->upstreams && i < proxy->config->upstreams.count; i++)
         free(proxy->upstreams[i].endpoints);
     free(proxy->upstreams);
@@ -370,7 +368,7 @@ static enum result serve(struct proxy *proxy, int control_fd, struct error *erro
 static enum result run_config(const struct proxy_config *config, int control_fd,
                               struct error *error)
 {
-    struct proxy proxy = {.config = config, .access_fd = -1, .finished_fd = -1};
+    struct proxy proxy = {.config = config, .access = {.fd = -1}, .finished_fd = -1};
     proxy.control.fd = -1;
     log_init(&proxy.log, config->name, LOG_INFO);
     signal(SIGPIPE, SIG_IGN);

@@ -18,7 +18,7 @@ struct proxy {
     size_t name_count;
     struct shared_upstream *upstreams;
     struct address *listening; /* one per listener, ports resolved */
-    int access_fd;             /* -1: no access log */
+    struct access_log access;
     struct worker *workers;
     size_t worker_count;
     atomic_int phase; /* enum worker_phase, set by the main thread */
@@ -26,7 +26,7 @@ struct proxy {
     int finished_fd; /* eventfd: a worker has ended */
     struct fd_watch finished;
     struct timer drain_deadline;
-    struct signal_watch on_term, on_int;
+    struct signal_watch on_term, on_int, on_usr1;
     struct control control;
     struct admin *admin; /* NULL: none */
     uint64_t seed;

@@ -176,6 +176,14 @@ static void note_backend_timing(struct exchange *exchange, const struct http_hea
     record->backend_cleanup = timing.ns[TIMING_CLEANUP];
 }
 
+static void write_head(struct exchange *exchange, const struct http_head *head)
+{
+    struct buf *out = &exchange->worker->head_out;
+    size_t before = buf_len(out);
+    forward_response_head(out, head, exchange);
+    exchange->head_bytes_out += buf_len(out) - before;
+}
+
 /* The head is right: decides how the body travels, and writes the head for the client. */
 static bool begin_response(struct exchange *exchange, const struct http_head *head)
 {
@@ -190,7 +198,7 @@ static bool begin_response(struct exchange *exchange, const struct http_head *he
     exchange->attempt.record.status = (uint16_t)head->status;
     exchange->record.status = (uint16_t)head->status;
     note_backend_timing(exchange, head);
-    forward_response_head(&exchange->worker->head_out, head, exchange);
+    write_head(exchange, head);
     exchange->head_delivered = true;
     exchange->replayable = false;
     exchange_set_state(exchange, EXCHANGE_RECEIVING);
@@ -208,7 +216,7 @@ static bool pass_interim(struct exchange *exchange, const struct http_head *head
     if (head->status == 101)
         return false; /* nobody asked for an upgrade */
     if (!exchange->client_http_1_0)
-        forward_response_head(&exchange->worker->head_out, head, exchange);
+        write_head(exchange, head);
     return true;
 }
 

@@ -50,8 +50,6 @@ static void write_response(struct buf *out, const struct exchange *exchange,
     if (respond->status != 204 && respond->status != 304)
         buf_printf(out, "Content-Length: %zu\r\n", length);
     end_head(out, exchange, rules);
-    if (!exchange->answers_head)
-        buf_append(out, respond->body, length);
 }
 
 void reply(struct exchange *exchange, const struct route_config *route,
@@ -74,6 +72,9 @@ void reply(struct exchange *exchange, const struct route_config *route,
         write_response(out, exchange, route);
     exchange->record.status =
         (uint16_t)(route->redirect.location ? route->redirect.status : route->respond.status);
+    exchange->head_bytes_out = buf_len(out);
+    if (!route->redirect.location && !exchange->answers_head)
+        buf_append_text(out, route->respond.body);
     struct iovec part = {buf_head(out), buf_len(out)};
     exchange_deliver_own(exchange, &part, 1);
     buf_clear(out);

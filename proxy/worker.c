@@ -280,6 +280,7 @@ static void init_memory(struct worker *worker)
     bool recycle = worker->config->cleanup == PROXY_CLEANUP_POOLED;
     slab_init(&worker->client_slab, sizeof(struct client), true);
     slab_init(&worker->uplink_slab, sizeof(struct uplink), true);
+    slab_init(&worker->texts_slab, sizeof(struct access_texts), true);
     slab_init(&worker->exchange_slab, sizeof(struct exchange), recycle);
     worker->stash.keeps = recycle;
     worker->scratch = mem_alloc(1, SCRATCH_SIZE);
@@ -362,18 +363,19 @@ void worker_release(struct worker *worker)
     while (worker->stash.count > 0)
         buf_free(&worker->stash.slots[--worker->stash.count]);
     buf_free(&worker->head_out);
-    buf_free(&worker->access_lines);
+    buf_free(&worker->access_lines.text);
     free(worker->scratch);
     slab_free(&worker->client_slab);
     slab_free(&worker->uplink_slab);
     slab_free(&worker->exchange_slab);
+    slab_free(&worker->texts_slab);
 }
 
 void *worker_run(void *arg)
 {
     struct worker *worker = arg;
     loop_run(&worker->loop);
-    journal_flush(worker);
+    journal_end(worker);
     proxy_worker_ended(worker->proxy);
     return NULL;
 }

@@ -20,6 +20,7 @@
 #include "lib/net/timeout.h"
 #include "lib/record/reader.h"
 #include "lib/record/store.h"
+#include "proxy/access.h"
 #include "proxy/config.h"
 #include "proxy/counters.h"
 
@@ -104,14 +105,15 @@ struct worker {
     struct list clients;
     uint64_t next_connection;
 
-    struct slab client_slab, exchange_slab, uplink_slab;
+    struct slab client_slab, exchange_slab, uplink_slab, texts_slab;
     struct stash stash;
     struct list graveyard; /* closed connections whose callers may still look at them */
     struct soon bury, serve;
 
     struct record_writer *records; /* NULL: nothing is recorded */
     struct record_source source;   /* names for the access log */
-    struct buf access_lines;
+    struct access_lines access_lines;
+    struct access_clock access_clock;
     struct timer access_flush;
     struct counters counters;
 
