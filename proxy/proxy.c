@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "proxy/admin.h"
+#include "proxy/descriptors.h"
 #include "proxy/uplink.h"
 
 /* ---- names in records: routes, then upstreams, then every upstream's endpoints */
@@ -372,6 +373,7 @@ static enum result run_config(const struct proxy_config *config, int control_fd,
     proxy.control.fd = -1;
     log_init(&proxy.log, config->name, LOG_INFO);
     signal(SIGPIPE, SIG_IGN);
+    descriptors_raise(&proxy.log);
     enum result result = serve(&proxy, control_fd, error);
     release(&proxy);
     return result;
