@@ -1,30 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /* tailgate export: the records of a process in service as SQLite, JSON lines or CSV. */
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/arguments.h"
 #include "cmd/commands.h"
 #include "lib/base/buf.h"
 #include "lib/base/result.h"
 #include "lib/record/reader.h"
 
-static const char usage[] =
-    "usage: tailgate export RECORDS [--format sqlite|jsonl|csv] [--kind KIND] [-o FILE] [--force]\n"
-    "\n"
-    "Writes the records in the folder RECORDS, also those of a process that still runs or died.\n"
-    "\n"
-    "  -f, --format FORMAT  sqlite, jsonl or csv; without it sqlite with -o and jsonl otherwise\n"
-    "  -k, --kind KIND      the records that CSV holds (one kind a file): request (the default),\n"
-    "                       attempt, fault, pause, state or client\n"
-    "  -o, --output FILE    the file to write; jsonl and csv go to standard output without it\n"
-    "      --force          replace FILE when it exists\n"
-    "  -h, --help           this text\n"
-    "\n"
-    "Moments (of the monotonic clock) and lengths of time are whole nanoseconds.\n"
-    "Exit status: 0 done, 2 wrong usage or unreadable records, 3 the output cannot be written.\n";
+enum { OPTION_FORMAT, OPTION_KIND, OPTION_OUTPUT, OPTION_FORCE };
+static const struct option_row options[] = {
+    [OPTION_FORMAT] = {"format", "FORMAT",
+                       "sqlite, jsonl or csv; otherwise sqlite with --output and jsonl without",
+                       'f'},
+    [OPTION_KIND] = {"kind", "KIND", "the records that CSV holds; otherwise request", 'k'},
+    [OPTION_OUTPUT] = {"output", "FILE", "the file to write; otherwise standard output", 'o'},
+    [OPTION_FORCE] = {"force", NULL, "replace FILE when it exists", '\0'},
+};
+
+static const struct usage usage = {
+    .command = "export",
+    .operands = "RECORDS",
+    .about =
+        "Writes the records in the folder RECORDS, also those of a process that still runs or\n"
+        "died. SQLite and JSON lines hold every kind of record; CSV holds one: request, attempt,\n"
+        "fault, pause, state or client. Moments (of the monotonic clock) and lengths of time are\n"
+        "whole nanoseconds.",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .operands_min = 1,
+    .operands_max = 1,
+};
 
 struct export;
 
@@ -145,12 +154,8 @@ static enum result set_kind(struct export *export, const char *name, struct erro
 }
 
 /* What only the arguments together can tell. */
-static enum result complete(struct export *export, int argc, char **argv, struct error *error)
+static enum result complete(struct export *export, struct error *error)
 {
-    if (optind + 1 != argc)
-        return error_set(error, FAILED_INPUT, "expected one folder of records, found %d arguments",
-                         argc - optind);
-    export->folder = argv[optind];
     if (!export->format)
         export->format = &formats[export->output ? FORMAT_SQLITE : FORMAT_JSONL];
     if (export->format == &formats[FORMAT_SQLITE] && !export->output)
@@ -162,34 +167,19 @@ static enum result complete(struct export *export, int argc, char **argv, struct
     return OK;
 }
 
-static enum result parse(struct export *export, int argc, char **argv, bool *help,
-                         struct error *error)
+static enum result take(struct export *export, const struct arguments *arguments,
+                        struct error *error)
 {
-    enum { FORCE = 256 };
-    static const struct option options[] = {
-        {"format", required_argument, NULL, 'f'}, {"kind", required_argument, NULL, 'k'},
-        {"output", required_argument, NULL, 'o'}, {"force", no_argument, NULL, FORCE},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+    const char *const *values = arguments->values;
     enum result result = OK;
-    int option;
-    opterr = 0;
-    optind = 0; /* main has parsed arguments of its own */
-    while (result == OK && (option = getopt_long(argc, argv, ":f:k:o:h", options, NULL)) != -1) {
-        if (option == 'f')
-            result = set_format(export, optarg, error);
-        else if (option == 'k')
-            result = set_kind(export, optarg, error);
-        else if (option == 'o')
-            export->output = optarg;
-        else if (option == FORCE)
-            export->force = true;
-        else if (option == 'h')
-            *help = true;
-        else
-            result = error_set(error, FAILED_INPUT, "%s %s", argv[optind - 1],
-                               option == ':' ? "needs a value" : "is not a known option");
-    }
-    return result != OK || *help ? result : complete(export, argc, argv, error);
+    export->folder = arguments->operands[0];
+    export->output = values[OPTION_OUTPUT];
+    export->force = values[OPTION_FORCE] != NULL;
+    if (values[OPTION_FORMAT])
+        result = set_format(export, values[OPTION_FORMAT], error);
+    if (result == OK && values[OPTION_KIND])
+        result = set_kind(export, values[OPTION_KIND], error);
+    return result == OK ? complete(export, error) : result;
 }
 
 static void report(const struct export *export)
@@ -206,21 +196,17 @@ static void report(const struct export *export)
 int cmd_export(int argc, char **argv)
 {
     struct export export = {.kind = RECORD_KIND_REQUEST};
+    struct arguments arguments;
+    enum exit_status status;
     struct error error;
-    bool help = false;
-    enum result result = parse(&export, argc, argv, &help, &error);
-    if (help) {
-        fputs(usage, stdout);
-        return EXIT_DONE;
-    }
-    if (result != OK) {
-        fprintf(stderr, "tailgate export: %s; see tailgate export --help\n", error.text);
-        return (int)result_exit_status(result);
-    }
-    result = write_output(&export, &error);
+    if (!arguments_read(&arguments, &usage, argc, argv, &status))
+        return status;
+    if (take(&export, &arguments, &error) != OK)
+        return arguments_wrong(&usage, "%s", error.text);
+    enum result result = write_output(&export, &error);
     if (result != OK)
         fprintf(stderr, "tailgate export: %s\n", error.text);
     else
         report(&export);
-    return (int)result_exit_status(result);
+    return result_exit_status(result);
 }

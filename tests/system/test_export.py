@@ -49,7 +49,7 @@ def test_sqlite_has_its_tables(command, records, tmp_path):
     (["--kind", "requests", "--format", "csv"], "requests"),
     (["--kind", "request", "--format", "jsonl"], "--kind"),
     (["--format"], "--format"),
-    (["another"], "one folder"),
+    (["another"], "too many: another"),
 ])
 def test_wrong_arguments(command, records, arguments, said):
     done = command("export", records, *arguments)
