@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/serve/serve.h"
+#include "proxy/endpoint_metrics.h"
 #include "proxy/proxy.h"
 
 struct admin {
@@ -71,6 +72,7 @@ static void write_metrics(struct buf *out, const struct proxy *proxy)
                     sum_at(proxy, offsetof(struct counters, of) + i * sizeof(_Atomic uint64_t)));
     write_statuses(out, proxy);
     write_causes(out, proxy);
+    endpoint_metrics_write(out, proxy);
     if (!proxy->store)
         return;
     write_plain(out, "records_written_total", "records written",

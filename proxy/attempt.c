@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "proxy/guard.h"
 #include "proxy/journal.h"
 #include "proxy/passage.h"
 #include "proxy/proxy.h"
@@ -77,6 +78,7 @@ static void open_books(struct exchange *exchange, const struct uplink_order *ord
         .backend_cleanup = -1};
     exchange->attempts++;
     exchange->request_sent = 0;
+    guard_begin(exchange);
     counter_add(&worker->counters.of[COUNTER_ATTEMPTS]);
     if (attempt->reused)
         counter_add(&worker->counters.of[COUNTER_REUSES]);
@@ -115,7 +117,8 @@ static enum uplink_result try_start(struct exchange *exchange)
 {
     struct uplink_order order = {.exchange = exchange,
                                  .fresh = exchange->fresh_connection,
-                                 .avoid = exchange->attempts > 0 ? exchange->attempt.pool : NULL};
+                                 .avoid = exchange->attempts > 0 ? exchange->attempt.pool : NULL,
+                                 .affinity = exchange->affinity};
     enum uplink_result result = uplink_acquire(exchange->upstream, &order);
     int problem = errno;
     if (result == UPLINK_EXHAUSTED)
@@ -165,6 +168,7 @@ void attempt_close(struct exchange *exchange, enum cause outcome, bool retried)
     struct attempt *attempt = &exchange->attempt;
     if (!mono_is_set(attempt->started))
         return;
+    guard_settle(exchange, outcome);
     journal_attempt(exchange, outcome, retried);
     attempt->started = (mono){0};
     if (!attempt->uplink || outcome == CAUSE_NONE || outcome == CAUSE_UPSTREAM_STATUS)

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "proxy/affinity.h"
 #include "proxy/exchange.h"
 
 #define CLIENT_STATE_NAME(id, name) [CLIENT_##id] = name,
@@ -376,7 +377,8 @@ void client_accept(struct entrance *entrance, int fd, const struct address *peer
                               .entrance = entrance,
                               .state = CLIENT_IDLE,
                               .number = worker->next_connection++,
-                              .peer = peer_of(peer)};
+                              .peer = peer_of(peer),
+                              .affinity = affinity_of_client(peer)};
     timeout_init(&client->timeout, on_timeout, client);
     if (conn_init(&client->conn, &worker->loop, fd, &conn_plain, client_ready, client, &error) !=
         OK) {

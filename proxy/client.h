@@ -38,6 +38,7 @@ struct client {
     uint32_t requests; /* carried before the current one */
     uint64_t number;
     struct record_peer peer;
+    uint64_t affinity; /* affinity_of_client */
 };
 
 /* Takes over an accepted socket. */

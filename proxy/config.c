@@ -103,13 +103,12 @@ static const struct conf_table connections_table = {
     .key_count = ARRAY_LEN(connections_keys), .item_offset = CONF_NO_ITEM,
 };
 
-static const char *const balance_names[] = {"round_robin", NULL};
 static const struct conf_key upstream_keys[] = {
     KEY("endpoints", CONF_LIST, struct upstream_config, endpoints,
         .flags = CONF_REQUIRED | CONF_NOT_EMPTY, .sub = &endpoint_table,
         .meaning = "The servers that answer."),
-    KEY("balance", CONF_ENUM, struct upstream_config, balance, .otherwise = "round_robin",
-        .choices = balance_names, .meaning = "How an endpoint is chosen."),
+    KEY("balance", CONF_OBJECT, struct upstream_config, balance, .sub = &balance_conf_table,
+        .meaning = "How an endpoint is chosen; a string is the rule."),
     KEY("timeout", CONF_OBJECT, struct upstream_config, timeout, .sub = &upstream_timeout_table,
         .meaning = "How long the gateway waits for the upstream."),
     KEY("retry", CONF_OBJECT, struct upstream_config, retry, .sub = &upstream_retry_table,

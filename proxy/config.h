@@ -5,6 +5,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/conf/conf.h"
+#include "proxy/config_balance.h"
 
 extern const struct conf_table proxy_conf_table;
 
@@ -136,7 +137,7 @@ struct routing {
 struct upstream_config {
     const char *name;
     struct conf_list endpoints; /* struct endpoint_config */
-    int balance;
+    struct balance_config balance;
     struct upstream_timeouts timeout;
     struct retry_config retry;
     struct connections_config connections;

@@ -205,12 +205,8 @@ static enum result check_host(struct conf_read *read, struct route_config *route
 {
     if (!route->host)
         return OK;
-    char *lower = arena_text(conf_read_arena(read), route->host, strlen(route->host));
-    for (char *at = lower; *at; at++)
-        if (*at >= 'A' && *at <= 'Z')
-            *at = (char)(*at + ('a' - 'A'));
-    route->host = lower;
-    if (is_host(lower))
+    route->host = config_lower(read, route->host);
+    if (is_host(route->host))
         return OK;
     return conf_fail(read, conf_member(item, "host"),
                      "no request's host is like \"%s\" (expected a name without a port, such as "

@@ -16,6 +16,9 @@ extern const struct conf_table upstream_timeout_table, upstream_retry_table;
 bool config_is_token(const char *text);
 bool config_is_value(const char *text);
 
+/* The text in lower case, in the reading's arena. */
+const char *config_lower(struct conf_read *read, const char *text);
+
 /* Works out what is derived from the routes: their order, their targets. An error where one leads
  * nowhere or can never match. */
 enum result routing_build(struct conf_read *read, struct proxy_config *config) MUST_USE;

@@ -25,6 +25,15 @@ bool config_is_value(const char *text)
     return length == 0 || (!strchr(" \t", text[0]) && !strchr(" \t", text[length - 1]));
 }
 
+const char *config_lower(struct conf_read *read, const char *text)
+{
+    char *lower = arena_text(conf_read_arena(read), text, strlen(text));
+    for (char *at = lower; *at; at++)
+        if (*at >= 'A' && *at <= 'Z')
+            *at = (char)(*at + ('a' - 'A'));
+    return lower;
+}
+
 /* Fields that frame the message, belong to one connection or are the gateway's own. */
 static const char *const untouchable[] = {
     "connection", "content-length", "expect",      "keep-alive",        "proxy-connection",

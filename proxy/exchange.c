@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "proxy/affinity.h"
 #include "proxy/answer.h"
 #include "proxy/attempt.h"
 #include "proxy/forward.h"
@@ -162,6 +163,9 @@ static void forward(struct exchange *exchange, const struct http_head *head,
         refuse(exchange, "a broken chunk");
         return;
     }
+    if (exchange->upstream->balance.algorithm == BALANCE_CONSISTENT_HASH)
+        exchange->affinity = affinity_key(&exchange->upstream->config->balance, head,
+                                          exchange->client->affinity, &worker->rng);
     upstream_earn_retries(exchange->upstream, exchange->passage->retry->budget);
     timeout_arm(exchange->passage->total, &exchange->total_timeout, worker->now);
     attempt_start(exchange);

@@ -30,6 +30,7 @@ struct attempt {
     struct pool *pool;
     mono started, connecting, connected, sent, first_byte, last_byte;
     bool reused;
+    bool open; /* counted among its endpoint's requests under way */
     struct attempt_record record;
 };
 
@@ -49,6 +50,7 @@ struct exchange {
     bool replayable;     /* nothing of the request has been dropped from `request` */
     struct http_body request_body;
 
+    uint64_t affinity; /* the key of a consistent hash */
     bool idempotent;
     bool answers_head; /* the method was HEAD */
     bool client_keeps; /* the client's side stays open behind this request */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/hash.h"
 #include "proxy/proxy.h"
 
 static void own_timeouts(struct passage *passage, struct loop *loop,
@@ -69,19 +70,11 @@ void passages_release(struct worker *worker)
     worker->passages = NULL;
 }
 
-/* The finalizer of splitmix64: every bit of the input moves about half of the output's. */
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
-
 static uint64_t draw(uint64_t seed, size_t route, const struct record_trace *trace_id)
 {
     uint64_t half[2];
     memcpy(half, trace_id->bytes, sizeof(half));
-    return mix(mix(mix(seed + route) ^ half[0]) ^ half[1]);
+    return hash_mix(hash_mix(hash_mix(seed + route) ^ half[0]) ^ half[1]);
 }
 
 struct passage *passage_choose(struct worker *worker, size_t route,

@@ -187,44 +187,52 @@ static enum uplink_result take_idle(struct uplink_order *order)
     return UPLINK_READY;
 }
 
-/* ---- round robin */
+/* ---- the choice of an endpoint */
 
-static struct pool *next_pool(struct upstream *upstream)
-{
-    size_t at = upstream->next;
-    upstream->next = at + 1 == upstream->order_length ? 0 : at + 1;
-    return &upstream->pools[upstream->order[at]];
-}
-
-static enum uplink_result acquire_next(struct upstream *upstream, struct uplink_order *order)
+/* A connection to the endpoint that was chosen. */
+static enum uplink_result acquire_from(struct upstream *upstream, struct uplink_order *order)
 {
     int max = (int)upstream->config->connections.max;
-    for (size_t i = 0; i < upstream->order_length; i++) {
-        order->pool = next_pool(upstream);
-        if (order->pool == order->avoid && upstream->pool_count > 1)
-            continue;
-        if (!order->fresh && !list_empty(&order->pool->idle))
-            return take_idle(order);
-        if (reserve_slot(order->pool->shared, max))
+    struct pool *pool = order->pool;
+    if (!order->fresh && !list_empty(&pool->idle))
+        return take_idle(order);
+    if (reserve_slot(pool->shared, max))
+        return dial_endpoint(upstream, order);
+    if (order->fresh && !list_empty(&pool->idle)) {
+        /* The limit is full of connections that nobody uses: one makes room. */
+        uplink_close(list_entry(pool->idle.prev, struct uplink, node), "makes room");
+        if (reserve_slot(pool->shared, max))
             return dial_endpoint(upstream, order);
-        if (order->fresh && !list_empty(&order->pool->idle)) {
-            /* The limit is full of connections that nobody uses: one makes room. */
-            uplink_close(list_entry(order->pool->idle.prev, struct uplink, node), "makes room");
-            if (reserve_slot(order->pool->shared, max))
-                return dial_endpoint(upstream, order);
-        }
+    }
+    return UPLINK_EXHAUSTED;
+}
+
+/* One endpoint after the other, in the order of the balance. */
+static enum uplink_result acquire_next(struct upstream *upstream, struct uplink_order *order)
+{
+    struct balance *balance = &upstream->balance;
+    int chosen;
+    balance_begin(balance);
+    if (order->avoid && upstream->pool_count > 1)
+        balance_exclude(balance, (size_t)(order->avoid - upstream->pools));
+    while ((chosen = balance_choose(balance, order->affinity, upstream->worker->now)) >= 0) {
+        order->pool = &upstream->pools[chosen];
+        enum uplink_result result = acquire_from(upstream, order);
+        if (result != UPLINK_EXHAUSTED)
+            return result;
+        balance_exclude(balance, (size_t)chosen);
     }
     return UPLINK_EXHAUSTED;
 }
 
 enum uplink_result uplink_acquire(struct upstream *upstream, struct uplink_order *order)
 {
-    size_t turn = upstream->next;
+    size_t turn = upstream->balance.next;
     enum uplink_result result = acquire_next(upstream, order);
     /* A retry goes out of turn: with two endpoints, every request would else begin at the one that
      * is down. */
     if (order->avoid)
-        upstream->next = turn;
+        upstream->balance.next = turn;
     return result;
 }
 

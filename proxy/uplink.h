@@ -46,6 +46,7 @@ struct uplink_order {
     struct exchange *exchange;
     bool fresh;               /* not a connection that was used before */
     const struct pool *avoid; /* not this endpoint when there is another; NULL = any */
+    uint64_t affinity;        /* the key of a consistent hash */
     struct pool *pool;        /* set: the endpoint chosen, unless EXHAUSTED */
     struct uplink *uplink;    /* set for READY and PENDING */
 };

@@ -132,30 +132,6 @@ void worker_wake(struct worker *worker)
 
 /* ---- upstreams */
 
-/* Every endpoint as often as its weight, spread evenly: nginx's smooth weighted round robin, laid
- * out once. */
-static void lay_out_order(struct upstream *upstream)
-{
-    const struct endpoint_config *endpoints = upstream->config->endpoints.items;
-    size_t count = upstream->pool_count, total = 0;
-    int64_t *credit = mem_alloc(count, sizeof(*credit));
-    for (size_t i = 0; i < count; i++)
-        total += (size_t)endpoints[i].weight;
-    upstream->order = mem_alloc(total, sizeof(*upstream->order));
-    upstream->order_length = total;
-    for (size_t at = 0; at < total; at++) {
-        size_t best = 0;
-        for (size_t i = 0; i < count; i++) {
-            credit[i] += endpoints[i].weight;
-            if (credit[i] > credit[best])
-                best = i;
-        }
-        credit[best] -= (int64_t)total;
-        upstream->order[at] = (uint16_t)best;
-    }
-    free(credit);
-}
-
 static void init_timeouts(struct upstream *upstream, struct loop *loop)
 {
     const struct upstream_timeouts *timeout = &upstream->config->timeout;
@@ -166,6 +142,20 @@ static void init_timeouts(struct upstream *upstream, struct loop *loop)
     timeout_queue_init(&upstream->wait, loop, timeout->queue);
     timeout_queue_init(&upstream->idle, loop, upstream->config->connections.idle_timeout);
     timeout_queue_init(&upstream->settle, loop, SETTLE_EVERY);
+}
+
+static void init_balance(struct upstream *upstream)
+{
+    const struct endpoint_config *endpoints = upstream->config->endpoints.items;
+    struct worker *worker = upstream->worker;
+    struct peer_spec *specs = mem_alloc(upstream->pool_count, sizeof(*specs));
+    for (size_t i = 0; i < upstream->pool_count; i++)
+        specs[i] = (struct peer_spec){endpoints[i].address, endpoints[i].weight};
+    balance_init(&upstream->balance, &upstream->config->balance, &worker->rng, specs,
+                 upstream->pool_count);
+    free(specs);
+    /* Workers start at different endpoints, or they would all send their first request to one. */
+    balance_start_at(&upstream->balance, worker->number);
 }
 
 static void init_upstream(struct worker *worker, size_t number)
@@ -192,9 +182,7 @@ static void init_upstream(struct worker *worker, size_t number)
         list_init(&pool->idle);
     }
     list_init(&upstream->queue);
-    lay_out_order(upstream);
-    /* Workers start at different endpoints, or they would all send their first request to one. */
-    upstream->next = worker->number % upstream->order_length;
+    init_balance(upstream);
     init_timeouts(upstream, &worker->loop);
 }
 
@@ -209,7 +197,7 @@ static void release_upstream(struct upstream *upstream)
     for (size_t i = 0; i < ARRAY_LEN(queues); i++)
         timeout_queue_release(queues[i]);
     free(upstream->pools);
-    free(upstream->order);
+    balance_release(&upstream->balance);
 }
 
 /* ---- entrances */

@@ -21,6 +21,7 @@
 #include "lib/record/reader.h"
 #include "lib/record/store.h"
 #include "proxy/access.h"
+#include "proxy/balance.h"
 #include "proxy/config.h"
 #include "proxy/counters.h"
 
@@ -47,6 +48,7 @@ struct pool {
     atomic_int idle_count; /* other workers look, when they need one */
     int open;              /* connections of this worker, idle or not */
     uint16_t name_id;
+    _Atomic uint64_t attempts; /* tries, for the metrics */
 };
 
 /* An upstream as one worker sees it. */
@@ -56,10 +58,8 @@ struct upstream {
     struct worker *worker;
     struct pool *pools; /* one per endpoint */
     size_t pool_count;
-    size_t next;     /* round robin: a position in `order` */
-    uint16_t *order; /* endpoints, each as often as its weight, spread evenly */
-    size_t order_length;
-    struct list queue; /* struct exchange, waiting for a connection */
+    struct balance balance; /* its peers are the pools */
+    struct list queue;      /* struct exchange, waiting for a connection */
     int queue_length;
     int idle_limit;      /* idle connections kept per pool */
     double retry_tokens; /* what the retry budget allows at the moment */

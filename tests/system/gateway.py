@@ -2,6 +2,7 @@
 """A running gateway and what it recorded."""
 
 import json
+import re
 
 from waiting import wait_until
 from wire import Client
@@ -84,6 +85,14 @@ class Gateway:
         tries = self.records("attempt")
         assert len(tries) == row["attempts"]
         return row["status"], row["cause"], [attempt["outcome"] for attempt in tries]
+
+    def metrics(self):
+        """What the admin address shows: {"name{labels}": value}. The gateway has one configured."""
+        address = re.search(r"/metrics on (\S+)", self.process.wait_log("/metrics on"))[1]
+        with Client(address, 20) as client:
+            lines = client.request(path="/metrics").body.decode().splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name.removeprefix("tailgate_"): float(value) for name, value in pairs}
 
     def access_lines(self):
         text = (self.process.folder / "access.log").read_text()

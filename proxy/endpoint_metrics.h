@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* What the admin page shows of each endpoint. */
+#ifndef TAILGATE_PROXY_ENDPOINT_METRICS_H
+#define TAILGATE_PROXY_ENDPOINT_METRICS_H
+
+#include "lib/base/buf.h"
+#include "proxy/proxy.h"
+
+/* Appends them in Prometheus's text format; sums across workers. From the main thread. */
+void endpoint_metrics_write(struct buf *out, const struct proxy *proxy);
+
+#endif
