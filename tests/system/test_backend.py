@@ -136,7 +136,7 @@ def test_a_client_that_leaves_releases_what_its_request_held(start, connect, cle
 
 def test_the_line_for_a_lock_is_first_come_first_served(start, connect):
     backend = start("backend", {"resources": {"lock": {}}, "handlers": {
-        "/": handler({"acquire": "lock"}, {"io": "100ms"}, {"respond": {}})}})
+        "/": handler({"acquire": "lock"}, {"io": "300ms"}, {"respond": {}})}})
     clients = [connect(backend.address) for _ in range(5)]
     for client in clients:
         client.send(request_bytes())
