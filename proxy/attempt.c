@@ -107,7 +107,11 @@ static enum cause cause_of_connect_error(int problem)
 
 static void begin_sending(struct exchange *exchange)
 {
-    exchange->attempt.connected = exchange->worker->now;
+    struct attempt *attempt = &exchange->attempt;
+    if (mono_is_set(attempt->connected))
+        attempt->secured = exchange->worker->now;
+    else
+        attempt->connected = exchange->worker->now;
     exchange_set_state(exchange, EXCHANGE_SENDING);
     timeout_arm(exchange->passage->body, &exchange->timeout, exchange->worker->now);
     (void)relay_request(exchange);
@@ -147,6 +151,16 @@ void attempt_start(struct exchange *exchange)
 bool exchange_dequeue(struct exchange *exchange)
 {
     return try_start(exchange) != UPLINK_EXHAUSTED;
+}
+
+void exchange_securing(struct exchange *exchange)
+{
+    exchange->attempt.connected = exchange->worker->now;
+}
+
+void exchange_tls_failed(struct exchange *exchange)
+{
+    attempt_failed(exchange, CAUSE_TLS_FAILED);
 }
 
 void exchange_connected(struct exchange *exchange)
@@ -194,6 +208,7 @@ static bool condition_allows(const struct exchange *exchange, enum cause cause)
     case CAUSE_CONNECT_REFUSED:
     case CAUSE_CONNECT_TIMEOUT:
     case CAUSE_CONNECT_FAILED:
+    case CAUSE_TLS_FAILED:
         return on & RETRY_CONNECT;
     case CAUSE_REUSED_CLOSED:
         /* RFC 9110 9.2.2: what is not idempotent and may have been read is not sent again. */

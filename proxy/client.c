@@ -17,6 +17,7 @@ static const char *const state_names[] = {CLIENT_STATES(CLIENT_STATE_NAME)};
 static void client_set_state(struct client *client, enum client_state to)
 {
     static const unsigned legal[CLIENT_STATE_COUNT] = {
+        [CLIENT_HANDSHAKE] = 1 << CLIENT_IDLE | 1 << CLIENT_LINGERING | 1 << CLIENT_CLOSED,
         [CLIENT_IDLE] = 1 << CLIENT_HEAD | 1 << CLIENT_BUSY | 1 << CLIENT_CLOSED,
         [CLIENT_HEAD] = 1 << CLIENT_BUSY | 1 << CLIENT_CLOSED,
         [CLIENT_BUSY] = 1 << CLIENT_IDLE | 1 << CLIENT_LINGERING | 1 << CLIENT_CLOSED,
@@ -68,7 +69,7 @@ static void begin_lingering(struct client *client)
 {
     client_set_state(client, CLIENT_LINGERING);
     worker_take_back(client->worker, &client->in);
-    shutdown(client->conn.fd, SHUT_WR);
+    conn_finish(&client->conn);
     timeout_arm(&client->entrance->linger, &client->timeout, client->worker->now);
     linger_on(client);
 }
@@ -297,11 +298,45 @@ bool client_send(struct client *client, const struct iovec *parts, int count)
 
 /* ---- events */
 
+static void handshake_failed(struct client *client, const char *reason)
+{
+    char subject[32];
+    snprintf(subject, sizeof(subject), "c%llu", (unsigned long long)client->number);
+    log_debug(&client->worker->log, subject, "the TLS handshake failed: %s", reason);
+    counter_add(&client->worker->counters.of[COUNTER_TLS_FAILED]);
+}
+
+static void on_handshake(struct client *client)
+{
+    struct counters *counters = &client->worker->counters;
+    struct error error;
+    switch (conn_handshake(&client->conn, &error)) {
+    case CONN_READY:
+        worker_enter(client->worker); /* it has taken its time */
+        counter_add(&counters->of[COUNTER_TLS_HANDSHAKES]);
+        if (tls_resumed(&client->conn))
+            counter_add(&counters->of[COUNTER_TLS_RESUMED]);
+        client_set_state(client, CLIENT_IDLE);
+        client_continue(client);
+        break;
+    case CONN_FAILED:
+        handshake_failed(client, error.text);
+        begin_lingering(client); /* the client is to read the alert that says why */
+        break;
+    default:
+        break;
+    }
+}
+
 static void on_timeout(void *arg)
 {
     struct client *client = arg;
     worker_enter(client->worker);
     switch (client->state) {
+    case CLIENT_HANDSHAKE:
+        handshake_failed(client, "it did not end in time");
+        client_close(client, false);
+        break;
     case CLIENT_HEAD:
         refuse_head(client, 408, CAUSE_CLIENT_TIMEOUT, "the head did not arrive in time");
         break;
@@ -341,6 +376,9 @@ static void client_ready(struct conn *conn, void *owner)
     struct client *client = owner;
     worker_enter(client->worker);
     switch (client->state) {
+    case CLIENT_HANDSHAKE:
+        on_handshake(client);
+        break;
     case CLIENT_IDLE:
     case CLIENT_HEAD:
         if (conn->readable)
@@ -375,7 +413,7 @@ void client_accept(struct entrance *entrance, int fd, const struct address *peer
     worker_enter(worker);
     *client = (struct client){.worker = worker,
                               .entrance = entrance,
-                              .state = CLIENT_IDLE,
+                              .state = entrance->tls ? CLIENT_HANDSHAKE : CLIENT_IDLE,
                               .number = worker->next_connection++,
                               .peer = peer_of(peer),
                               .affinity = affinity_of_client(peer)};
@@ -387,7 +425,13 @@ void client_accept(struct entrance *entrance, int fd, const struct address *peer
         slab_put(&worker->client_slab, client);
         return;
     }
+    if (entrance->tls && tls_accept(&client->conn, entrance->tls, &error) != OK) {
+        log_error(&worker->log, NULL, "%s", error.text);
+        conn_close(&client->conn);
+        slab_put(&worker->client_slab, client);
+        return;
+    }
     counter_add(&worker->counters.of[COUNTER_CONNECTIONS]);
     list_push_back(&worker->clients, &client->node);
-    timeout_arm(&entrance->idle, &client->timeout, worker->now);
+    timeout_arm(entrance->tls ? &entrance->head : &entrance->idle, &client->timeout, worker->now);
 }

@@ -10,6 +10,7 @@ struct exchange;
 
 /* client_set_state draws the legal steps between them. */
 #define CLIENT_STATES(X)                                                                 \
+    X(HANDSHAKE, "handshake") /* TLS is being set up */                                  \
     X(IDLE, "idle")           /* nothing of a request has arrived */                     \
     X(HEAD, "head")           /* part of a head has arrived */                           \
     X(BUSY, "busy")           /* an exchange is under way */                             \

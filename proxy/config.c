@@ -12,7 +12,8 @@
 
 static const struct conf_key client_timeout_keys[] = {
     KEY("head", CONF_DURATION, struct client_timeouts, head, .otherwise = "10s",
-        .meaning = "From the first byte of a request to the end of its head; 408 when it passes."),
+        .meaning = "From the first byte of a request to the end of its head; 408 when it passes. A TLS "
+                   "handshake has as long."),
     KEY("body", CONF_DURATION, struct client_timeouts, body, .otherwise = "30s",
         .meaning = "Between two reads of a request's body."),
     KEY("send", CONF_DURATION, struct client_timeouts, send, .otherwise = "30s",
@@ -31,6 +32,8 @@ static const struct conf_key listener_keys[] = {
         .meaning = "Where to accept connections; port 0 chooses a free one."),
     KEY("timeout", CONF_OBJECT, struct listener_config, timeout, .sub = &client_timeout_table,
         .meaning = "How long the gateway waits for a client."),
+    KEY("tls", CONF_OBJECT, struct listener_config, tls, .sub = &listener_tls_table,
+        .meaning = "TLS with clients; absent = none."),
 };
 static const struct conf_table listener_table = {
     .name = "listener", .meaning = "An address the gateway accepts connections on.",
@@ -52,7 +55,7 @@ static const struct conf_table endpoint_table = {
 
 static const struct conf_key timeout_keys[] = {
     KEY("connect", CONF_DURATION, struct upstream_timeouts, connect, .otherwise = "1s",
-        .meaning = "Establishing a connection."),
+        .meaning = "Establishing a connection, its TLS handshake included."),
     KEY("response", CONF_DURATION, struct upstream_timeouts, response, .otherwise = "15s",
         .meaning = "From the request sent to the end of the response's head."),
     KEY("idle", CONF_DURATION, struct upstream_timeouts, idle, .otherwise = "30s",
@@ -115,6 +118,8 @@ static const struct conf_key upstream_keys[] = {
         .meaning = "Which failed attempts are tried again."),
     KEY("connections", CONF_OBJECT, struct upstream_config, connections, .sub = &connections_table,
         .meaning = "Connections to the endpoints."),
+    KEY("tls", CONF_OBJECT, struct upstream_config, tls, .sub = &upstream_tls_table,
+        .meaning = "TLS with the endpoints, for which {} is enough; absent = none."),
 };
 static const struct conf_table upstream_table = {
     .name = "upstream", .meaning = "A service and the endpoints that provide it.",

@@ -6,6 +6,7 @@
 #include "lib/base/clock.h"
 #include "lib/conf/conf.h"
 #include "proxy/config_balance.h"
+#include "proxy/config_tls.h"
 
 extern const struct conf_table proxy_conf_table;
 
@@ -27,6 +28,7 @@ struct client_timeouts {
 struct listener_config {
     const char *address;
     struct client_timeouts timeout;
+    struct listener_tls_config tls;
 };
 
 struct endpoint_config {
@@ -141,6 +143,7 @@ struct upstream_config {
     struct upstream_timeouts timeout;
     struct retry_config retry;
     struct connections_config connections;
+    struct upstream_tls_config tls;
 };
 
 struct admin_config {

@@ -19,6 +19,12 @@
     X(UPLINKS, "upstream_connections_total", "connections opened to endpoints")             \
     X(REUSES, "upstream_reuses_total", "tries on a connection that had carried others")     \
     X(QUEUED, "queued_total", "requests that waited for a connection")                      \
+    X(TLS_HANDSHAKES, "client_tls_handshakes_total", "TLS handshakes with clients")         \
+    X(TLS_RESUMED, "client_tls_resumed_total", "of these, those that resumed a session")    \
+    X(TLS_FAILED, "client_tls_failed_total", "those with clients that failed")              \
+    X(UPLINK_TLS, "upstream_tls_handshakes_total", "TLS handshakes with endpoints")         \
+    X(UPLINK_TLS_RESUMED, "upstream_tls_resumed_total", "of these, those that resumed")     \
+    X(UPLINK_TLS_FAILED, "upstream_tls_failed_total", "those with endpoints that failed")   \
     X(ACCESS_LOST, "access_lines_lost_total", "access log lines that could not be written") \
     X(ACCEPT_PAUSES, "accept_pauses_total", "times accepting paused for want of descriptors")
 

@@ -28,7 +28,7 @@ enum exchange_state { EXCHANGE_STATES(EXCHANGE_STATE_ENUM) EXCHANGE_STATE_COUNT 
 struct attempt {
     struct uplink *uplink; /* NULL once it was given back */
     struct pool *pool;
-    mono started, connecting, connected, sent, first_byte, last_byte;
+    mono started, connecting, connected, secured, sent, first_byte, last_byte;
     bool reused;
     bool open; /* counted among its endpoint's requests under way */
     struct attempt_record record;
@@ -82,6 +82,9 @@ void exchange_client_ready(struct exchange *exchange);
 void exchange_client_gone(struct exchange *exchange, enum cause cause);
 
 /* Events, from the upstream's side. */
+/* The connection stands, and its TLS handshake begins; connected follows, or tls_failed. */
+void exchange_securing(struct exchange *exchange);
+void exchange_tls_failed(struct exchange *exchange);
 void exchange_connected(struct exchange *exchange);
 void exchange_connect_failed(struct exchange *exchange, int problem);
 void exchange_uplink_ready(struct exchange *exchange);

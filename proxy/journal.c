@@ -16,9 +16,10 @@ static int64_t phase(mono start, mono end)
 static void fill_attempt_phases(struct attempt_record *record, const struct attempt *attempt)
 {
     record->started = attempt->started.ns;
+    mono ready = mono_is_set(attempt->secured) ? attempt->secured : attempt->connected;
     record->connect = phase(attempt->connecting, attempt->connected);
-    record->tls = -1;
-    record->send = phase(attempt->connected, attempt->sent);
+    record->tls = phase(attempt->connected, attempt->secured);
+    record->send = phase(ready, attempt->sent);
     record->wait = phase(attempt->sent, attempt->first_byte);
     record->receive = phase(attempt->first_byte, attempt->last_byte);
 }

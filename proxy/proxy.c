@@ -13,6 +13,7 @@
 
 #include "proxy/admin.h"
 #include "proxy/descriptors.h"
+#include "proxy/secure.h"
 #include "proxy/uplink.h"
 
 /* ---- names in records: routes, then upstreams, then every upstream's endpoints */
@@ -366,10 +367,11 @@ static enum result serve(struct proxy *proxy, int control_fd, struct error *erro
     return result;
 }
 
-static enum result run_config(const struct proxy_config *config, int control_fd,
-                              struct error *error)
+static enum result run_config(const struct proxy_config *config, const struct secure *secure,
+                              int control_fd, struct error *error)
 {
-    struct proxy proxy = {.config = config, .access = {.fd = -1}, .finished_fd = -1};
+    struct proxy proxy = {
+        .config = config, .secure = secure, .access = {.fd = -1}, .finished_fd = -1};
     proxy.control.fd = -1;
     log_init(&proxy.log, config->name, LOG_INFO);
     signal(SIGPIPE, SIG_IGN);
@@ -384,14 +386,18 @@ enum exit_status proxy_run(const char *config_path, int control_fd)
     struct error error = {{0}};
     struct conf_doc *doc = NULL;
     struct proxy_config config;
+    struct secure secure = {0};
     struct arena arena = {0};
     enum result result = conf_doc_read(&doc, config_path, &error);
     if (result == OK)
         result = conf_read(doc, conf_doc_root(doc), &proxy_conf_table, &config, &arena, &error);
     if (result == OK)
-        result = run_config(&config, control_fd, &error);
+        result = secure_build(&secure, doc, &config, &error);
+    if (result == OK)
+        result = run_config(&config, &secure, control_fd, &error);
     if (result != OK)
         fprintf(stderr, "tailgate proxy: %s\n", error.text);
+    secure_release(&secure);
     conf_doc_free(&doc);
     arena_free(&arena);
     return result_exit_status(result);

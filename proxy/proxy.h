@@ -11,6 +11,7 @@
 
 struct proxy {
     const struct proxy_config *config;
+    const struct secure *secure; /* its TLS contexts */
     struct log log;
     struct loop loop; /* of the main thread: signals, the control line, the drain's deadline */
     struct record_store *store;

@@ -335,14 +335,18 @@ static bool on_end(struct exchange *exchange, bool reset)
 {
     struct uplink *uplink = exchange->attempt.uplink;
     bool silent = !mono_is_set(exchange->attempt.first_byte);
+    bool refused = reset && errno == EPROTO; /* TLS 1.3 servers say so after the handshake */
     exchange->uplink_keeps = false;
     if (exchange->state == EXCHANGE_RECEIVING) {
-        if (!reset && exchange->response_body.framing == HTTP_UNTIL_CLOSE)
+        if (!reset && !uplink->conn.truncated &&
+            exchange->response_body.framing == HTTP_UNTIL_CLOSE)
             response_received(exchange);
         else
             exchange_fail(exchange, CAUSE_BODY_TRUNCATED);
     } else if (silent && exchange->attempt.reused) {
         attempt_failed(exchange, CAUSE_REUSED_CLOSED);
+    } else if (silent && refused) {
+        exchange_fail(exchange, CAUSE_TLS_FAILED);
     } else if (reset) {
         attempt_failed(exchange, CAUSE_RESET_BEFORE_RESPONSE);
     } else if (buf_len(&uplink->in) > 0) {

@@ -16,7 +16,8 @@ static const char *const state_names[] = {UPLINK_STATES(UPLINK_STATE_NAME)};
 static void uplink_set_state(struct uplink *uplink, enum uplink_state to)
 {
     static const unsigned legal[UPLINK_STATE_COUNT] = {
-        [UPLINK_CONNECTING] = 1 << UPLINK_BUSY | 1 << UPLINK_CLOSED,
+        [UPLINK_CONNECTING] = 1 << UPLINK_SECURING | 1 << UPLINK_BUSY | 1 << UPLINK_CLOSED,
+        [UPLINK_SECURING] = 1 << UPLINK_BUSY | 1 << UPLINK_CLOSED,
         [UPLINK_BUSY] = 1 << UPLINK_IDLE | 1 << UPLINK_CLOSED,
         [UPLINK_IDLE] = 1 << UPLINK_BUSY | 1 << UPLINK_CLOSED,
     };
@@ -106,6 +107,50 @@ static void idle_timed_out(void *arg)
     uplink_close(uplink, "idle for too long");
 }
 
+static void tls_failed(struct uplink *uplink, const char *reason)
+{
+    struct worker *worker = uplink->upstream->worker;
+    struct pool *pool = uplink->pool;
+    log_at(&worker->log, pool->tls_failing ? LOG_DEBUG : LOG_WARN, pool->name,
+           "the TLS handshake failed: %s", reason);
+    pool->tls_failing = true;
+    counter_add(&worker->counters.of[COUNTER_UPLINK_TLS_FAILED]);
+    exchange_tls_failed(uplink->exchange);
+}
+
+static void on_securing(struct uplink *uplink)
+{
+    struct worker *worker = uplink->upstream->worker;
+    struct error error;
+    int result = conn_handshake(&uplink->conn, &error);
+    if (result == CONN_AGAIN)
+        return;
+    worker_enter(worker); /* it has taken its time */
+    if (result == CONN_FAILED) {
+        tls_failed(uplink, error.text);
+        return;
+    }
+    counter_add(&worker->counters.of[COUNTER_UPLINK_TLS]);
+    if (tls_resumed(&uplink->conn))
+        counter_add(&worker->counters.of[COUNTER_UPLINK_TLS_RESUMED]);
+    uplink->pool->tls_failing = false;
+    uplink_set_state(uplink, UPLINK_BUSY);
+    exchange_connected(uplink->exchange);
+}
+
+static void begin_securing(struct uplink *uplink)
+{
+    struct pool *pool = uplink->pool;
+    struct error error;
+    uplink_set_state(uplink, UPLINK_SECURING);
+    exchange_securing(uplink->exchange);
+    if (tls_connect(&uplink->conn, uplink->upstream->tls, pool->tls_name, &pool->tls_memory,
+                    &error) == OK)
+        on_securing(uplink);
+    else
+        tls_failed(uplink, error.text);
+}
+
 static void on_connecting(struct uplink *uplink)
 {
     int problem = dial_error(uplink->conn.fd);
@@ -113,8 +158,22 @@ static void on_connecting(struct uplink *uplink)
         exchange_connect_failed(uplink->exchange, problem);
         return;
     }
+    if (uplink->upstream->tls) {
+        begin_securing(uplink);
+        return;
+    }
     uplink_set_state(uplink, UPLINK_BUSY);
     exchange_connected(uplink->exchange);
+}
+
+/* Bytes behind a response are nobody's answer: not those kept here, and not those that a read which
+ * ended with the response has left in the socket. TLS may have had a word of its own to say. */
+static bool has_more(struct uplink *uplink)
+{
+    char byte;
+    if (uplink->conn.peer_closed || buf_len(&uplink->in) > 0)
+        return true;
+    return uplink->conn.readable && conn_read(&uplink->conn, &byte, 1) != CONN_AGAIN;
 }
 
 static void uplink_ready(struct conn *conn, void *owner)
@@ -125,12 +184,15 @@ static void uplink_ready(struct conn *conn, void *owner)
     case UPLINK_CONNECTING:
         on_connecting(uplink);
         break;
+    case UPLINK_SECURING:
+        on_securing(uplink);
+        break;
     case UPLINK_BUSY:
         exchange_uplink_ready(uplink->exchange);
         break;
     case UPLINK_IDLE:
         /* Room to write is no news; bytes nobody asked for, or the end, are. */
-        if (conn->readable || conn->peer_closed)
+        if (has_more(uplink))
             uplink_close(uplink, "closed by the endpoint while idle");
         break;
     default:
@@ -260,16 +322,6 @@ static void keep_idle(struct uplink *uplink, struct upstream *upstream)
     /* Another worker may have begun to wait and looked for idle connections just before this one
      * was counted: either it sees the count, or this worker sees it wait. */
     upstream_share_idle(upstream);
-}
-
-/* Bytes behind a response are nobody's answer: not those kept here, and not those that a read which
- * ended with the response has left in the socket. */
-static bool has_more(struct uplink *uplink)
-{
-    char byte;
-    if (uplink->conn.peer_closed || buf_len(&uplink->in) > 0)
-        return true;
-    return uplink->conn.readable && conn_read(&uplink->conn, &byte, 1) != CONN_AGAIN;
 }
 
 void uplink_put_back(struct uplink *uplink, bool reusable)

@@ -9,6 +9,7 @@ struct exchange;
 
 #define UPLINK_STATES(X)        \
     X(CONNECTING, "connecting") \
+    X(SECURING, "securing")     \
     X(BUSY, "busy")             \
     X(IDLE, "idle")             \
     X(CLOSED, "closed")
@@ -21,7 +22,7 @@ struct uplink {
     struct conn conn;
     struct upstream *upstream;
     struct pool *pool;
-    struct exchange *exchange; /* when CONNECTING or BUSY */
+    struct exchange *exchange; /* when CONNECTING, SECURING or BUSY */
     enum uplink_state state;
     struct buf in; /* part of a response head, or bytes behind one */
     size_t head_scanned;

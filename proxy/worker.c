@@ -10,6 +10,7 @@
 #include "proxy/journal.h"
 #include "proxy/passage.h"
 #include "proxy/proxy.h"
+#include "proxy/secure.h"
 
 /* What a client still sends after the last answer is taken for so long. */
 static const duration LINGER_FOR = {2 * NS_PER_S};
@@ -169,6 +170,7 @@ static void init_upstream(struct worker *worker, size_t number)
     *upstream = (struct upstream){.config = config,
                                   .shared = &proxy->upstreams[number],
                                   .worker = worker,
+                                  .tls = proxy->secure->upstreams[number],
                                   .pool_count = config->endpoints.count,
                                   .retry_tokens = RETRY_RESERVE,
                                   .name_id = proxy_upstream_name(proxy, number)};
@@ -179,6 +181,7 @@ static void init_upstream(struct worker *worker, size_t number)
         pool->shared = &upstream->shared->endpoints[i];
         pool->name = endpoints[i].address;
         pool->name_id = proxy_endpoint_name(proxy, number, i);
+        pool->tls_name = upstream->tls ? secure_name(config, endpoints[i].address) : NULL;
         list_init(&pool->idle);
     }
     list_init(&upstream->queue);
@@ -196,6 +199,10 @@ static void release_upstream(struct upstream *upstream)
             uplink_close(list_entry(node, struct uplink, node), "the worker ends");
     for (size_t i = 0; i < ARRAY_LEN(queues); i++)
         timeout_queue_release(queues[i]);
+    for (size_t i = 0; i < upstream->pool_count; i++) {
+        tls_memory_forget(&upstream->pools[i].tls_memory);
+        free(upstream->pools[i].tls_name);
+    }
     free(upstream->pools);
     balance_release(&upstream->balance);
 }
@@ -231,6 +238,7 @@ static enum result init_entrance(struct worker *worker, size_t number, struct er
         .share = true, .beside = worker == first ? NULL : &first->entrances[number].listener};
     struct address *address = &worker->proxy->listening[number];
     entrance->worker = worker;
+    entrance->tls = worker->proxy->secure->listeners[number];
     timeout_queue_init(&entrance->head, &worker->loop, config->timeout.head);
     timeout_queue_init(&entrance->body, &worker->loop, config->timeout.body);
     timeout_queue_init(&entrance->send, &worker->loop, config->timeout.send);

@@ -18,6 +18,7 @@
 #include "lib/net/conn.h"
 #include "lib/net/listener.h"
 #include "lib/net/timeout.h"
+#include "lib/net/tls.h"
 #include "lib/record/reader.h"
 #include "lib/record/store.h"
 #include "proxy/access.h"
@@ -49,6 +50,9 @@ struct pool {
     int open;              /* connections of this worker, idle or not */
     uint16_t name_id;
     _Atomic uint64_t attempts; /* tries, for the metrics */
+    char *tls_name;            /* what the endpoint's certificate must be for; NULL = anything */
+    struct tls_memory tls_memory;
+    bool tls_failing; /* the last handshake failed: said once, not for each */
 };
 
 /* An upstream as one worker sees it. */
@@ -56,7 +60,8 @@ struct upstream {
     const struct upstream_config *config;
     struct shared_upstream *shared;
     struct worker *worker;
-    struct pool *pools; /* one per endpoint */
+    struct tls_context *tls; /* NULL: the endpoints speak plain HTTP */
+    struct pool *pools;      /* one per endpoint */
     size_t pool_count;
     struct balance balance; /* its peers are the pools */
     struct list queue;      /* struct exchange, waiting for a connection */
@@ -72,6 +77,7 @@ struct upstream {
 struct entrance {
     struct listener listener;
     struct worker *worker;
+    struct tls_context *tls;                             /* NULL: its clients speak plain HTTP */
     struct timeout_queue head, body, send, idle, linger; /* of its clients */
 };
 

@@ -20,23 +20,38 @@ static ssize_t plain_writev(struct conn *conn, const struct iovec *parts, int co
     return sendmsg(conn->fd, &message, MSG_NOSIGNAL);
 }
 
-static void plain_close(struct conn *conn)
+static void plain_finish(struct conn *conn)
+{
+    shutdown(conn->fd, SHUT_WR);
+}
+
+static void plain_close(struct conn *conn, bool orderly)
 {
     close(conn->fd);
 }
 
-const struct conn_ops conn_plain = {
-    .name = "plain", .read = plain_read, .writev = plain_writev, .close = plain_close};
+const struct conn_ops conn_plain = {.name = "plain",
+                                    .short_read_empties = true,
+                                    .read = plain_read,
+                                    .writev = plain_writev,
+                                    .finish = plain_finish,
+                                    .close = plain_close};
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
     struct conn *conn = arg;
     if (what & EV_CLOSED)
         conn->peer_closed = true;
-    if (what & (EV_READ | EV_CLOSED))
+    if (what & (EV_READ | EV_CLOSED)) {
         conn->readable = true;
+        conn->drained = false;
+    }
     if (what & EV_WRITE)
         conn->writable = true;
+    if (conn->crossed) {
+        conn->readable = conn->writable = true;
+        conn->crossed = false;
+    }
     conn->ready(conn, conn->owner);
 }
 
@@ -49,6 +64,7 @@ enum result conn_init(struct conn *conn, struct loop *loop, int fd, const struct
     conn->owner = owner;
     conn->fd = fd;
     conn->readable = conn->writable = conn->peer_closed = false;
+    conn->truncated = conn->drained = conn->crossed = false;
     conn->problem = 0;
     /* Registered once: edge-triggered events for both directions cost no further epoll_ctl(2). */
     event_assign(&conn->event, loop->base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
@@ -57,6 +73,11 @@ enum result conn_init(struct conn *conn, struct loop *loop, int fd, const struct
         return OK;
     conn->fd = -1;
     return error_errno(error, "cannot watch a connection");
+}
+
+int conn_handshake(struct conn *conn, struct error *error)
+{
+    return conn->ops->handshake ? conn->ops->handshake(conn, error) : CONN_READY;
 }
 
 ssize_t conn_read(struct conn *conn, void *bytes, size_t n)
@@ -69,7 +90,7 @@ ssize_t conn_read(struct conn *conn, void *bytes, size_t n)
         /* A short read has emptied the socket: what comes later raises a new edge. A FIN that was
          * already seen raises none, so read on until it turns up. (TCP's urgent data can shorten a
          * read too; who sends that waits for its next byte, or for a timeout.) */
-        if ((size_t)got < n && !conn->peer_closed)
+        if ((size_t)got < n && !conn->peer_closed && conn->ops->short_read_empties)
             conn->readable = false;
         return got;
     }
@@ -116,13 +137,22 @@ bool conn_peer_gone(struct conn *conn)
     return true;
 }
 
+void conn_finish(struct conn *conn)
+{
+    conn->ops->finish(conn);
+}
+
+static void end(struct conn *conn, bool orderly)
+{
+    event_del(&conn->event);
+    conn->ops->close(conn, orderly);
+    conn->fd = -1;
+}
+
 void conn_close(struct conn *conn)
 {
-    if (conn->fd < 0)
-        return;
-    event_del(&conn->event);
-    conn->ops->close(conn);
-    conn->fd = -1;
+    if (conn->fd >= 0)
+        end(conn, true);
 }
 
 void conn_reset(struct conn *conn)
@@ -131,5 +161,5 @@ void conn_reset(struct conn *conn)
         return;
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-    conn_close(conn);
+    end(conn, false);
 }

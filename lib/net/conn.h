@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A connection: a descriptor registered once, edge-triggered, for its lifetime, with its I/O behind
- * a small table of functions (`plain` here; TLS and faults are further tables), so that who uses a
- * connection knows nothing of how its bytes travel.
+ * a small table of functions (`plain` here, TLS in tls.h; faults are a further table), so that who
+ * uses a connection knows nothing of how its bytes travel.
  *
  * Edge-triggered means: `ready` is called when something changed; `readable` stays true until a
  * read found nothing more, `writable` until a write found no room. An owner that stops reading
@@ -20,10 +20,18 @@ struct conn;
 
 struct conn_ops {
     const char *name;
+    /* A read of fewer bytes than there was room for has emptied the socket. Without it `read` sets
+     * conn->readable itself. */
+    bool short_read_empties;
+    /* As conn_handshake; NULL = there is none. */
+    int (*handshake)(struct conn *conn, struct error *error);
     /* As read(2) and writev(2), with errno. */
     ssize_t (*read)(struct conn *conn, void *bytes, size_t n);
     ssize_t (*writev)(struct conn *conn, const struct iovec *parts, int count);
-    void (*close)(struct conn *conn);
+    /* As conn_finish. */
+    void (*finish)(struct conn *conn);
+    /* `orderly`: the peer is told that nothing is missing, where there is a way to. */
+    void (*close)(struct conn *conn, bool orderly);
 };
 
 extern const struct conn_ops conn_plain;
@@ -40,11 +48,15 @@ struct conn {
     bool readable;
     bool writable;
     bool peer_closed; /* the peer's FIN has been seen by the kernel; conn_peer_gone knows of RSTs */
+    bool truncated;   /* the end came without the goodbye that TLS has: something may be missing */
+    bool drained;     /* TLS: the last look at the socket left nothing in it */
+    bool crossed;     /* TLS: a read waits for room to write, or a write for something to read */
     int problem;      /* errno of a reset that conn_peer_gone found, for the next read */
 };
 
 /* What conn_read and conn_write return beside a number of bytes. */
 enum {
+    CONN_READY = 1,  /* conn_handshake only */
     CONN_AGAIN = 0,  /* nothing to read, or no room to write, until `ready` is called again */
     CONN_EOF = -1,   /* read only: the peer has closed its side in an orderly way */
     CONN_FAILED = -2 /* errno says why (ECONNRESET, EPIPE, ...) */
@@ -54,6 +66,11 @@ enum {
  * runs again. */
 enum result conn_init(struct conn *conn, struct loop *loop, int fd, const struct conn_ops *ops,
                       conn_ready *ready, void *owner, struct error *error) MUST_USE;
+
+/* Goes on with the handshake, if there is one: CONN_READY when bytes may travel, CONN_AGAIN until
+ * `ready` is called again, CONN_FAILED with the reason in `error`; then only lingering and closing
+ * make sense. */
+int conn_handshake(struct conn *conn, struct error *error);
 
 /* Reads up to `n` bytes (n > 0). */
 ssize_t conn_read(struct conn *conn, void *bytes, size_t n);
@@ -66,6 +83,9 @@ ssize_t conn_writev(struct conn *conn, const struct iovec *parts, int count);
  * wants more when nothing is `readable` any more: a reset that came together with the last bytes
  * shows nowhere else. */
 bool conn_peer_gone(struct conn *conn);
+
+/* Tells the peer that nothing more will be sent; it may still be read from. */
+void conn_finish(struct conn *conn);
 
 /* Closes in an orderly way, or with a reset that the peer notices at once. Harmless when closed. */
 void conn_close(struct conn *conn);

@@ -10,10 +10,10 @@ files "$FLOORS tests" '*.[chS]' | xargs awk '
               "proxy 4 backend 4 lab 4 cmd 5 tests 6", word, " ")
         for (i = 1; i in word; i += 2)
             floor[word[i]] = word[i + 1]
-        foreign["lib/base"] = "^<(event2|cjson|sqlite3)"
-        foreign["lib/http"] = "^<(event2|cjson|sqlite3|sys/socket|netinet)"
-        foreign["lib/conf"] = "^<(event2|sqlite3|sys/socket|netinet)"
-        foreign["proxy"] = "^<sqlite3"
+        foreign["lib/base"] = "^<(event2|cjson|sqlite3|openssl)"
+        foreign["lib/http"] = "^<(event2|cjson|sqlite3|openssl|sys/socket|netinet)"
+        foreign["lib/conf"] = "^<(event2|sqlite3|openssl|sys/socket|netinet)"
+        foreign["proxy"] = "^<(sqlite3|openssl)"
         foreign["backend"] = "^<sqlite3"
     }
     function folder(path) {

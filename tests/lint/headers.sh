@@ -4,7 +4,7 @@
 . "$(dirname "$0")/common.sh"
 
 : "${CC:=cc -std=gnu17}"
-: "${CPPFLAGS:=$(pkg-config --cflags libevent_core libcjson sqlite3 cmocka)}"
+: "${CPPFLAGS:=$(pkg-config --cflags libevent_core libcjson sqlite3 libssl cmocka)}"
 
 files "$FLOORS tests" '*.h' | while read -r header; do
     guard=TAILGATE_$(tr a-z/.- A-Z___ <<<"$header")

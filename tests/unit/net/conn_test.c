@@ -362,9 +362,9 @@ static ssize_t odd_writev(struct conn *odd, const struct iovec *parts, int count
     return -1;
 }
 
-static void odd_close(struct conn *odd)
+static void odd_close(struct conn *odd, bool orderly)
 {
-    closed = true;
+    closed = orderly;
     close(odd->fd);
 }
 
