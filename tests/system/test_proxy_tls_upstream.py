@@ -11,7 +11,7 @@ from test_proxy_streaming import (BLOCK, ENVIRONMENT, GROWTH, MIB, Sender, head,
                                   sum_of)
 from test_proxy_tls import V1_2, V1_3, authority, metric, stranger  # noqa: F401
 from tls import TlsClient, cut, say_goodbye, secure, serving, trusting
-from upstream import close, read_head, read_request, repeat, reset, wait_for
+from upstream import close, read_bytes, read_head, read_request, repeat, reset, wait_for
 from waiting import wait_until
 from wire import request_bytes, response_bytes
 
@@ -185,7 +185,8 @@ def test_a_failed_handshake_is_not_retried_without_the_rule(gateway, upstream, a
     assert proxy.outcome() == (502, "tls_failed", ["tls_failed"])
 
 
-@pytest.mark.parametrize("answer", [[close], [reset], [b"HTTP/1.1 400 Bad\r\n\r\n", close]])
+@pytest.mark.parametrize("answer", [[read_bytes(5), close], [read_bytes(5), reset],
+                                    [b"HTTP/1.1 400 Bad\r\n\r\n", close]])
 def test_an_endpoint_without_tls(gateway, upstream, authority, answer):  # noqa: F811
     proxy = gateway(upstream(answer), upstream={"tls": trust(authority), "retry": {"attempts": 1}})
     assert proxy.request().status == 502
