@@ -240,10 +240,13 @@ class Splitter:
     def _up(self):
         near, _ = self._listener.accept()
         threading.Thread(target=self._down, args=(near,), daemon=True).start()
-        while data := near.recv(65536):
-            for byte in data:
-                self._far.sendall(bytes([byte]))
-        self._far.shutdown(socket.SHUT_WR)
+        try:
+            while data := near.recv(65536):
+                for byte in data:
+                    self._far.sendall(bytes([byte]))
+            self._far.shutdown(socket.SHUT_WR)
+        except OSError:
+            near.close()  # one side has gone, and with it the need for this
 
     def _down(self, near):
         while data := self._far.recv(65536):
