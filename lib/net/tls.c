@@ -106,7 +106,8 @@ static ssize_t failure(struct conn *conn, bool reading)
     SSL *ssl = conn->ops_state;
     int problem = errno, kind = SSL_get_error(ssl, 0);
     if (kind == SSL_ERROR_WANT_READ || kind == SSL_ERROR_WANT_WRITE) {
-        conn->crossed = reading != (kind == SSL_ERROR_WANT_READ);
+        if (reading != (kind == SSL_ERROR_WANT_READ))
+            conn->crossed = true; /* until an event comes, whatever else is tried before it */
         errno = EAGAIN;
         return -1;
     }
@@ -131,6 +132,7 @@ static int tls_handshake(struct conn *conn, struct error *error)
     SSL *ssl = conn->ops_state;
     int done = SSL_do_handshake(ssl);
     if (done == 1) {
+        ERR_clear_error(); /* of ways that were tried in vain before one was found */
         note_readable(conn);
         return CONN_READY;
     }
@@ -291,6 +293,8 @@ enum result tls_connect(struct conn *conn, struct tls_context *client, const cha
     SSL_set_connect_state(ssl);
     SSL_set_app_data(ssl, memory);
     bool set = !name || set_name(ssl, name);
+    if (memory && memory->context != client)
+        tls_memory_forget(memory);
     if (set && memory && memory->session)
         set = SSL_set_session(ssl, memory->session) == 1;
     if (set)

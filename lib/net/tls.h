@@ -51,9 +51,11 @@ enum result tls_client_new(struct tls_context **context, const struct tls_client
 void tls_context_release(struct tls_context **context);
 
 /* A session to resume: what a client knows of a server it was connected to. Zeroed = nothing yet.
- * For one thread, one context and one server name; outlives the connections it was given to. */
+ * For one thread and one server name; outlives the connections it was given to. It is forgotten
+ * when it is used with another context: what one trusted another may not. */
 struct tls_memory {
     struct ssl_session_st *session;
+    struct tls_context *context; /* held, with the session */
 };
 void tls_memory_forget(struct tls_memory *memory);
 

@@ -215,6 +215,8 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
         return 0;
     tls_memory_forget(memory);
     memory->session = session;
+    memory->context = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    atomic_fetch_add(&memory->context->holders, 1);
     return 1;
 }
 
@@ -222,6 +224,7 @@ void tls_memory_forget(struct tls_memory *memory)
 {
     SSL_SESSION_free(memory->session);
     memory->session = NULL;
+    tls_context_release(&memory->context);
 }
 
 static enum result set_authorities(SSL_CTX *ctx, const struct tls_client_settings *settings,

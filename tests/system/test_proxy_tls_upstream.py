@@ -196,7 +196,7 @@ def test_an_endpoint_without_tls(gateway, upstream, authority, answer):  # noqa:
 def test_a_handshake_that_stalls_is_a_connect_timeout(gateway, upstream, authority):  # noqa: F811
     server = upstream([wait_for(threading.Event(), 30)])
     proxy = gateway(server, upstream={"tls": trust(authority), "retry": {"attempts": 1},
-                                      "timeout": {"connect": "200ms"}})
+                                      "timeout": {"connect": "1s"}})
     assert proxy.request().status == 504
     assert proxy.outcome() == (504, "connect_timeout", ["connect_timeout"])
     attempt = proxy.records("attempt")[0]
