@@ -57,6 +57,13 @@ class Gateway:
     def stop(self):
         return self.process.stop()
 
+    def metric(self, name):
+        """A counter's value; the configuration must have "admin"."""
+        address = re.search(r"/metrics on (\S+)", self.process.wait_log("/metrics on"))[1]
+        with Client(address, 20) as client:
+            text = client.request(path="/metrics").body.decode()
+        return int(re.search(rf"^tailgate_{name} (\d+)$", text, re.M)[1])
+
     # ---- what it wrote down
 
     def records(self, kind):

@@ -136,10 +136,13 @@ def test_an_abort_is_not_retried(gateway, upstream):
 def test_many_at_once(gateway, upstream):
     go_on = threading.Event()
     server = upstream([read_request, wait_for(go_on, 60), OK])
-    proxy = gateway(server, workers=2, upstream={"connections": {"max": 8}})
+    proxy = gateway(server, workers=2, upstream={"connections": {"max": 8}},
+                    admin={"address": "127.0.0.1:0"})
     clients = [proxy.connect() for _ in range(40)]
     for client in clients:
         client.send(request_bytes())
+    # A reset takes back what was sent and has not been read.
+    wait_until(lambda: proxy.metric("requests_total") == 40, 20)
     wait_until(lambda: len(server.requests) == 8)
     for i, client in enumerate(clients):
         client.reset() if i % 2 else client.close()

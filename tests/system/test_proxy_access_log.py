@@ -10,7 +10,7 @@ import pytest
 from gateway import Gateway, gateway_config
 from upstream import read_request, repeat
 from waiting import wait_until
-from wire import Client, request_bytes, response_bytes
+from wire import request_bytes, response_bytes
 
 ANSWERING = [repeat(read_request, response_bytes(200, b"hello"))]
 FIELDS = [("Host", "shop.example.com:8080"), ("User-Agent", 'say "hi"'),
@@ -122,13 +122,6 @@ def test_reopening_that_fails_keeps_the_old_file(gateway, upstream):
     assert "/after" in lines_of(proxy, 1, "access.log.1")[0]
 
 
-def metric(proxy, name):
-    address = re.search(r"/metrics on (\S+)", proxy.process.log())[1]
-    with Client(address) as client:
-        text = client.request(path="/metrics").body.decode()
-    return int(re.search(rf"^tailgate_{name} (\d+)$", text, re.M)[1])
-
-
 def test_a_reader_that_has_stopped_stops_nobody(start, command, upstream, tmp_path):
     """Lines are lost and counted; requests are answered all the same."""
     fifo = tmp_path / "fifo"
@@ -142,7 +135,7 @@ def test_a_reader_that_has_stopped_stops_nobody(start, command, upstream, tmp_pa
     batch = request_bytes(path=target) * 200
     with proxy.connect() as client:
         sent = 0
-        while metric(proxy, "access_lines_lost_total") == 0:
+        while proxy.metric("access_lines_lost_total") == 0:
             assert sent < 20000
             client.send(batch)
             for _ in range(200):

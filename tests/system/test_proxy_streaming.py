@@ -2,7 +2,6 @@
 """Bodies pass through in pieces, in both directions, as fast as the slower side takes them."""
 
 import os
-import socket
 import threading
 import zlib
 

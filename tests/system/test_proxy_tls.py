@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: MIT
 """TLS with clients."""
 
-import re
 import socket
 import ssl
 import threading
-import urllib.request
 import zlib
 
 import pytest
@@ -50,12 +48,6 @@ def secured(gateway, upstream, local):
     return launch
 
 
-def metric(proxy, name):
-    address = re.search(r"/metrics on (\S+)", proxy.process.wait_log("/metrics on"))[1]
-    with urllib.request.urlopen(f"http://{address}/metrics") as answer:
-        return int(re.search(rf"^tailgate_{name} (\d+)$", answer.read().decode(), re.M)[1])
-
-
 def hello(client):
     response = client.request()
     assert (response.status, response.body) == (200, b"hello")
@@ -71,8 +63,8 @@ def test_termination(secured, authority, version, kind):
     with TlsClient(proxy.address, trusting(authority, version=version)) as client:
         assert client.sock.version() == {V1_2: "TLSv1.2", V1_3: "TLSv1.3"}[version]
         hello(client)
-    assert metric(proxy, "client_tls_handshakes_total") == 1
-    assert metric(proxy, "client_tls_failed_total") == 0
+    assert proxy.metric("client_tls_handshakes_total") == 1
+    assert proxy.metric("client_tls_failed_total") == 0
     assert proxy.only_request()["cause"] == "none"
 
 
@@ -82,7 +74,7 @@ def test_old_versions_are_refused(secured, authority):
         TlsClient(proxy.address, trusting(authority, version=V1_2))
     with TlsClient(proxy.address, trusting(authority)) as client:
         hello(client)
-    assert metric(proxy, "client_tls_failed_total") == 1
+    assert proxy.metric("client_tls_failed_total") == 1
 
 
 def test_versions_before_1_2_are_refused_by_default(secured, authority):
@@ -156,7 +148,7 @@ def test_a_client_certificate_is_required(secured, authority, stranger):
                 client.request()  # TLS 1.3 tells a client after its handshake
         with pytest.raises(ssl.SSLError, match="alert"):
             TlsClient(proxy.address, trusting(authority, pair, version=V1_2))
-    wait_until(lambda: metric(proxy, "client_tls_failed_total") == 6, 10, "6 counted failures")
+    wait_until(lambda: proxy.metric("client_tls_failed_total") == 6, 10, "6 counted failures")
     assert proxy.only_request()["status"] == 200
 
 
@@ -187,8 +179,8 @@ def test_sessions_are_resumed(secured, authority, version, ask, workers):
             assert client.sock.session_reused == (number > 0)
             hello(client)
             session = client.sock.session
-    assert metric(proxy, "client_tls_handshakes_total") == 6
-    assert metric(proxy, "client_tls_resumed_total") == 5
+    assert proxy.metric("client_tls_handshakes_total") == 6
+    assert proxy.metric("client_tls_resumed_total") == 5
 
 
 @pytest.mark.parametrize("version", [V1_2, V1_3])
@@ -201,7 +193,7 @@ def test_sessions_are_not_resumed_without_tickets(secured, authority, version):
             assert not client.sock.session_reused
             hello(client)
             session = client.sock.session
-    assert metric(proxy, "client_tls_resumed_total") == 0
+    assert proxy.metric("client_tls_resumed_total") == 0
 
 
 # ---- HTTP on top of it
@@ -218,7 +210,7 @@ def test_keep_alive_and_pipelining(secured, authority, version):
             assert client.read_response().body == b"hello"
     rows = proxy.wait_records("request", 250)
     assert [row["path"] for row in rows[50:]] == [f"/{i}" for i in range(200)]
-    assert metric(proxy, "client_tls_handshakes_total") == 1
+    assert proxy.metric("client_tls_handshakes_total") == 1
 
 
 def test_a_request_in_single_bytes(secured, authority):
@@ -394,7 +386,7 @@ def test_what_is_no_tls_is_refused(secured, authority, bytes_sent):
         except ConnectionResetError:
             pass
         assert b"HTTP/1" not in answer
-    wait_until(lambda: metric(proxy, "client_tls_failed_total") == 1, 10, "a counted failure")
+    wait_until(lambda: proxy.metric("client_tls_failed_total") == 1, 10, "a counted failure")
     with TlsClient(proxy.address, trusting(authority)) as client:
         hello(client)
     assert len(proxy.records("request")) == 1
@@ -407,7 +399,7 @@ def test_a_handshake_that_stalls_ends_in_time(secured, authority):
         client.assert_closed()
     with Client(proxy.address) as silent:
         silent.assert_closed()
-    assert metric(proxy, "client_tls_failed_total") == 2
+    assert proxy.metric("client_tls_failed_total") == 2
     with TlsClient(proxy.address, trusting(authority)) as client:
         hello(client)
 
@@ -420,5 +412,5 @@ def test_many_connections_come_and_go(secured, authority):
         client = TlsClient(proxy.address, context)
         hello(client)
         getattr(client, leave)()
-    assert metric(proxy, "client_tls_handshakes_total") == 40
+    assert proxy.metric("client_tls_handshakes_total") == 40
     assert proxy.stop() == 0

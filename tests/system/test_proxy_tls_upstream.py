@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """TLS with endpoints: whom the gateway trusts, what it shows, and what becomes of failures."""
 
-import ssl
 import threading
 import zlib
 
@@ -9,7 +8,7 @@ import pytest
 
 from test_proxy_streaming import (BLOCK, ENVIRONMENT, GROWTH, MIB, Sender, head, read_sum, steady,
                                   sum_of)
-from test_proxy_tls import V1_2, V1_3, authority, metric, stranger  # noqa: F401
+from test_proxy_tls import V1_2, V1_3, authority, stranger  # noqa: F401
 from tls import TlsClient, cut, say_goodbye, secure, serving, trusting
 from upstream import close, read_bytes, read_head, read_request, repeat, reset, wait_for
 from waiting import wait_until
@@ -84,7 +83,7 @@ def refusing(gateway, upstream, pair, tls, **options):
     assert response.status == 502 and "tls_protocol_error" in response.header("Proxy-Status")
     assert proxy.outcome() == (502, "tls_failed", ["tls_failed"])
     assert not server.requests and server.connections[0].over.wait(10)
-    assert metric(proxy, "upstream_tls_failed_total") == 1
+    assert proxy.metric("upstream_tls_failed_total") == 1
     return proxy.process.wait_log("TLS handshake failed")
 
 
@@ -160,8 +159,8 @@ def test_sessions_are_resumed(gateway, upstream, authority, local, version):  # 
     for _ in range(5):
         assert client.request().body == b"hello"
     assert [conn.resumed for conn in server.connections] == [False] + [True] * 4
-    assert metric(proxy, "upstream_tls_handshakes_total") == 5
-    assert metric(proxy, "upstream_tls_resumed_total") == 4
+    assert proxy.metric("upstream_tls_handshakes_total") == 5
+    assert proxy.metric("upstream_tls_resumed_total") == 4
 
 
 # ---- failures and retries
