@@ -118,6 +118,23 @@ static bool read_more(struct client *client)
     return false;
 }
 
+/* A client that shuts its side down does not wait for the answer any more. As long as its body is
+ * read, reading finds that out. */
+static bool has_left(struct client *client)
+{
+    return client->exchange->request_body.complete && conn_peer_gone(&client->conn);
+}
+
+/* What a client did before its request was read raises no event any more. A reset shows only to who
+ * asks for it, with a system call: only requests that have to wait anyway pay for that. */
+static void notice_leaving(struct client *client)
+{
+    if (client->state != CLIENT_BUSY)
+        return;
+    if ((client->conn.peer_closed || exchange_waits(client->exchange)) && has_left(client))
+        exchange_client_gone(client->exchange, CAUSE_CLIENT_ABORT);
+}
+
 static void take_head(struct client *client, size_t length)
 {
     struct worker *worker = client->worker;
@@ -133,6 +150,7 @@ static void take_head(struct client *client, size_t length)
         exchange_refuse(client, 400, CAUSE_REQUEST_MALFORMED, problem);
     else
         exchange_start(client, &worker->request_head);
+    notice_leaving(client);
 }
 
 static void refuse_head(struct client *client, int status, enum cause cause, const char *detail)
@@ -349,13 +367,6 @@ static void on_timeout(void *arg)
     default:
         client_close(client, false);
     }
-}
-
-/* A client that shuts its side down does not wait for the answer any more. As long as its body is
- * read, reading finds that out. */
-static bool has_left(struct client *client)
-{
-    return client->exchange->request_body.complete && conn_peer_gone(&client->conn);
 }
 
 static void on_busy(struct client *client)

@@ -93,6 +93,12 @@ void exchange_uplink_ready(struct exchange *exchange);
  */
 bool exchange_dequeue(struct exchange *exchange);
 
+/* Whether it has not got a connection to an endpoint yet. */
+static inline bool exchange_waits(const struct exchange *exchange)
+{
+    return exchange->state == EXCHANGE_QUEUED || exchange->state == EXCHANGE_CONNECTING;
+}
+
 /* Ends it for a reason of the gateway's own: answers with the cause's status, or cuts the response
  * short in a way the client notices. */
 void exchange_fail(struct exchange *exchange, enum cause cause);

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """A running gateway and what it recorded."""
 
+import contextlib
 import json
 import re
+import signal
 
 from waiting import wait_until
 from wire import Client
@@ -63,6 +65,15 @@ class Gateway:
         with Client(address, 20) as client:
             text = client.request(path="/metrics").body.decode()
         return int(re.search(rf"^tailgate_{name} (\d+)$", text, re.M)[1])
+
+    @contextlib.contextmanager
+    def paused(self):
+        """Stands still within: what happens to its sockets then, it finds all at once."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     # ---- what it wrote down
 

@@ -133,6 +133,27 @@ def test_an_abort_is_not_retried(gateway, upstream):
     assert len(server.connections) == 1
 
 
+@LEAVE
+def test_before_the_request_was_read(gateway, upstream, leave):
+    """No event tells of a client that left while its request still stood in the socket."""
+    go_on = threading.Event()
+    server = upstream([read_request, wait_for(go_on, 60), OK])
+    proxy = gateway(server, upstream={"connections": {"max": 1}})
+    holder = proxy.connect()
+    holder.send(request_bytes(path="/holds"))
+    server.wait_requests(1)
+    with proxy.paused():
+        for _ in range(4):
+            client = proxy.connect()
+            client.send(request_bytes(path="/leaves"))
+            getattr(client, leave)()
+    rows = proxy.wait_records("request", 4)
+    assert [(row["path"], row["cause"]) for row in rows] == [("/leaves", "client_abort")] * 4
+    go_on.set()
+    assert holder.read_response().status == 200
+    assert len(server.requests) == 1
+
+
 def test_many_at_once(gateway, upstream):
     go_on = threading.Event()
     server = upstream([read_request, wait_for(go_on, 60), OK])
