@@ -130,13 +130,10 @@ static void append_request(struct buf *out, const struct access_entry *entry,
 
 static void append_client(struct buf *out, const struct access_entry *entry)
 {
-    const struct record_peer *peer = &entry->record->client;
-    if (peer->port == 0 &&
-        !(peer->address[0] | peer->address[1] | peer->address[2] | peer->address[3]))
-        append(out, "-");
-    else
-        buf_printf(out, "%u.%u.%u.%u", peer->address[0], peer->address[1], peer->address[2],
-                   peer->address[3]);
+    struct ip_peer peer = entry->record->client;
+    char text[IP_PEER_TEXT];
+    peer.port = 0;
+    append(out, ip_peer_format(&peer, text) > 0 ? text : "-");
 }
 
 static void read_clock(struct access_clock *clock, wall moment)
@@ -214,8 +211,8 @@ static void append_httplog(struct buf *out, const struct access_entry *entry,
 {
     const struct request_record *record = entry->record;
     append_client(out, entry);
-    buf_printf(out, ":%u [%s.%03u] %s ", record->client.port, clock->date,
-               milliseconds(entry->started), entry->gateway);
+    buf_printf(out, "%s%u [%s.%03u] %s ", record->client.kind == IP_PEER_UNIX ? "" : ":",
+               record->client.port, clock->date, milliseconds(entry->started), entry->gateway);
     append(out, entry->upstream ? entry->upstream : entry->gateway);
     append(out, "/");
     append(out, entry->endpoint ? entry->endpoint : "<NOSRV>");

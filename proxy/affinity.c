@@ -6,18 +6,9 @@
 #include "lib/base/hash.h"
 #include "proxy/route.h"
 
-uint64_t affinity_of_client(const struct address *address)
+uint64_t affinity_of_client(const struct ip_peer *client)
 {
-    const struct sockaddr_in *v4 = &address->u.in;
-    const struct sockaddr_in6 *v6 = &address->u.in6;
-    switch (address->u.any.sa_family) {
-    case AF_INET:
-        return hash_bytes(0, &v4->sin_addr, sizeof(v4->sin_addr));
-    case AF_INET6:
-        return hash_bytes(0, &v6->sin6_addr, sizeof(v6->sin6_addr));
-    default:
-        return 0;
-    }
+    return client->kind == IP_PEER_IP ? hash_bytes(0, &client->ip, sizeof(client->ip)) : 0;
 }
 
 /* The value of `name` in "a=1; b=2"; none: {NULL, 0}. */

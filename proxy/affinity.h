@@ -3,13 +3,13 @@
 #ifndef TAILGATE_PROXY_AFFINITY_H
 #define TAILGATE_PROXY_AFFINITY_H
 
+#include "lib/base/ip.h"
 #include "lib/base/rng.h"
 #include "lib/http/head.h"
-#include "lib/net/address.h"
 #include "proxy/config_balance.h"
 
 /* A client by its address without the port; 0 for one that has none (a unix socket). */
-uint64_t affinity_of_client(const struct address *address);
+uint64_t affinity_of_client(const struct ip_peer *client);
 
 /* Of a request from `client`, which is what affinity_of_client says. One that lacks the header
  * field, the cookie or an address gets any key. */

@@ -12,20 +12,30 @@ static size_t write_body(char *out, size_t size, int status, enum cause cause, c
     return length < 0 ? 0 : (size_t)length < size ? (size_t)length : size - 1;
 }
 
+/* RFC 9209; the names of causes need no escapes. */
+static void write_proxy_status(char *out, size_t size, const char *name, enum cause cause)
+{
+    const char *error = cause_row(cause)->proxy_status;
+    snprintf(out, size, "Proxy-Status: %s%s%s; details=\"%s\"\r\n", name, *error ? "; error=" : "",
+             error, cause_row(cause)->name);
+}
+
 void answer(struct exchange *exchange, int status, enum cause cause, const char *detail)
 {
-    char body[512], head[512];
-    const char *error = cause_row(cause)->proxy_status;
+    const struct identity_config *identity = &exchange->worker->config->identity;
+    char body[512], head[512], proxy_status[256] = "";
     /* What is left of a request's body would be taken for the next request. */
     if (!exchange->request_body.complete)
         exchange->client_keeps = false;
     size_t body_length = write_body(body, sizeof(body), status, cause, detail);
+    if (identity->proxy_status)
+        write_proxy_status(proxy_status, sizeof(proxy_status), identity->name, cause);
     int head_length = snprintf(
         head, sizeof(head),
         "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"
-        "Proxy-Status: tailgate%s%s; details=\"%s\"\r\n%s\r\n",
-        status, http_reason(status), body_length, *error ? "; error=" : "", error,
-        cause_row(cause)->name, exchange->client_keeps ? "" : "Connection: close\r\n");
+        "%s%s\r\n",
+        status, http_reason(status), body_length, proxy_status,
+        exchange->client_keeps ? "" : "Connection: close\r\n");
     struct iovec parts[] = {{head, (size_t)head_length},
                             {body, exchange->answers_head ? 0 : body_length}};
     exchange->head_bytes_out = (uint64_t)head_length;

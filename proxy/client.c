@@ -2,14 +2,13 @@
 #include "proxy/client.h"
 
 #include <assert.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "proxy/affinity.h"
 #include "proxy/exchange.h"
+#include "proxy/origin.h"
 
 #define CLIENT_STATE_NAME(id, name) [CLIENT_##id] = name,
 static const char *const state_names[] = {CLIENT_STATES(CLIENT_STATE_NAME)};
@@ -406,16 +405,6 @@ static void client_ready(struct conn *conn, void *owner)
     }
 }
 
-static struct record_peer peer_of(const struct address *address)
-{
-    struct record_peer peer = {{0}, 0};
-    if (address->u.any.sa_family == AF_INET) {
-        memcpy(peer.address, &address->u.in.sin_addr, sizeof(peer.address));
-        peer.port = ntohs(address->u.in.sin_port);
-    }
-    return peer;
-}
-
 void client_accept(struct entrance *entrance, int fd, const struct address *peer)
 {
     struct worker *worker = entrance->worker;
@@ -426,8 +415,8 @@ void client_accept(struct entrance *entrance, int fd, const struct address *peer
                               .entrance = entrance,
                               .state = entrance->tls ? CLIENT_HANDSHAKE : CLIENT_IDLE,
                               .number = worker->next_connection++,
-                              .peer = peer_of(peer),
-                              .affinity = affinity_of_client(peer)};
+                              .peer = address_peer(peer)};
+    client->trusted = origin_trusts(&entrance->config->origin, &client->peer);
     timeout_init(&client->timeout, on_timeout, client);
     if (conn_init(&client->conn, &worker->loop, fd, &conn_plain, client_ready, client, &error) !=
         OK) {

@@ -38,8 +38,8 @@ struct client {
     size_t head_bytes; /* of the current request's head */
     uint32_t requests; /* carried before the current one */
     uint64_t number;
-    struct record_peer peer;
-    uint64_t affinity; /* affinity_of_client */
+    struct ip_peer peer; /* at the other end, or whom it speaks for */
+    bool trusted;        /* what it says about its clients is believed */
 };
 
 /* Takes over an accepted socket. */

@@ -34,6 +34,8 @@ static const struct conf_key listener_keys[] = {
         .meaning = "How long the gateway waits for a client."),
     KEY("tls", CONF_OBJECT, struct listener_config, tls, .sub = &listener_tls_table,
         .meaning = "TLS with clients; absent = none."),
+    KEY("origin", CONF_OBJECT, struct listener_config, origin, .sub = &origin_table,
+        .meaning = "How the upstream learns whom a request comes from, and who is believed about it."),
 };
 static const struct conf_table listener_table = {
     .name = "listener", .meaning = "An address the gateway accepts connections on.",
@@ -199,6 +201,8 @@ static const struct conf_key proxy_keys[] = {
         .meaning = "Seed of every random draw; 0 = a different one at each start."),
     KEY("limits", CONF_OBJECT, struct proxy_config, limits, .sub = &limits_table,
         .meaning = "Sizes beyond which a message is refused."),
+    KEY("identity", CONF_OBJECT, struct proxy_config, identity, .sub = &identity_table,
+        .meaning = "How the gateway names itself in the messages it passes on."),
     KEY("admin", CONF_OBJECT, struct proxy_config, admin, .sub = &admin_table,
         .meaning = "The admin address; absent = none."),
 };

@@ -6,6 +6,7 @@
 #include "lib/base/clock.h"
 #include "lib/conf/conf.h"
 #include "proxy/config_balance.h"
+#include "proxy/config_origin.h"
 #include "proxy/config_tls.h"
 
 extern const struct conf_table proxy_conf_table;
@@ -29,6 +30,7 @@ struct listener_config {
     const char *address;
     struct client_timeouts timeout;
     struct listener_tls_config tls;
+    struct origin_config origin;
 };
 
 struct endpoint_config {
@@ -175,6 +177,7 @@ struct proxy_config {
     duration drain;
     int64_t seed;
     struct limits_config limits;
+    struct identity_config identity;
     struct admin_config admin;
 };
 

@@ -12,6 +12,7 @@
 #include "proxy/attempt.h"
 #include "proxy/forward.h"
 #include "proxy/journal.h"
+#include "proxy/origin.h"
 #include "proxy/passage.h"
 #include "proxy/proxy.h"
 #include "proxy/relay.h"
@@ -135,6 +136,7 @@ static void note_request(struct exchange *exchange, const struct http_head *head
     exchange->idempotent = http_method_is_idempotent(head->method);
     exchange->answers_head = http_span_is(head->method, "HEAD");
     exchange->client_http_1_0 = head->minor_version == 0;
+    record->client = origin_client(exchange->client, head);
     exchange->client_keeps = http_keeps_alive(head) && exchange->worker->phase == WORKER_SERVING;
 }
 
@@ -156,7 +158,7 @@ static void forward(struct exchange *exchange, const struct http_head *head,
 {
     struct worker *worker = exchange->worker;
     worker_lend(worker, &exchange->request);
-    forward_request_head(&exchange->request, head, trace, exchange->passage);
+    forward_request_head(&exchange->request, head, trace, exchange);
     if (worker->config->cleanup == PROXY_CLEANUP_DEFERRED)
         exchange_defer_request(exchange);
     if (!relay_take_body(exchange)) {
@@ -164,8 +166,9 @@ static void forward(struct exchange *exchange, const struct http_head *head,
         return;
     }
     if (exchange->upstream->balance.algorithm == BALANCE_CONSISTENT_HASH)
-        exchange->affinity = affinity_key(&exchange->upstream->config->balance, head,
-                                          exchange->client->affinity, &worker->rng);
+        exchange->affinity =
+            affinity_key(&exchange->upstream->config->balance, head,
+                         affinity_of_client(&exchange->record.client), &worker->rng);
     upstream_earn_retries(exchange->upstream, exchange->passage->retry->budget);
     timeout_arm(exchange->passage->total, &exchange->total_timeout, worker->now);
     attempt_start(exchange);
@@ -225,6 +228,8 @@ void exchange_start(struct client *client, const struct http_head *head)
     if (problem) {
         exchange->request_body.complete = false; /* where it ends cannot be known */
         refuse(exchange, problem);
+    } else if (origin_is_loop(&exchange->worker->config->identity, head)) {
+        answer(exchange, cause_row(CAUSE_REQUEST_LOOP)->status, CAUSE_REQUEST_LOOP, NULL);
     } else {
         take_route(exchange, head, &trace);
     }

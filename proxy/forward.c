@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "proxy/origin.h"
+
 static void append_span(struct buf *out, const char *from, const char *to)
 {
     if (to > from)
@@ -41,11 +43,18 @@ bool header_rules_drop(const struct header_rules *rules, const char *name, size_
     return false;
 }
 
+/* What of a request is not passed on. */
+struct request_filter {
+    const struct header_rules *rules;
+    uint32_t replaced; /* bit set of enum http_field_id: the gateway writes its own */
+};
+
 static bool keep_in_request(const struct http_head *head, const struct http_field *field,
                             const void *context)
 {
-    return field->id != HTTP_FIELD_TRACEPARENT && !http_is_hop_by_hop(head, field) &&
-           !header_rules_drop(context, field->name.at, field->name.length);
+    const struct request_filter *filter = context;
+    return !(filter->replaced >> field->id & 1) && !http_is_hop_by_hop(head, field) &&
+           !header_rules_drop(filter->rules, field->name.at, field->name.length);
 }
 
 #define TEXT(text) (text), sizeof(text) - 1
@@ -61,14 +70,18 @@ static void append_host(struct buf *out, const struct upstream_config *upstream)
 }
 
 void forward_request_head(struct buf *out, const struct http_head *head, const struct trace *trace,
-                          const struct passage *passage)
+                          const struct exchange *exchange)
 {
+    const struct passage *passage = exchange->passage;
     const struct header_rules *rules = &passage->route->request_headers;
+    const struct identity_config *identity = &exchange->worker->config->identity;
+    const struct request_filter filter = {rules, UINT32_C(1) << HTTP_FIELD_TRACEPARENT |
+                                                     origin_replaced(exchange->client, head)};
     char value[TRACE_TEXT];
     const char *version = head->start_line.at + head->start_line.length - (sizeof("HTTP/1.1") - 1);
     append_span(out, head->start_line.at, version);
     buf_append(out, TEXT("HTTP/1.1\r\n"));
-    append_fields(out, head, keep_in_request, rules);
+    append_fields(out, head, keep_in_request, &filter);
     if (!http_has(head, HTTP_FIELD_HOST) && !header_rules_drop(rules, TEXT("host")))
         append_host(out, passage->upstream->config);
     if (!http_has(head, HTTP_FIELD_X_REQUEST_ID) &&
@@ -79,6 +92,10 @@ void forward_request_head(struct buf *out, const struct http_head *head, const s
         buf_append(out, id, sizeof(id));
         buf_append(out, TEXT("\r\n"));
     }
+    origin_append(out, exchange->client, head, rules);
+    if ((identity->via == VIA_BOTH || identity->via == VIA_REQUEST) &&
+        !header_rules_drop(rules, TEXT("via")))
+        origin_append_via(out, identity, head->minor_version);
     buf_append(out, rules->lines, rules->lines_length);
     trace_format(trace, value);
     buf_append(out, TEXT("traceparent: "));
@@ -103,12 +120,16 @@ void forward_response_head(struct buf *out, const struct http_head *head,
                            const struct exchange *exchange)
 {
     const struct header_rules *rules = &exchange->passage->route->response_headers;
+    const struct identity_config *identity = &exchange->worker->config->identity;
     /* The upstream may speak 1.0; the gateway speaks for itself. */
     const char *status = head->start_line.at + sizeof("HTTP/1.1") - 1;
     buf_append(out, TEXT("HTTP/1.1"));
     append_span(out, status, head->start_line.at + head->start_line.length);
     buf_append(out, TEXT("\r\n"));
     append_fields(out, head, keep_in_response, exchange);
+    if ((identity->via == VIA_BOTH || identity->via == VIA_RESPONSE) &&
+        !header_rules_drop(rules, TEXT("via")))
+        origin_append_via(out, identity, head->minor_version);
     if (head->status >= 200)
         buf_append(out, rules->lines, rules->lines_length);
     if (head->status >= 200 && !exchange->client_keeps)

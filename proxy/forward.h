@@ -11,9 +11,9 @@
 /* Whether a field of that name is not passed on. */
 bool header_rules_drop(const struct header_rules *rules, const char *name, size_t length);
 
-/* Appends the request's head for the passage's upstream, with `trace` as traceparent. */
+/* Appends the request's head for the exchange's upstream, with `trace` as traceparent. */
 void forward_request_head(struct buf *out, const struct http_head *head, const struct trace *trace,
-                          const struct passage *passage);
+                          const struct exchange *exchange);
 
 /* Appends the response's head for the client. */
 void forward_response_head(struct buf *out, const struct http_head *head,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/worker.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -239,6 +240,7 @@ static enum result init_entrance(struct worker *worker, size_t number, struct er
     struct address *address = &worker->proxy->listening[number];
     entrance->worker = worker;
     entrance->tls = worker->proxy->secure->listeners[number];
+    entrance->config = config;
     timeout_queue_init(&entrance->head, &worker->loop, config->timeout.head);
     timeout_queue_init(&entrance->body, &worker->loop, config->timeout.body);
     timeout_queue_init(&entrance->send, &worker->loop, config->timeout.send);
@@ -250,6 +252,9 @@ static enum result init_entrance(struct worker *worker, size_t number, struct er
         return result;
     entrance->listener.exhausted = on_exhausted;
     *address = entrance->listener.address;
+    uint16_t port = address_peer(address).port;
+    if (port)
+        snprintf(entrance->port, sizeof(entrance->port), "%u", port);
     return OK;
 }
 

@@ -75,9 +75,11 @@ struct upstream {
 
 /* A listener as one worker sees it. */
 struct entrance {
+    const struct listener_config *config;
     struct listener listener;
     struct worker *worker;
     struct tls_context *tls;                             /* NULL: its clients speak plain HTTP */
+    char port[6];                                        /* in digits; empty for a Unix socket */
     struct timeout_queue head, body, send, idle, linger; /* of its clients */
 };
 

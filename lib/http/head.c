@@ -281,6 +281,11 @@ const struct http_field *http_field_named(const struct http_head *head, const ch
     return NULL;
 }
 
+bool http_is_token_byte(char byte)
+{
+    return byte_class[(uint8_t)byte] & IS_TOKEN;
+}
+
 bool http_span_is(struct http_span span, const char *text)
 {
     return strlen(text) == span.length && memcmp(span.at, text, span.length) == 0;

@@ -28,6 +28,12 @@
     X(EXPECT, "expect")                       \
     X(TRACEPARENT, "traceparent")             \
     X(X_REQUEST_ID, "x-request-id")           \
+    X(VIA, "via")                             \
+    X(FORWARDED, "forwarded")                 \
+    X(X_FORWARDED_FOR, "x-forwarded-for")     \
+    X(X_FORWARDED_HOST, "x-forwarded-host")   \
+    X(X_FORWARDED_PROTO, "x-forwarded-proto") \
+    X(X_FORWARDED_PORT, "x-forwarded-port")   \
     X(SERVER_TIMING, "server-timing")
 
 #define HTTP_FIELD_ENUM(id, name) HTTP_FIELD_##id,
@@ -77,6 +83,9 @@ static inline bool http_has(const struct http_head *head, enum http_field_id id)
 /* The first field with that id or (lower-case) name, or NULL. */
 const struct http_field *http_field(const struct http_head *head, enum http_field_id id);
 const struct http_field *http_field_named(const struct http_head *head, const char *name);
+
+/* Whether a token may hold it (RFC 9110 5.6.2). */
+bool http_is_token_byte(char byte);
 
 bool http_span_is(struct http_span span, const char *text); /* exact */
 bool http_span_is_nocase(struct http_span span, const char *lower_case);

@@ -88,6 +88,27 @@ const char *address_format(const struct address *address, char *out, size_t size
     return out;
 }
 
+struct ip_peer address_peer(const struct address *address)
+{
+    struct ip_peer peer = {.kind = IP_PEER_UNKNOWN};
+    switch (address->u.any.sa_family) {
+    case AF_INET:
+        peer = (struct ip_peer){ip_of_v4(&address->u.in.sin_addr), ntohs(address->u.in.sin_port),
+                                IP_PEER_IP};
+        break;
+    case AF_INET6:
+        peer = (struct ip_peer){ip_of_v6(&address->u.in6.sin6_addr),
+                                ntohs(address->u.in6.sin6_port), IP_PEER_IP};
+        break;
+    case AF_UNIX:
+        peer.kind = IP_PEER_UNIX;
+        break;
+    default:
+        break;
+    }
+    return peer;
+}
+
 bool address_of_socket(struct address *address, int fd)
 {
     memset(address, 0, sizeof(*address));

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "lib/base/ip.h"
 #include "lib/base/result.h"
 
 struct address {
@@ -30,6 +31,9 @@ bool address_parse(struct address *address, const char *text) MUST_USE;
 
 /* Writes the text form (ADDRESS_TEXT bytes are enough) and returns `out`. */
 const char *address_format(const struct address *address, char *out, size_t size);
+
+/* What is recorded of it. */
+struct ip_peer address_peer(const struct address *address);
 
 /* The address a socket is bound to, or its peer's; false when it has none. */
 bool address_of_socket(struct address *address, int fd);

@@ -48,7 +48,7 @@
       "fewer or smaller header fields; a larger limits.response_head")                             \
     X(BODY_TRUNCATED, "body_truncated", 502, "UC", "SD", "http_response_incomplete",               \
       "the upstream closed before the end of the body", "mend the crash or early close behind it") \
-    X(BODY_TIMEOUT, "body_timeout", 504, "SI", "sD", "http_response_incomplete",                   \
+    X(BODY_TIMEOUT, "body_timeout", 504, "SI", "sD", "connection_read_timeout",                    \
       "the response's body stopped for longer than timeout.idle",                                  \
       "find the stall; timeout.idle above the longest gap")                                        \
     X(TOTAL_TIMEOUT, "total_timeout", 504, "DT", "sD", "http_response_timeout",                    \
@@ -77,6 +77,9 @@
       "the listener's timeouts; the client's network")                                             \
     X(REQUEST_MALFORMED, "request_malformed", 400, "DPE", "PR", "http_request_error",              \
       "the request is not correct HTTP/1.1", "mend the client")                                    \
+    X(REQUEST_LOOP, "request_loop", 502, "LR", "PR", "proxy_loop_detected",                        \
+      "the request's Via fields name this gateway as often as identity.loop_limit says",           \
+      "break the circle; give each gateway a name of its own (identity.name)")                     \
     X(NO_ROUTE, "no_route", 404, "NR", "PR", "destination_not_found",                              \
       "no route matches the request", "add a route for the path")                                  \
     X(DRAIN_TIMEOUT, "drain_timeout", 503, "LR", "KD", "proxy_internal_error",                     \

@@ -9,7 +9,8 @@
  *   NAME         index into the segment's names (NAME_NONE = NULL); exported as text
  *   CAUSE        enum cause, exported as its name
  *   TRACE        16 bytes, exported as 32 hex digits (all zero = NULL)
- *   PEER         an IPv4 address and port, exported as "127.0.0.1:80" (all zero = NULL)
+ *   PEER         an IP address and port, exported as "127.0.0.1:80" or "[::1]:80" (without the port
+ *                when that is not known), or "unix:" (all zero = NULL)
  *   TEXT16, TEXT112  NUL-padded text; what does not fit is cut
  *   CLIENT_ERROR, PAUSE_KIND, STATE_KIND  enums below, exported as their names
  */
@@ -17,6 +18,8 @@
 #define TAILGATE_LIB_RECORD_TABLES_H
 
 #include <stdint.h>
+
+#include "lib/base/ip.h"
 
 #define NAME_NONE UINT16_MAX
 
@@ -27,7 +30,7 @@
 #define RECORD_REQUEST(X)                                                                          \
     X(MONO, started, "the first byte of the request was read")                                     \
     X(TRACE, trace_id, "W3C trace id, accepted or created")                                        \
-    X(PEER, client, "the client's address")                                                        \
+    X(PEER, client, "the client's address, as a trusted peer says it is or as the connection has it")  \
     X(NAME, route, "the route that matched")                                                       \
     X(NAME, upstream, "the upstream it leads to")                                                  \
     X(TEXT16, method, "request method")                                                            \
@@ -153,10 +156,6 @@ enum state_kind { STATE_KINDS(RECORD_ENUM_VALUE_STATE) STATE_KIND_COUNT };
 struct record_trace {
     uint8_t bytes[16];
 };
-struct record_peer {
-    uint8_t address[4]; /* network order */
-    uint16_t port;      /* host order */
-};
 typedef uint16_t record_U16;
 typedef uint32_t record_U32;
 typedef uint64_t record_U64;
@@ -166,7 +165,7 @@ typedef int64_t record_SPAN;
 typedef uint16_t record_NAME;
 typedef uint16_t record_CAUSE;
 typedef struct record_trace record_TRACE;
-typedef struct record_peer record_PEER;
+typedef struct ip_peer record_PEER;
 typedef char record_TEXT16[16];
 typedef char record_TEXT112[112];
 typedef uint16_t record_CLIENT_ERROR;

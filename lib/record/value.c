@@ -79,18 +79,11 @@ static void read_trace(struct column_value *value, const struct record_trace *tr
     set_text(value, value->scratch, n, true);
 }
 
-static void read_peer(struct column_value *value, const struct record_peer *peer)
+static void read_peer(struct column_value *value, const struct ip_peer *peer)
 {
-    static const uint8_t none[sizeof(peer->address)];
-    if (!peer->port && memcmp(peer->address, none, sizeof(none)) == 0)
-        return;
-    size_t n = 0;
-    for (size_t i = 0; i < sizeof(peer->address); i++) {
-        n += value_digits(value->scratch + n, peer->address[i]);
-        value->scratch[n++] = i + 1 < sizeof(peer->address) ? '.' : ':';
-    }
-    n += value_digits(value->scratch + n, peer->port);
-    set_text(value, value->scratch, n, true);
+    size_t length = ip_peer_format(peer, value->scratch);
+    if (length > 0)
+        set_text(value, value->scratch, length, true);
 }
 
 static void read_text(struct column_value *value, const char *text, size_t room)

@@ -9,6 +9,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/rng.h"
+#include "lib/http/forwarded.h"
 #include "lib/http/framing.h"
 #include "lib/http/timing.h"
 #include "lib/http/trace.h"
@@ -220,6 +221,22 @@ static void check_timing(const char *text, size_t size)
     }
 }
 
+/* What is appended to whatever a stranger wrote is read as the last element. */
+static void check_forwarded(const char *text, size_t size)
+{
+    const struct ip_peer written = {IP_V4(192, 0, 2, 1), 0, IP_PEER_IP};
+    struct ip_peer peer = {.kind = IP_PEER_UNKNOWN};
+    struct buf value = {0};
+    buf_append(&value, text, size);
+    buf_append_text(&value, ", ");
+    forwarded_append(&value, &written, (struct http_span){"", 0}, "http");
+    struct http_span rest = {buf_head(&value), (uint32_t)buf_len(&value)};
+    for (uint32_t before = rest.length; forwarded_next(&rest, &peer); before = rest.length)
+        MUST(rest.length < before);
+    MUST(memcmp(&peer, &written, sizeof(peer)) == 0);
+    buf_free(&value);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
@@ -233,6 +250,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 'H':
         check_stream(ANSWERS_TO_HEAD, data + 1, size - 1);
+        break;
+    case 'F':
+        check_forwarded((const char *)data + 1, size - 1);
         break;
     case 'T':
         check_trace((const char *)data + 1, size - 1);

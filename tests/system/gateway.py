@@ -40,8 +40,8 @@ class Gateway:
     def address(self):
         return self.process.address
 
-    def connect(self, timeout=20):
-        self._clients.append(Client(self.address, timeout))
+    def connect(self, timeout=20, source=None):
+        self._clients.append(Client(self.address, timeout, source))
         return self._clients[-1]
 
     def request(self, *arguments, **options):

@@ -12,6 +12,19 @@ def split_address(address):
     return host.strip("[]"), int(port)
 
 
+def dial(address, timeout, source=None):
+    """A connection to "host:port", "[host]:port" or "unix:/path", from the address `source`."""
+    if address.startswith("unix:"):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(timeout)
+        sock.connect(address[len("unix:"):])
+        return sock
+    sock = socket.create_connection(split_address(address), timeout,
+                                    source_address=(source, 0) if source else None)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
 def reset_socket(sock):
     """Closes with a RST instead of a FIN."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -61,9 +74,8 @@ class Response:
 class Client:
     """One connection. Everything that does not come within `timeout` seconds is an exception."""
 
-    def __init__(self, address, timeout=10):
-        self.sock = socket.create_connection(split_address(address), timeout)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, address, timeout=10, source=None):
+        self.sock = dial(address, timeout, source)
         self.pending = b""
 
     def __enter__(self):

@@ -21,7 +21,7 @@ static const char request[] = "GET /a?b=\"c HTTP/1.1\r\nHost: shop.example.com\r
 static const wall started = {INT64_C(1233918854655) * NS_PER_MS};
 
 static const struct request_record answered = {
-    .client = {{10, 0, 1, 2}, 33317},
+    .client = {IP_V4(10, 0, 1, 2), 33317, IP_PEER_IP},
     .trace_id = {{0xab, 1}},
     .method = "GET",
     .status = 200,
@@ -160,7 +160,7 @@ static void test_combined(void **state)
 static void test_combined_of_failures(void **state)
 {
     struct request_record record = answered;
-    record.client = (struct record_peer){{0}, 0};
+    record.client = (struct ip_peer){.kind = IP_PEER_UNKNOWN};
     record.connect = record.send = record.wait = record.receive = -1;
     struct access_entry entry = entry_of(&record);
     entry.connected = false;

@@ -40,7 +40,7 @@ static void fill(struct fixture *fixture, uint16_t number, uint64_t clients)
     request->started = 42;
     request->trace_id.bytes[0] = 0xab;
     request->trace_id.bytes[15] = 0x01;
-    request->client = (struct record_peer){{10, 0, 0, 255}, 80};
+    request->client = (struct ip_peer){IP_V4(10, 0, 0, 255), 80, IP_PEER_IP};
     request->route = NAME_NONE;
     request->upstream = 1;
     request->cause = CAUSE_QUEUE_TIMEOUT;

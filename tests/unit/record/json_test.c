@@ -34,7 +34,7 @@ static void a_request_is_one_line(void **state)
         .started = 123456789,
         .trace_id = {{0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6, 0xa3, 0xce, 0x92, 0x9d, 0x0e,
                       0x0e, 0x47, 0x36}},
-        .client = {{127, 0, 0, 1}, 54321},
+        .client = {IP_V4(127, 0, 0, 1), 54321, IP_PEER_IP},
         .route = 0,
         .upstream = 1,
         .method = "GET",

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/origin.h"
+
+#include <string.h>
+
+#include "lib/http/forwarded.h"
+#include "proxy/forward.h"
+
+#define TEXT(text) (text), sizeof(text) - 1
+#define FIELD(id)  (UINT32_C(1) << HTTP_FIELD_##id)
+
+/* How the client reached the first gateway; the three belong together. */
+#define REACHED_BY  (FIELD(X_FORWARDED_PROTO) | FIELD(X_FORWARDED_HOST) | FIELD(X_FORWARDED_PORT))
+#define X_FORWARDED (FIELD(X_FORWARDED_FOR) | REACHED_BY)
+
+static const struct origin_config *config_of(const struct client *client)
+{
+    return &client->entrance->config->origin;
+}
+
+/* ---- who it is */
+
+bool origin_trusts(const struct origin_config *config, const struct ip_peer *peer)
+{
+    if (peer->kind == IP_PEER_UNIX)
+        return config->trusts_unix;
+    for (size_t i = 0; peer->kind == IP_PEER_IP && i < config->network_count; i++)
+        if (ip_network_has(&config->networks[i], &peer->ip))
+            return true;
+    return false;
+}
+
+/* The account is heard from its start, where anybody may have written anything, to its end, which a
+ * trusted peer wrote. Whoever stands in it and is not trusted has said what came before; so has
+ * whoever wrote what cannot be read. */
+static void hear(const struct origin_config *config, struct ip_peer *client,
+                 const struct ip_peer *next)
+{
+    if (next->kind == IP_PEER_UNKNOWN || client->kind == IP_PEER_UNKNOWN ||
+        !origin_trusts(config, next))
+        *client = *next;
+}
+
+static struct ip_peer hear_x_forwarded(const struct origin_config *config,
+                                       const struct http_head *head)
+{
+    struct ip_peer client = {.kind = IP_PEER_UNKNOWN}, next;
+    struct http_span element;
+    int field = 0;
+    uint32_t offset = 0;
+    while (http_list_next(head, HTTP_FIELD_X_FORWARDED_FOR, &field, &offset, &element)) {
+        if (!ip_peer_parse(&next, element.at, element.length))
+            next.kind = IP_PEER_UNKNOWN;
+        hear(config, &client, &next);
+    }
+    return client;
+}
+
+static struct ip_peer hear_forwarded(const struct origin_config *config,
+                                     const struct http_head *head)
+{
+    struct ip_peer client = {.kind = IP_PEER_UNKNOWN}, next;
+    for (int i = 0; i < head->field_count; i++) {
+        struct http_span rest = head->fields[i].value;
+        while (head->fields[i].id == HTTP_FIELD_FORWARDED && forwarded_next(&rest, &next))
+            hear(config, &client, &next);
+    }
+    return client;
+}
+
+struct ip_peer origin_client(const struct client *client, const struct http_head *head)
+{
+    const struct origin_config *config = config_of(client);
+    struct ip_peer heard = {.kind = IP_PEER_UNKNOWN};
+    if (!client->trusted)
+        return client->peer;
+    if (config->believe == ORIGIN_FORWARDED && http_has(head, HTTP_FIELD_FORWARDED))
+        heard = hear_forwarded(config, head);
+    else if (config->believe == ORIGIN_X_FORWARDED && http_has(head, HTTP_FIELD_X_FORWARDED_FOR))
+        heard = hear_x_forwarded(config, head);
+    return heard.kind == IP_PEER_UNKNOWN ? client->peer : heard;
+}
+
+/* ---- what the upstream is told */
+
+static bool believes(const struct client *client, enum origin_family family)
+{
+    return client->trusted && config_of(client)->believe == (int)family;
+}
+
+/* Whether the peer said itself how its client reached it. */
+static bool knows_reached_by(const struct client *client, const struct http_head *head)
+{
+    return config_of(client)->x_forwarded == ORIGIN_APPEND &&
+           believes(client, ORIGIN_X_FORWARDED) && (head->present & REACHED_BY);
+}
+
+uint32_t origin_replaced(const struct client *client, const struct http_head *head)
+{
+    const struct origin_config *config = config_of(client);
+    uint32_t replaced = 0;
+    if (config->x_forwarded != ORIGIN_OFF)
+        replaced |= knows_reached_by(client, head) ? FIELD(X_FORWARDED_FOR) : X_FORWARDED;
+    if (config->forwarded != ORIGIN_OFF)
+        replaced |= FIELD(FORWARDED);
+    return replaced;
+}
+
+/* What came in all fields with that id, as one list; true when there was something. */
+static bool append_list(struct buf *out, const struct http_head *head, enum http_field_id id)
+{
+    bool any = false;
+    for (int i = 0; http_has(head, id) && i < head->field_count; i++) {
+        const struct http_span *value = &head->fields[i].value;
+        if (head->fields[i].id != id || value->length == 0)
+            continue;
+        if (any)
+            buf_append(out, TEXT(", "));
+        buf_append(out, value->at, value->length);
+        any = true;
+    }
+    return any;
+}
+
+static void append_line(struct buf *out, const char *name, const char *value, size_t length)
+{
+    buf_append_text(out, name);
+    buf_append(out, TEXT(": "));
+    buf_append(out, value, length);
+    buf_append(out, TEXT("\r\n"));
+}
+
+static void append_for(struct buf *out, const struct client *client, const struct http_head *head)
+{
+    char peer[IP_TEXT];
+    bool keep = config_of(client)->x_forwarded == ORIGIN_APPEND &&
+                believes(client, ORIGIN_X_FORWARDED) && http_has(head, HTTP_FIELD_X_FORWARDED_FOR);
+    size_t length = client->peer.kind == IP_PEER_IP ? ip_format(&client->peer.ip, peer) : 0;
+    if (!keep && length == 0)
+        return; /* a peer without an address, and nothing to pass on */
+    buf_append(out, TEXT("X-Forwarded-For: "));
+    if (keep && append_list(out, head, HTTP_FIELD_X_FORWARDED_FOR) && length > 0)
+        buf_append(out, TEXT(", "));
+    buf_append(out, peer, length);
+    buf_append(out, TEXT("\r\n"));
+}
+
+static struct http_span host_of(const struct http_head *head)
+{
+    const struct http_field *host = http_field(head, HTTP_FIELD_HOST);
+    return host ? host->value : (struct http_span){"", 0};
+}
+
+static const char *scheme_of(const struct client *client)
+{
+    return tls_is_on(&client->conn) ? "https" : "http";
+}
+
+static void append_reached_by(struct buf *out, const struct client *client,
+                              const struct http_head *head, const struct header_rules *rules)
+{
+    struct http_span host = host_of(head);
+    const char *scheme = scheme_of(client);
+    if (!header_rules_drop(rules, TEXT("x-forwarded-proto")))
+        append_line(out, "X-Forwarded-Proto", scheme, strlen(scheme));
+    if (host.length > 0 && !header_rules_drop(rules, TEXT("x-forwarded-host")))
+        append_line(out, "X-Forwarded-Host", host.at, host.length);
+    if (*client->entrance->port && !header_rules_drop(rules, TEXT("x-forwarded-port")))
+        append_line(out, "X-Forwarded-Port", client->entrance->port,
+                    strlen(client->entrance->port));
+}
+
+static void append_forwarded(struct buf *out, const struct client *client,
+                             const struct http_head *head)
+{
+    buf_append(out, TEXT("Forwarded: "));
+    if (config_of(client)->forwarded == ORIGIN_APPEND && believes(client, ORIGIN_FORWARDED) &&
+        append_list(out, head, HTTP_FIELD_FORWARDED))
+        buf_append(out, TEXT(", "));
+    forwarded_append(out, &client->peer, host_of(head), scheme_of(client));
+    buf_append(out, TEXT("\r\n"));
+}
+
+static bool adds(int mode)
+{
+    return mode == ORIGIN_APPEND || mode == ORIGIN_REPLACE;
+}
+
+void origin_append(struct buf *out, const struct client *client, const struct http_head *head,
+                   const struct header_rules *rules)
+{
+    const struct origin_config *config = config_of(client);
+    if (adds(config->x_forwarded)) {
+        if (!header_rules_drop(rules, TEXT("x-forwarded-for")))
+            append_for(out, client, head);
+        if (!knows_reached_by(client, head))
+            append_reached_by(out, client, head, rules);
+    }
+    if (adds(config->forwarded) && !header_rules_drop(rules, TEXT("forwarded")))
+        append_forwarded(out, client, head);
+}
+
+/* ---- Via */
+
+void origin_append_via(struct buf *out, const struct identity_config *identity, int minor_version)
+{
+    buf_append_text(out, minor_version ? "Via: 1.1 " : "Via: 1.0 ");
+    buf_append_text(out, identity->name);
+    buf_append(out, TEXT("\r\n"));
+}
+
+/* An element is the version the message came in, who received it, and perhaps a comment. */
+static bool names(struct http_span element, const char *name)
+{
+    const char *end = element.at + element.length, *at = element.at;
+    size_t length = strlen(name);
+    while (at < end && *at != ' ' && *at != '\t')
+        at++;
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
+    return (size_t)(end - at) >= length && memcmp(at, name, length) == 0 &&
+           (at + length == end || at[length] == ' ' || at[length] == '\t');
+}
+
+bool origin_is_loop(const struct identity_config *identity, const struct http_head *head)
+{
+    struct http_span element;
+    int field = 0;
+    uint32_t offset = 0;
+    int64_t times = 0;
+    if (identity->loop_limit == 0 || !http_has(head, HTTP_FIELD_VIA))
+        return false;
+    while (http_list_next(head, HTTP_FIELD_VIA, &field, &offset, &element))
+        times += names(element, identity->name);
+    return times >= identity->loop_limit;
+}
