@@ -8,7 +8,10 @@ set -uo pipefail
 cd "$(dirname "$0")" || exit 3
 . scripts/packages.sh
 
-TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-pytest-xdist clang clang-format libclang-rt-dev"
+TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-pytest-xdist openssl clang clang-format
+    libclang-rt-dev curl wrk nghttp2-client"
+# Whatever node is there will do.
+command -v node >/dev/null && command -v npm >/dev/null || TEST_PACKAGES="$TEST_PACKAGES nodejs npm"
 JOBS=$(nproc)
 passed=0
 failed=0
@@ -120,6 +123,8 @@ single "autoreconf" autoreconf -fi
 say "building with AddressSanitizer and UndefinedBehaviorSanitizer"
 single "build (asan)" configure_and_build asan all --enable-asan --enable-ubsan
 make_check asan "unit tests and lints"
+npm --prefix tests/system/clients ci --no-audit --no-fund --silent ||
+    say "npm could not install the clients of tests/system/clients: their tests are left out"
 system_tests asan
 
 say "building, testing and installing from the tarball (make distcheck)"

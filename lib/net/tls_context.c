@@ -8,9 +8,10 @@
 #include "lib/base/memory.h"
 #include "lib/net/tls_internal.h"
 
-/* The one protocol spoken, as ALPN writes it: its length, then its name. */
-static const unsigned char alpn_http_1_1[] = "\x08http/1.1";
-enum { ALPN_LENGTH = sizeof(alpn_http_1_1) - 1 };
+/* What is spoken, as ALPN writes it, each name behind its length: the first is what endpoints are
+ * asked for, and what is chosen of a client's offers when both are there. */
+static const unsigned char alpn[] = "\x08http/1.1\x08http/1.0";
+enum { ALPN_LENGTH = sizeof(alpn) - 1, ALPN_FIRST = 1 + sizeof("http/1.1") - 1 };
 
 /* ---- files */
 
@@ -125,13 +126,13 @@ static int choose_certificate(SSL *ssl, int *alert, void *arg)
     return name ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
-/* Who offers protocols and not this one is refused (RFC 7301 3.2): it would not understand us. */
+/* Who offers protocols and none of these is refused (RFC 7301 3.2): it would not understand us. */
 static int choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char *length,
                            const unsigned char *offered, unsigned offered_length, void *arg)
 {
     unsigned char *found;
-    if (SSL_select_next_proto(&found, length, alpn_http_1_1, ALPN_LENGTH, offered,
-                              offered_length) != OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto(&found, length, alpn, ALPN_LENGTH, offered, offered_length) !=
+        OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     *chosen = found;
     return SSL_TLSEXT_ERR_OK;
@@ -260,7 +261,7 @@ enum result tls_client_new(struct tls_context **context, const struct tls_client
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx, keep_session);
     /* 0 is success here. */
-    if (SSL_CTX_set_alpn_protos(ctx, alpn_http_1_1, ALPN_LENGTH) == 0)
+    if (SSL_CTX_set_alpn_protos(ctx, alpn, ALPN_FIRST) == 0)
         return OK;
     tls_context_release(context);
     return out_of_memory(error);

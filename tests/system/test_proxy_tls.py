@@ -102,7 +102,8 @@ def test_ciphers_are_those_of_the_configuration(secured, authority):
 
 
 @pytest.mark.parametrize("offer, agreed", [
-    (["h2", "http/1.1"], "http/1.1"), (["http/1.1"], "http/1.1"), (None, None)])
+    (["h2", "http/1.1"], "http/1.1"), (["http/1.1"], "http/1.1"), (None, None),
+    (["http/1.0"], "http/1.0"), (["http/1.0", "http/1.1"], "http/1.1")])
 def test_alpn(secured, authority, offer, agreed):
     with TlsClient(secured().address, trusting(authority, alpn=offer)) as client:
         assert client.sock.selected_alpn_protocol() == agreed
