@@ -127,6 +127,10 @@ static enum uplink_result try_start(struct exchange *exchange)
     int problem = errno;
     if (result == UPLINK_EXHAUSTED)
         return result;
+    if (result == UPLINK_NO_ENDPOINT) {
+        exchange_fail(exchange, CAUSE_NO_ENDPOINT);
+        return result;
+    }
     if (exchange->state == EXCHANGE_QUEUED)
         exchange_leave_queue(exchange);
     open_books(exchange, &order);

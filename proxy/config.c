@@ -122,6 +122,8 @@ static const struct conf_key upstream_keys[] = {
         .meaning = "Connections to the endpoints."),
     KEY("tls", CONF_OBJECT, struct upstream_config, tls, .sub = &upstream_tls_table,
         .meaning = "TLS with the endpoints, for which {} is enough; absent = none."),
+    KEY("health", CONF_OBJECT, struct upstream_config, health, .sub = &health_conf_table,
+        .meaning = "Which endpoints are fit to be used."),
 };
 static const struct conf_table upstream_table = {
     .name = "upstream", .meaning = "A service and the endpoints that provide it.",

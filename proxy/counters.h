@@ -10,22 +10,27 @@
 #include "lib/record/cause.h"
 
 /* identifier, metric name, meaning */
-#define COUNTERS(X)                                                                         \
-    X(CONNECTIONS, "client_connections_total", "client connections accepted")               \
-    X(REQUESTS, "requests_total", "requests read")                                          \
-    X(ATTEMPTS, "attempts_total", "tries upstream")                                         \
-    X(RETRIES, "retries_total", "tries that followed a failed one")                         \
-    X(RETRIES_DENIED, "retries_denied_total", "retries that the budget did not allow")      \
-    X(UPLINKS, "upstream_connections_total", "connections opened to endpoints")             \
-    X(REUSES, "upstream_reuses_total", "tries on a connection that had carried others")     \
-    X(QUEUED, "queued_total", "requests that waited for a connection")                      \
-    X(TLS_HANDSHAKES, "client_tls_handshakes_total", "TLS handshakes with clients")         \
-    X(TLS_RESUMED, "client_tls_resumed_total", "of these, those that resumed a session")    \
-    X(TLS_FAILED, "client_tls_failed_total", "those with clients that failed")              \
-    X(UPLINK_TLS, "upstream_tls_handshakes_total", "TLS handshakes with endpoints")         \
-    X(UPLINK_TLS_RESUMED, "upstream_tls_resumed_total", "of these, those that resumed")     \
-    X(UPLINK_TLS_FAILED, "upstream_tls_failed_total", "those with endpoints that failed")   \
-    X(ACCESS_LOST, "access_lines_lost_total", "access log lines that could not be written") \
+#define COUNTERS(X)                                                                              \
+    X(CONNECTIONS, "client_connections_total", "client connections accepted")                    \
+    X(REQUESTS, "requests_total", "requests read")                                               \
+    X(ATTEMPTS, "attempts_total", "tries upstream")                                              \
+    X(RETRIES, "retries_total", "tries that followed a failed one")                              \
+    X(RETRIES_DENIED, "retries_denied_total", "retries that the budget did not allow")           \
+    X(UPLINKS, "upstream_connections_total", "connections opened to endpoints")                  \
+    X(REUSES, "upstream_reuses_total", "tries on a connection that had carried others")          \
+    X(QUEUED, "queued_total", "requests that waited for a connection")                           \
+    X(TLS_HANDSHAKES, "client_tls_handshakes_total", "TLS handshakes with clients")              \
+    X(TLS_RESUMED, "client_tls_resumed_total", "of these, those that resumed a session")         \
+    X(TLS_FAILED, "client_tls_failed_total", "those with clients that failed")                   \
+    X(UPLINK_TLS, "upstream_tls_handshakes_total", "TLS handshakes with endpoints")              \
+    X(UPLINK_TLS_RESUMED, "upstream_tls_resumed_total", "of these, those that resumed")          \
+    X(UPLINK_TLS_FAILED, "upstream_tls_failed_total", "those with endpoints that failed")        \
+    X(ACCESS_LOST, "access_lines_lost_total", "access log lines that could not be written")      \
+    X(EJECTIONS, "ejections_total", "times an endpoint was ejected because its requests failed") \
+    X(EJECTIONS_DENIED, "ejections_denied_total", "ejections that max_ejected did not allow")    \
+    X(PANICS, "panics_total", "times so few endpoints were fit that all were used")              \
+    X(PROBES, "health_checks_total", "health checks answered or given up")                       \
+    X(PROBES_FAILED, "health_check_failures_total", "health checks that failed")                 \
     X(ACCEPT_PAUSES, "accept_pauses_total", "times accepting paused for want of descriptors")
 
 #define COUNTER_ENUM(id, name, meaning) COUNTER_##id,

@@ -21,12 +21,18 @@ static uint64_t connections(const struct proxy *proxy, struct place at)
     return open > 0 ? (uint64_t)open : 0;
 }
 
+static uint64_t fit(const struct proxy *proxy, struct place at)
+{
+    return health_is_fit(&proxy->upstreams[at.upstream].endpoints[at.endpoint].health);
+}
+
 static const struct {
     const char *name, *type, *meaning;
     uint64_t (*value)(const struct proxy *proxy, struct place at);
 } rows[] = {
     {"endpoint_attempts_total", "counter", "tries by endpoint", attempts},
     {"endpoint_connections", "gauge", "connections by endpoint, open or being opened", connections},
+    {"endpoint_fit", "gauge", "1: used; 0: ejected, or its health checks fail", fit},
 };
 
 /* Values are names and addresses out of the configuration. */

@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/guard.h"
 
-/* What a try's outcome says about its endpoint. No entry: nothing (the client went away, the idle
- * race, the gateway's own want of descriptors). */
-enum meaning { SAYS_NOTHING, ANSWERED, FAILED };
-static const enum meaning meanings[CAUSE_COUNT] = {
+#include "proxy/journal.h"
+#include "proxy/proxy.h"
+
+/* What a try's outcome says about its endpoint: enum failure_kind, or that it answered. No entry:
+ * nothing (the client went away, the idle race, the gateway's own want of descriptors). */
+enum { ANSWERED = 1 << FAILURE_BIT_COUNT };
+static const unsigned meanings[CAUSE_COUNT] = {
     [CAUSE_NONE] = ANSWERED,
-    [CAUSE_UPSTREAM_STATUS] = FAILED,
-    [CAUSE_CONNECT_REFUSED] = FAILED,
-    [CAUSE_CONNECT_FAILED] = FAILED,
-    [CAUSE_CONNECT_TIMEOUT] = FAILED,
-    [CAUSE_DNS_FAILED] = FAILED,
-    [CAUSE_TLS_FAILED] = FAILED,
-    [CAUSE_RESPONSE_TIMEOUT] = FAILED,
-    [CAUSE_BODY_TIMEOUT] = FAILED,
-    [CAUSE_TOTAL_TIMEOUT] = FAILED,
-    [CAUSE_CLOSED_BEFORE_RESPONSE] = FAILED,
-    [CAUSE_RESET_BEFORE_RESPONSE] = FAILED,
-    [CAUSE_BODY_TRUNCATED] = FAILED,
-    [CAUSE_RESPONSE_MALFORMED] = FAILED,
-    [CAUSE_RESPONSE_HEAD_TOO_LARGE] = FAILED,
+    [CAUSE_UPSTREAM_STATUS] = ANSWERED | FAILURE_5XX,
+    [CAUSE_CONNECT_REFUSED] = FAILURE_CONNECT,
+    [CAUSE_CONNECT_FAILED] = FAILURE_CONNECT,
+    [CAUSE_CONNECT_TIMEOUT] = FAILURE_CONNECT | FAILURE_TIMEOUT,
+    [CAUSE_DNS_FAILED] = FAILURE_CONNECT,
+    [CAUSE_TLS_FAILED] = FAILURE_CONNECT,
+    [CAUSE_RESPONSE_TIMEOUT] = FAILURE_TIMEOUT,
+    [CAUSE_BODY_TIMEOUT] = FAILURE_TIMEOUT,
+    [CAUSE_TOTAL_TIMEOUT] = FAILURE_TIMEOUT,
+    [CAUSE_CLOSED_BEFORE_RESPONSE] = FAILURE_CLOSED,
+    [CAUSE_RESET_BEFORE_RESPONSE] = FAILURE_CLOSED,
+    [CAUSE_BODY_TRUNCATED] = FAILURE_CLOSED,
+    [CAUSE_RESPONSE_MALFORMED] = FAILURE_INVALID,
+    [CAUSE_RESPONSE_HEAD_TOO_LARGE] = FAILURE_INVALID,
 };
 
 /* From the choice of the endpoint to the first byte of its response, or until now. */
@@ -34,6 +37,124 @@ static size_t endpoint_of(const struct exchange *exchange)
     return (size_t)(exchange->attempt.pool - exchange->upstream->pools);
 }
 
+static void count(struct upstream *upstream, enum counter counter)
+{
+    counter_add(&upstream->worker->counters.of[counter]);
+}
+
+/* ---- endpoints */
+
+static void look_for_panic(struct upstream *upstream)
+{
+    struct worker *worker = upstream->worker;
+    struct health_group *group = &upstream->shared->group;
+    bool panic;
+    if (!health_group_turned(group, &panic))
+        return;
+    int fit = health_group_fit(group);
+    journal_state(worker, panic ? STATE_PANIC_BEGUN : STATE_PANIC_ENDED, upstream->name_id,
+                  (uint64_t)(fit > 0 ? fit : 0));
+    if (panic)
+        count(upstream, COUNTER_PANICS);
+    log_warn(&worker->log, upstream->config->name, "%d of %d endpoints are fit: %s", fit,
+             group->endpoints, panic ? "too few, all of them are used" : "only those are used");
+}
+
+/* Requests may have waited for an endpoint to become usable again. */
+static void serve_waiting(struct upstream *upstream)
+{
+    worker_serve_soon(upstream->worker);
+    if (atomic_load(&upstream->shared->waiting) > upstream->queue_length)
+        proxy_wake_others(upstream->worker->proxy, upstream->worker);
+}
+
+/* `failures`, of so many requests in the window, or in a row when `of` is 0. */
+static void eject(struct upstream *upstream, struct pool *pool, uint64_t failures, uint64_t of)
+{
+    struct worker *worker = upstream->worker;
+    duration length;
+    if (!health_eject(&pool->shared->health, &upstream->shared->group,
+                      &upstream->config->health.passive, worker->now, &length)) {
+        count(upstream, COUNTER_EJECTIONS_DENIED);
+        return;
+    }
+    count(upstream, COUNTER_EJECTIONS);
+    journal_state(worker, STATE_ENDPOINT_EJECTED, pool->name_id, failures);
+    double seconds = (double)length.ns / 1e9;
+    if (of > 0)
+        log_warn(&worker->log, pool->name, "ejected for %.3f s: %llu of %llu requests failed",
+                 seconds, (unsigned long long)failures, (unsigned long long)of);
+    else
+        log_warn(&worker->log, pool->name, "ejected for %.3f s: %llu failures in a row", seconds,
+                 (unsigned long long)failures);
+    timer_start(&pool->restore, length);
+    look_for_panic(upstream);
+}
+
+/* Ends the ejection if its time has come. */
+static bool restore(struct upstream *upstream, struct pool *pool)
+{
+    struct worker *worker = upstream->worker;
+    struct health *health = &pool->shared->health;
+    if (!health_restore(health, &upstream->shared->group, worker->now))
+        return false;
+    uint64_t ms = (uint64_t)(atomic_load(&health->last_length) / NS_PER_MS);
+    journal_state(worker, STATE_ENDPOINT_RESTORED, pool->name_id, ms);
+    log_info(&worker->log, pool->name, "restored after %.3f s", (double)ms / 1e3);
+    look_for_panic(upstream);
+    serve_waiting(upstream);
+    return true;
+}
+
+void guard_restore_due(void *arg)
+{
+    struct pool *pool = arg;
+    struct worker *worker = pool->upstream->worker;
+    worker_enter(worker);
+    int64_t until = atomic_load(&pool->shared->health.ejected_until);
+    /* The loop's clock may be a little ahead. */
+    if (!restore(pool->upstream, pool) && until > worker->now.ns)
+        timer_start(&pool->restore, duration_ns(until - worker->now.ns));
+}
+
+bool guard_is_usable(struct upstream *upstream, struct pool *pool)
+{
+    if (health_is_fit(&pool->shared->health))
+        return true;
+    if (restore(upstream, pool) && health_is_fit(&pool->shared->health))
+        return true;
+    return health_group_panics(&upstream->shared->group);
+}
+
+bool guard_is_warm(const struct upstream *upstream, const struct pool *pool)
+{
+    duration slow_start = upstream->config->health.slow_start;
+    if (slow_start.ns == 0)
+        return true;
+    double warmth = health_warmth(&pool->shared->health, slow_start, upstream->worker->now);
+    return warmth >= 1 || rng_unit(&upstream->worker->rng) < warmth;
+}
+
+void guard_check_says(struct upstream *upstream, struct pool *pool, bool fit, int in_a_row,
+                      const char *why)
+{
+    struct worker *worker = upstream->worker;
+    if (!health_check_says(&pool->shared->health, &upstream->shared->group, fit, worker->now))
+        return;
+    journal_state(worker, fit ? STATE_ENDPOINT_UP : STATE_ENDPOINT_DOWN, pool->name_id,
+                  (uint64_t)in_a_row);
+    if (fit)
+        log_info(&worker->log, pool->name, "up: %d health checks in a row succeeded", in_a_row);
+    else
+        log_warn(&worker->log, pool->name, "down: %d health checks in a row failed, the last: %s",
+                 in_a_row, why);
+    look_for_panic(upstream);
+    if (fit)
+        serve_waiting(upstream);
+}
+
+/* ---- tries */
+
 void guard_begin(struct exchange *exchange)
 {
     exchange->attempt.open = true;
@@ -41,16 +162,35 @@ void guard_begin(struct exchange *exchange)
     counter_add(&exchange->attempt.pool->attempts);
 }
 
+static void judge_endpoint(struct upstream *upstream, struct pool *pool, unsigned meaning,
+                           duration took)
+{
+    const struct passive_config *config = &upstream->config->health.passive;
+    bool too_slow = config->latency.ns > 0 && took.ns > config->latency.ns;
+    uint64_t of;
+    if (!passive_is_on(config))
+        return;
+    uint64_t failures =
+        health_note(&pool->shared->health, config, too_slow || (meaning & config->counts),
+                    upstream->worker->now, &of);
+    if (failures > 0)
+        eject(upstream, pool, failures, of);
+}
+
 void guard_settle(struct exchange *exchange, enum cause outcome)
 {
-    struct balance *balance = &exchange->upstream->balance;
+    struct upstream *upstream = exchange->upstream;
     struct attempt *attempt = &exchange->attempt;
+    unsigned meaning = meanings[outcome];
     mono now = exchange->worker->now;
     if (!attempt->open)
         return;
     attempt->open = false;
-    balance->peers[endpoint_of(exchange)].active--;
-    if (balance_learns(balance) && meanings[outcome] != SAYS_NOTHING)
-        balance_learn(balance, endpoint_of(exchange), time_taken(attempt, now),
-                      meanings[outcome] == FAILED, now);
+    upstream->balance.peers[endpoint_of(exchange)].active--;
+    if (meaning == 0)
+        return;
+    duration took = time_taken(attempt, now);
+    judge_endpoint(upstream, attempt->pool, meaning, took);
+    if (balance_learns(&upstream->balance))
+        balance_learn(&upstream->balance, endpoint_of(exchange), took, meaning != ANSWERED, now);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Draws the consequences of how tries end: tells the balance of requests under way and of response
- * times. */
+/* Draws the consequences of how tries end and of what health checks find: tells the balance, ejects
+ * and restores endpoints, and writes down each of these changes. */
 #ifndef TAILGATE_PROXY_GUARD_H
 #define TAILGATE_PROXY_GUARD_H
 
@@ -11,5 +11,18 @@ void guard_begin(struct exchange *exchange);
 
 /* It has ended. Does nothing the second time. */
 void guard_settle(struct exchange *exchange, enum cause outcome);
+
+/* Whether an endpoint may be used now: it is fit, or so few are that all must do. */
+bool guard_is_usable(struct upstream *upstream, struct pool *pool);
+
+/* Whether an endpoint that was restored not long ago takes this request: more and more often. */
+bool guard_is_warm(const struct upstream *upstream, const struct pool *pool);
+
+/* What health checks found out about an endpoint, so often in a row. `why` it is not fit. */
+void guard_check_says(struct upstream *upstream, struct pool *pool, bool fit, int in_a_row,
+                      const char *why);
+
+/* The endpoint's time out is over (loop_call of pool->restore). */
+void guard_restore_due(void *pool);
 
 #endif

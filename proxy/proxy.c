@@ -76,6 +76,9 @@ static enum result share_upstream(struct shared_upstream *shared,
     shared->endpoints = mem_alloc(shared->endpoint_count, sizeof(*shared->endpoints));
     for (size_t i = 0; i < shared->endpoint_count && result == OK; i++)
         result = parse_address(&shared->endpoints[i].address, endpoints[i].address, error);
+    for (size_t i = 0; i < shared->endpoint_count; i++)
+        health_init(&shared->endpoints[i].health, &config->health.passive);
+    health_group_init(&shared->group, shared->endpoint_count, config->health.panic_threshold);
     return result;
 }
 

@@ -8,6 +8,7 @@
 
 #include "lib/net/dial.h"
 #include "proxy/exchange.h"
+#include "proxy/guard.h"
 #include "proxy/proxy.h"
 
 #define UPLINK_STATE_NAME(id, name) [UPLINK_##id] = name,
@@ -269,28 +270,62 @@ static enum uplink_result acquire_from(struct upstream *upstream, struct uplink_
     return UPLINK_EXHAUSTED;
 }
 
-/* One endpoint after the other, in the order of the balance. */
-static enum uplink_result acquire_next(struct upstream *upstream, struct uplink_order *order)
+/* Endpoints that are left out while there are others. */
+enum { PASS_OVER_AVOIDED = 1, PASS_OVER_COLD = 2 };
+
+static bool is_left_out(struct upstream *upstream, const struct uplink_order *order,
+                        unsigned pass_over, unsigned *left_out)
+{
+    unsigned reason = 0;
+    if (!guard_is_usable(upstream, order->pool))
+        return true;
+    if (order->pool == order->avoid)
+        reason = pass_over & PASS_OVER_AVOIDED;
+    else if ((pass_over & PASS_OVER_COLD) && !guard_is_warm(upstream, order->pool))
+        reason = PASS_OVER_COLD;
+    *left_out |= reason;
+    return reason != 0;
+}
+
+/* One endpoint after the other, in the order of the balance. Sets in `*left_out` which of those to
+ * be passed over there were. */
+static enum uplink_result acquire_next(struct upstream *upstream, struct uplink_order *order,
+                                       unsigned pass_over, unsigned *left_out)
 {
     struct balance *balance = &upstream->balance;
+    enum uplink_result result = UPLINK_NO_ENDPOINT;
     int chosen;
+    *left_out = 0;
     balance_begin(balance);
-    if (order->avoid && upstream->pool_count > 1)
-        balance_exclude(balance, (size_t)(order->avoid - upstream->pools));
     while ((chosen = balance_choose(balance, order->affinity, upstream->worker->now)) >= 0) {
         order->pool = &upstream->pools[chosen];
-        enum uplink_result result = acquire_from(upstream, order);
-        if (result != UPLINK_EXHAUSTED)
-            return result;
+        if (!is_left_out(upstream, order, pass_over, left_out)) {
+            result = acquire_from(upstream, order);
+            if (result != UPLINK_EXHAUSTED)
+                return result;
+        }
         balance_exclude(balance, (size_t)chosen);
     }
-    return UPLINK_EXHAUSTED;
+    return result;
+}
+
+/* The endpoint to avoid is better than none, but worse than a connection that comes free. */
+static enum uplink_result acquire(struct upstream *upstream, struct uplink_order *order)
+{
+    unsigned left_out;
+    enum uplink_result result =
+        acquire_next(upstream, order, PASS_OVER_AVOIDED | PASS_OVER_COLD, &left_out);
+    if ((result == UPLINK_EXHAUSTED || result == UPLINK_NO_ENDPOINT) && left_out & PASS_OVER_COLD)
+        result = acquire_next(upstream, order, PASS_OVER_AVOIDED, &left_out);
+    if (result == UPLINK_NO_ENDPOINT && left_out)
+        result = acquire_next(upstream, order, 0, &left_out);
+    return result;
 }
 
 enum uplink_result uplink_acquire(struct upstream *upstream, struct uplink_order *order)
 {
     size_t turn = upstream->balance.next;
-    enum uplink_result result = acquire_next(upstream, order);
+    enum uplink_result result = acquire(upstream, order);
     /* A retry goes out of turn: with two endpoints, every request would else begin at the one that
      * is down. */
     if (order->avoid)

@@ -39,7 +39,8 @@ enum uplink_result {
     UPLINK_READY,     /* connected and handed over */
     UPLINK_PENDING,   /* being connected: attempt_connected or attempt_connect_failed will follow */
     UPLINK_EXHAUSTED, /* every endpoint is at its limit: wait for one */
-    UPLINK_FAILED     /* errno says why */
+    UPLINK_NO_ENDPOINT, /* none is fit to be used */
+    UPLINK_FAILED       /* errno says why */
 };
 
 /* What is asked for, and what was chosen. */
@@ -48,7 +49,7 @@ struct uplink_order {
     bool fresh;               /* not a connection that was used before */
     const struct pool *avoid; /* not this endpoint when there is another; NULL = any */
     uint64_t affinity;        /* the key of a consistent hash */
-    struct pool *pool;        /* set: the endpoint chosen, unless EXHAUSTED */
+    struct pool *pool;        /* set: the endpoint chosen, unless EXHAUSTED or NO_ENDPOINT */
     struct uplink *uplink;    /* set for READY and PENDING */
 };
 

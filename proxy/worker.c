@@ -8,8 +8,10 @@
 
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/guard.h"
 #include "proxy/journal.h"
 #include "proxy/passage.h"
+#include "proxy/probe.h"
 #include "proxy/proxy.h"
 #include "proxy/secure.h"
 
@@ -183,7 +185,9 @@ static void init_upstream(struct worker *worker, size_t number)
         pool->name = endpoints[i].address;
         pool->name_id = proxy_endpoint_name(proxy, number, i);
         pool->tls_name = upstream->tls ? secure_name(config, endpoints[i].address) : NULL;
+        pool->upstream = upstream;
         list_init(&pool->idle);
+        timer_init(&pool->restore, &worker->loop, guard_restore_due, pool);
     }
     list_init(&upstream->queue);
     init_balance(upstream);
@@ -195,9 +199,11 @@ static void release_upstream(struct upstream *upstream)
     struct timeout_queue *queues[] = {&upstream->connect, &upstream->response, &upstream->body,
                                       &upstream->total,   &upstream->wait,     &upstream->idle,
                                       &upstream->settle};
-    for (size_t i = 0; i < upstream->pool_count; i++)
+    for (size_t i = 0; i < upstream->pool_count; i++) {
+        timer_stop(&upstream->pools[i].restore);
         list_foreach_safe (node, &upstream->pools[i].idle)
             uplink_close(list_entry(node, struct uplink, node), "the worker ends");
+    }
     for (size_t i = 0; i < ARRAY_LEN(queues); i++)
         timeout_queue_release(queues[i]);
     for (size_t i = 0; i < upstream->pool_count; i++) {
@@ -333,6 +339,8 @@ enum result worker_init(struct worker *worker, struct proxy *proxy, uint16_t num
     passages_init(worker);
     for (size_t i = 0; i < proxy->config->listeners.count && result == OK; i++)
         result = init_entrance(worker, i, error);
+    if (result == OK && number == 0)
+        worker->prober = prober_start(worker);
     if (result == OK && proxy->store)
         result = record_writer_open(&worker->records, proxy->store, number, error);
     return result;
@@ -340,6 +348,7 @@ enum result worker_init(struct worker *worker, struct proxy *proxy, uint16_t num
 
 static void release_loop(struct worker *worker)
 {
+    prober_stop(&worker->prober);
     for (size_t i = 0; worker->entrances && i < worker->config->listeners.count; i++)
         release_entrance(&worker->entrances[i]);
     passages_release(worker);

@@ -25,6 +25,7 @@
 #include "proxy/balance.h"
 #include "proxy/config.h"
 #include "proxy/counters.h"
+#include "proxy/health.h"
 
 /* Bytes taken from a socket at once; what one direction of one exchange may hold back. */
 enum { SCRATCH_SIZE = 65536 };
@@ -33,17 +34,20 @@ enum { SCRATCH_SIZE = 65536 };
 struct shared_endpoint {
     struct address address;
     atomic_int connections; /* open or being opened */
+    struct health health;
 };
 
 struct shared_upstream {
     struct shared_endpoint *endpoints;
     size_t endpoint_count;
     atomic_int waiting; /* requests in the queues of all workers */
+    struct health_group group;
 };
 
 /* The idle connections to one endpoint. */
 struct pool {
     struct shared_endpoint *shared;
+    struct upstream *upstream;
     const char *name;
     struct list idle;      /* struct uplink, the most recently used first */
     atomic_int idle_count; /* other workers look, when they need one */
@@ -52,7 +56,8 @@ struct pool {
     _Atomic uint64_t attempts; /* tries, for the metrics */
     char *tls_name;            /* what the endpoint's certificate must be for; NULL = anything */
     struct tls_memory tls_memory;
-    bool tls_failing; /* the last handshake failed: said once, not for each */
+    bool tls_failing;     /* the last handshake failed: said once, not for each */
+    struct timer restore; /* runs in the worker that ejected the endpoint */
 };
 
 /* An upstream as one worker sees it. */
@@ -112,6 +117,7 @@ struct worker {
     struct passage *passages; /* by route and target */
     struct list clients;
     uint64_t next_connection;
+    struct prober *prober; /* health checks, for all workers; NULL in all but one */
 
     struct slab client_slab, exchange_slab, uplink_slab, texts_slab;
     struct stash stash;

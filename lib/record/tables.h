@@ -104,7 +104,7 @@
     X(MONO, at, "when")                                                                            \
     X(STATE_KIND, kind, "what changed")                                                            \
     X(NAME, subject, "the upstream, endpoint or resource")                                         \
-    X(U64, value, "the figure that made it change (waiting requests, failures in a row)")
+    X(U64, value, "the figure that made it change (waiting requests, failures, ms out of use)")
 
 /* One row per request of the load generator, measured or not. */
 #define RECORD_CLIENT(X)                                                                           \
@@ -141,7 +141,10 @@
     X(POOL_EXHAUSTED, "pool_exhausted") X(POOL_AVAILABLE, "pool_available")                        \
     X(QUEUE_SHED, "queue_shed") X(ACCEPT_PAUSED, "accept_paused")                                  \
     X(ACCEPT_RESUMED, "accept_resumed") X(DESCRIPTORS_EXHAUSTED, "descriptors_exhausted")          \
-    X(DRAINING, "draining")
+    X(DRAINING, "draining") \
+    X(ENDPOINT_EJECTED, "endpoint_ejected") X(ENDPOINT_RESTORED, "endpoint_restored") \
+    X(ENDPOINT_DOWN, "endpoint_down") X(ENDPOINT_UP, "endpoint_up") \
+    X(PANIC_BEGUN, "panic_begun") X(PANIC_ENDED, "panic_ended")
 
 /* clang-format on */
 
