@@ -15,6 +15,7 @@
 #include "lib/base/memory.h"
 #include "lib/conf/conf.h"
 #include "proxy/config.h"
+#include "proxy/secure.h"
 
 enum kind { KIND_BACKEND, KIND_EXPERIMENT, KIND_PROXY, KIND_COUNT };
 
@@ -27,11 +28,19 @@ static const struct kind_row {
     [KIND_PROXY] = {"proxy", &proxy_conf_table},
 };
 
-enum { OPTION_AS, OPTION_SCHEMA, OPTION_MANUAL };
+/* As what a file is checked, and how far. */
+struct what {
+    enum kind kind;
+    bool no_files;
+};
+
+enum { OPTION_AS, OPTION_SCHEMA, OPTION_MANUAL, OPTION_NO_FILES };
 static const struct option_row options[] = {
     [OPTION_AS] = {"as", "KIND", "what the files are: backend, experiment or proxy", '\0'},
     [OPTION_SCHEMA] = {"schema", "KIND", "print the JSON Schema of that kind of file", '\0'},
     [OPTION_MANUAL] = {"manual", "KIND", "print its keys as mdoc(7), for the manual", '\0'},
+    [OPTION_NO_FILES] = {"no-files", NULL, "do not open the certificates and keys of a proxy",
+                         '\0'},
 };
 
 static const struct usage usage = {
@@ -39,7 +48,8 @@ static const struct usage usage = {
     .operands = "FILE...",
     .about =
         "Validates configurations of the proxy and the backend, and experiments; which of them\n"
-        "a file is, its keys tell. Exits with 2 when one is not valid.",
+        "a file is, its keys tell. A proxy's certificates and keys are opened as it would open\n"
+        "them. Exits with 2 when one is not valid; a warning does not count.",
     .options = options,
     .option_count = ARRAY_LEN(options),
     .operands_max = INT_MAX,
@@ -73,13 +83,35 @@ static enum kind guess_kind(const struct cJSON *root)
     return best;
 }
 
-static enum result check_table(const struct conf_doc *doc, const struct conf_table *table,
+static void warn(void *arg, const char *message)
+{
+    fprintf(stderr, "%s (warning)\n", message);
+}
+
+/* The files that a proxy's configuration names, as the proxy would open them. */
+static enum result check_proxy_files(const struct conf_doc *doc, const struct proxy_config *config,
+                                     struct error *error)
+{
+    struct secure secure;
+    enum result result = secure_build(&secure, doc, config, error);
+
+    if (result != OK)
+        return result;
+    secure_release(&secure);
+    secure_inspect(doc, config, warn, NULL);
+    return OK;
+}
+
+static enum result check_table(const struct conf_doc *doc, const struct what *what,
                                struct error *error)
 {
+    const struct conf_table *table = kinds[what->kind].table;
     struct arena arena = {0};
     void *object = mem_alloc(1, table->size);
     enum result result = conf_read(doc, conf_doc_root(doc), table, object, &arena, error);
 
+    if (result == OK && what->kind == KIND_PROXY && !what->no_files)
+        result = check_proxy_files(doc, object, error);
     free(object);
     arena_free(&arena);
     return result;
@@ -92,31 +124,31 @@ static enum result check_experiment(const char *path, struct error *error)
     return lab_check(&lab, error);
 }
 
-/* Checks the file as the kind asked for, or as the one it looks like, which it leaves in `kind`. */
-static enum result check_doc(const struct conf_doc *doc, const char *path, enum kind *kind,
+/* Checks the file as the kind asked for, or as the one it looks like, which it leaves in `what`. */
+static enum result check_doc(const struct conf_doc *doc, const char *path, struct what *what,
                              struct error *error)
 {
-    if (*kind == KIND_COUNT)
-        *kind = guess_kind(conf_doc_root(doc));
-    if (*kind == KIND_COUNT)
+    if (what->kind == KIND_COUNT)
+        what->kind = guess_kind(conf_doc_root(doc));
+    if (what->kind == KIND_COUNT)
         return conf_error_at(doc, conf_doc_root(doc), error,
                              "its keys do not tell what it is: name it by --as");
-    if (*kind == KIND_EXPERIMENT)
+    if (what->kind == KIND_EXPERIMENT)
         return check_experiment(path, error);
-    return check_table(doc, kinds[*kind].table, error);
+    return check_table(doc, what, error);
 }
 
-static enum exit_status check_file(const char *path, enum kind kind)
+static enum exit_status check_file(const char *path, struct what what)
 {
     struct conf_doc *doc = NULL;
     struct error error;
 
     enum result result = conf_doc_read(&doc, path, &error);
     if (result == OK)
-        result = check_doc(doc, path, &kind, &error);
+        result = check_doc(doc, path, &what, &error);
     conf_doc_free(&doc);
     if (result == OK)
-        printf("%s: valid (%s)\n", path, kinds[kind].name);
+        printf("%s: valid (%s)\n", path, kinds[what.kind].name);
     else
         fprintf(stderr, "%s\n", error.text);
     return result_exit_status(result);
@@ -147,12 +179,12 @@ static enum exit_status describe(int row, const char *name)
     return fflush(stdout) == 0 ? EXIT_DONE : EXIT_SYSTEM;
 }
 
-static enum exit_status check_files(const struct arguments *arguments, enum kind kind)
+static enum exit_status check_files(const struct arguments *arguments, struct what what)
 {
     enum exit_status worst = EXIT_DONE;
 
     for (int i = 0; i < arguments->operand_count; i++) {
-        enum exit_status status = check_file(arguments->operands[i], kind);
+        enum exit_status status = check_file(arguments->operands[i], what);
         if (status > worst)
             worst = status;
     }
@@ -163,7 +195,7 @@ int cmd_check(int argc, char **argv)
 {
     struct arguments arguments;
     enum exit_status status;
-    enum kind kind = KIND_COUNT;
+    struct what what = {.kind = KIND_COUNT};
 
     if (!arguments_read(&arguments, &usage, argc, argv, &status))
         return status;
@@ -174,9 +206,10 @@ int cmd_check(int argc, char **argv)
     if (arguments.operand_count == 0)
         return arguments_wrong(&usage, "%s is missing", usage.operands);
     if (arguments.values[OPTION_AS] != NULL) {
-        kind = named_kind(OPTION_AS, arguments.values[OPTION_AS]);
-        if (kind == KIND_COUNT)
+        what.kind = named_kind(OPTION_AS, arguments.values[OPTION_AS]);
+        if (what.kind == KIND_COUNT)
             return EXIT_INPUT;
     }
-    return check_files(&arguments, kind);
+    what.no_files = arguments.values[OPTION_NO_FILES] != NULL;
+    return check_files(&arguments, what);
 }

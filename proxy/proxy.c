@@ -384,6 +384,11 @@ static enum result run_config(const struct proxy_config *config, const struct se
     return result;
 }
 
+static void warn(void *arg, const char *message)
+{
+    fprintf(stderr, "tailgate proxy: warning: %s\n", message);
+}
+
 enum exit_status proxy_run(const char *config_path, int control_fd)
 {
     struct error error = {{0}};
@@ -396,6 +401,8 @@ enum exit_status proxy_run(const char *config_path, int control_fd)
         result = conf_read(doc, conf_doc_root(doc), &proxy_conf_table, &config, &arena, &error);
     if (result == OK)
         result = secure_build(&secure, doc, &config, &error);
+    if (result == OK)
+        secure_inspect(doc, &config, warn, NULL);
     if (result == OK)
         result = run_config(&config, &secure, control_fd, &error);
     if (result != OK)

@@ -4,10 +4,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum result at(const struct conf_doc *doc, const struct cJSON *item, struct error *error)
+#include <cjson/cJSON.h>
+
+/* ---- the place in the file */
+
+/* The text `setting` among what is in a "tls" object; the object itself when it is not there. */
+static const struct cJSON *find_setting(const struct cJSON *tls, const char *setting)
+{
+    const struct cJSON *item, *list, *found = tls;
+    cJSON_ArrayForEach(item, tls)
+    {
+        if (setting && cJSON_IsString(item) && strcmp(item->valuestring, setting) == 0)
+            return item;
+    }
+    cJSON_ArrayForEach(list, conf_member(tls, "certificates"))
+    {
+        if (found == tls && find_setting(list, setting) != list)
+            found = find_setting(list, setting);
+    }
+    return found;
+}
+
+static enum result at(const struct conf_doc *doc, const struct cJSON *tls, const char *blamed,
+                      struct error *error)
 {
     struct error cause = *error;
-    return conf_error_at(doc, item, error, "%s", cause.text);
+    return conf_error_at(doc, find_setting(tls, blamed), error, "%s", cause.text);
 }
 
 /* ---- listeners */
@@ -29,9 +51,10 @@ static enum result build_listener(struct tls_context **context, const struct con
                                                  .ask = (enum tls_ask)tls->client_certificate,
                                                  .client_ca = tls->client_ca,
                                                  .tickets = tls->tickets};
-    enum result result = tls_server_new(context, &settings, error);
+    const char *blamed;
+    enum result result = tls_server_new(context, &settings, &blamed, error);
     free(pairs);
-    return result == FAILED_INPUT ? at(doc, tls->item, error) : result;
+    return result == FAILED_INPUT ? at(doc, tls->item, blamed, error) : result;
 }
 
 /* ---- upstreams */
@@ -81,8 +104,9 @@ static enum result build_upstream(struct tls_context **context, const struct con
     enum result result = check_names(doc, upstream, error);
     if (result != OK)
         return result;
-    result = tls_client_new(context, &settings, error);
-    return result == FAILED_INPUT ? at(doc, tls->item, error) : result;
+    const char *blamed;
+    result = tls_client_new(context, &settings, &blamed, error);
+    return result == FAILED_INPUT ? at(doc, tls->item, blamed, error) : result;
 }
 
 /* ---- all of them */
@@ -117,4 +141,48 @@ void secure_release(struct secure *secure)
     free(secure->listeners);
     free(secure->upstreams);
     *secure = (struct secure){0};
+}
+
+/* ---- what is odd about the files */
+
+struct inspection {
+    const struct conf_doc *doc;
+    const struct cJSON *tls;
+    secure_say *say;
+    void *arg;
+};
+
+static void say_at(void *arg, const char *file, const char *text)
+{
+    const struct inspection *inspection = arg;
+    struct error message;
+    (void)conf_error_at(inspection->doc, find_setting(inspection->tls, file), &message, "%s %s",
+                        file, text);
+    inspection->say(inspection->arg, message.text);
+}
+
+static void inspect_listener(struct inspection *inspection, const struct listener_tls_config *tls)
+{
+    const struct certificate_config *further = tls->certificates.items;
+    inspection->tls = tls->item;
+    tls_inspect(&(struct tls_pair){tls->certificate, tls->key}, say_at, inspection);
+    for (size_t i = 0; i < tls->certificates.count; i++)
+        tls_inspect(&(struct tls_pair){further[i].certificate, further[i].key}, say_at, inspection);
+}
+
+void secure_inspect(const struct conf_doc *doc, const struct proxy_config *config, secure_say *say,
+                    void *arg)
+{
+    struct inspection inspection = {.doc = doc, .say = say, .arg = arg};
+    const struct listener_config *listeners = config->listeners.items;
+    const struct upstream_config *upstreams = config->upstreams.items;
+    for (size_t i = 0; i < config->listeners.count; i++)
+        if (listeners[i].tls.item)
+            inspect_listener(&inspection, &listeners[i].tls);
+    for (size_t i = 0; i < config->upstreams.count; i++) {
+        const struct upstream_tls_config *tls = &upstreams[i].tls;
+        inspection.tls = tls->item;
+        if (tls->item && tls->certificate)
+            tls_inspect(&(struct tls_pair){tls->certificate, tls->key}, say_at, &inspection);
+    }
 }

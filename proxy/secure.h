@@ -22,6 +22,14 @@ enum result secure_build(struct secure *secure, const struct conf_doc *doc,
 /* Harmless on an empty one. */
 void secure_release(struct secure *secure);
 
+/* Called with "FILE:LINE:COL: message". */
+typedef void secure_say(void *arg, const char *message);
+
+/* Says what is odd about the configuration's certificates and keys, which can be used all the same:
+ * see tls_inspect. */
+void secure_inspect(const struct conf_doc *doc, const struct proxy_config *config, secure_say *say,
+                    void *arg);
+
 /* The name an endpoint's certificate must have, and SNI asks for; NULL = neither. Free with
  * free(). */
 char *secure_name(const struct upstream_config *upstream, const char *address);

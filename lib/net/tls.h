@@ -41,11 +41,19 @@ struct tls_client_settings {
     enum tls_version min_version;
 };
 
-/* What is wrong with which file is in the error. */
+/* What is wrong with which file is in the error; `*blamed` is the setting with its name, or NULL
+ * when it is none of the settings that are text. */
 enum result tls_server_new(struct tls_context **context, const struct tls_server_settings *settings,
-                           struct error *error) MUST_USE;
+                           const char **blamed, struct error *error) MUST_USE;
 enum result tls_client_new(struct tls_context **context, const struct tls_client_settings *settings,
-                           struct error *error) MUST_USE;
+                           const char **blamed, struct error *error) MUST_USE;
+
+/* Called with what is odd about `file`, in words for the operator. */
+typedef void tls_say(void *arg, const char *file, const char *text);
+
+/* Says what is odd about files that can be used all the same: a certificate that has ended, ends
+ * soon or has not begun, and a key that every user of the machine may read. */
+void tls_inspect(const struct tls_pair *pair, tls_say *say, void *arg);
 
 /* Gives up the owner's hold and sets `*context` to NULL; harmless on NULL. */
 void tls_context_release(struct tls_context **context);

@@ -15,10 +15,18 @@ enum { ALPN_LENGTH = sizeof(alpn) - 1, ALPN_FIRST = 1 + sizeof("http/1.1") - 1 }
 
 /* ---- files */
 
-static enum result file_error(struct error *error, const char *what, const char *path)
+/* Where what is wrong is said: in words, and which setting it is. */
+struct report {
+    struct error *error;
+    const char **blamed;
+};
+
+static enum result file_error(const struct report *report, const char *what, const char *path)
 {
     char reason[TLS_REASON];
-    return error_set(error, FAILED_INPUT, "cannot use %s %s: %s", what, path, tls_reason(reason));
+    *report->blamed = path;
+    return error_set(report->error, FAILED_INPUT, "cannot use %s %s: %s", what, path,
+                     tls_reason(reason));
 }
 
 /* Nobody is there to be asked for a passphrase; says that it was. */
@@ -28,7 +36,7 @@ static int no_passphrase(char *out, int size, int writing, void *asked)
     return -1;
 }
 
-static enum result load_key(SSL_CTX *ctx, const struct tls_pair *pair, struct error *error)
+static enum result load_key(SSL_CTX *ctx, const struct tls_pair *pair, const struct report *report)
 {
     bool asked = false;
     SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
@@ -41,24 +49,25 @@ static enum result load_key(SSL_CTX *ctx, const struct tls_pair *pair, struct er
     bool mismatch =
         loaded == 1 || ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH;
     if (!asked && !mismatch)
-        return file_error(error, "the key", pair->key);
+        return file_error(report, "the key", pair->key);
     ERR_clear_error();
+    *report->blamed = pair->key;
     if (asked)
         return error_set(
-            error, FAILED_INPUT,
+            report->error, FAILED_INPUT,
             "cannot use the key %s: a passphrase protects it, which nobody is there to "
             "enter (remove it with: openssl pkey -in %s -out FILE)",
             pair->key, pair->key);
-    return error_set(error, FAILED_INPUT,
+    return error_set(report->error, FAILED_INPUT,
                      "cannot use the key %s: it is not the key of the certificate %s", pair->key,
                      pair->certificate);
 }
 
-static enum result use_pair(SSL_CTX *ctx, const struct tls_pair *pair, struct error *error)
+static enum result use_pair(SSL_CTX *ctx, const struct tls_pair *pair, const struct report *report)
 {
     if (SSL_CTX_use_certificate_chain_file(ctx, pair->certificate) != 1)
-        return file_error(error, "the certificate", pair->certificate);
-    return load_key(ctx, pair, error);
+        return file_error(report, "the certificate", pair->certificate);
+    return load_key(ctx, pair, report);
 }
 
 /* ---- what both sides have in common */
@@ -138,29 +147,34 @@ static int choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char
     return SSL_TLSEXT_ERR_OK;
 }
 
-static enum result set_ciphers(SSL_CTX *ctx, const struct tls_server_settings *settings,
-                               struct error *error)
+static enum result rule_error(const struct report *report, const char *what, const char *rule)
 {
     char reason[TLS_REASON];
+    *report->blamed = rule;
+    return error_set(report->error, FAILED_INPUT, "cannot use the %s \"%s\": %s", what, rule,
+                     tls_reason(reason));
+}
+
+static enum result set_ciphers(SSL_CTX *ctx, const struct tls_server_settings *settings,
+                               const struct report *report)
+{
     SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     if (settings->ciphers && SSL_CTX_set_cipher_list(ctx, settings->ciphers) != 1)
-        return error_set(error, FAILED_INPUT, "cannot use the ciphers \"%s\": %s",
-                         settings->ciphers, tls_reason(reason));
+        return rule_error(report, "ciphers", settings->ciphers);
     if (settings->ciphersuites && SSL_CTX_set_ciphersuites(ctx, settings->ciphersuites) != 1)
-        return error_set(error, FAILED_INPUT, "cannot use the ciphersuites \"%s\": %s",
-                         settings->ciphersuites, tls_reason(reason));
+        return rule_error(report, "ciphersuites", settings->ciphersuites);
     return OK;
 }
 
 static enum result set_client_ca(SSL_CTX *ctx, const struct tls_server_settings *settings,
-                                 struct error *error)
+                                 const struct report *report)
 {
     if (settings->ask == TLS_ASK_NONE)
         return OK;
     STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(settings->client_ca);
     if (!names || SSL_CTX_load_verify_file(ctx, settings->client_ca) != 1) {
         sk_X509_NAME_pop_free(names, X509_NAME_free);
-        return file_error(error, "the client_ca", settings->client_ca);
+        return file_error(report, "the client_ca", settings->client_ca);
     }
     SSL_CTX_set_client_CA_list(ctx, names);
     SSL_CTX_set_verify(
@@ -171,7 +185,8 @@ static enum result set_client_ca(SSL_CTX *ctx, const struct tls_server_settings 
 }
 
 static enum result set_up_server(struct tls_context *context, SSL_CTX *ctx,
-                                 const struct tls_server_settings *settings, struct error *error)
+                                 const struct tls_server_settings *settings,
+                                 const struct report *report)
 {
     static const unsigned char session_id[] = "tailgate";
     /* Sessions travel in tickets: a cache would be locked by every handshake. */
@@ -184,21 +199,23 @@ static enum result set_up_server(struct tls_context *context, SSL_CTX *ctx,
     SSL_CTX_set_tlsext_servername_callback(ctx, choose_certificate);
     SSL_CTX_set_tlsext_servername_arg(ctx, context);
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
-    enum result result = set_rules(ctx, settings->min_version, error);
+    enum result result = set_rules(ctx, settings->min_version, report->error);
     if (result == OK)
-        result = set_ciphers(ctx, settings, error);
-    return result == OK ? set_client_ca(ctx, settings, error) : result;
+        result = set_ciphers(ctx, settings, report);
+    return result == OK ? set_client_ca(ctx, settings, report) : result;
 }
 
 enum result tls_server_new(struct tls_context **context, const struct tls_server_settings *settings,
-                           struct error *error)
+                           const char **blamed, struct error *error)
 {
+    const struct report report = {error, blamed};
+    *blamed = NULL;
     enum result result = context_new(context, settings->pair_count, TLS_server_method(), error);
     for (size_t i = 0; i < settings->pair_count && result == OK; i++) {
         SSL_CTX *ctx = (*context)->certificates[i];
-        result = set_up_server(*context, ctx, settings, error);
+        result = set_up_server(*context, ctx, settings, &report);
         if (result == OK)
-            result = use_pair(ctx, &settings->pairs[i], error);
+            result = use_pair(ctx, &settings->pairs[i], &report);
     }
     if (result == OK)
         tls_names_collect(*context);
@@ -229,7 +246,7 @@ void tls_memory_forget(struct tls_memory *memory)
 }
 
 static enum result set_authorities(SSL_CTX *ctx, const struct tls_client_settings *settings,
-                                   struct error *error)
+                                   const struct report *report)
 {
     if (!settings->verify)
         return OK;
@@ -237,23 +254,25 @@ static enum result set_authorities(SSL_CTX *ctx, const struct tls_client_setting
     if (!settings->ca)
         return SSL_CTX_set_default_verify_paths(ctx) == 1
                    ? OK
-                   : file_error(error, "the certificates", "of the system's store");
+                   : file_error(report, "the certificates", "of the system's store");
     return SSL_CTX_load_verify_file(ctx, settings->ca) == 1
                ? OK
-               : file_error(error, "the ca", settings->ca);
+               : file_error(report, "the ca", settings->ca);
 }
 
 enum result tls_client_new(struct tls_context **context, const struct tls_client_settings *settings,
-                           struct error *error)
+                           const char **blamed, struct error *error)
 {
+    const struct report report = {error, blamed};
+    *blamed = NULL;
     enum result result = context_new(context, 1, TLS_client_method(), error);
     SSL_CTX *ctx = result == OK ? (*context)->certificates[0] : NULL;
     if (result == OK)
         result = set_rules(ctx, settings->min_version, error);
     if (result == OK)
-        result = set_authorities(ctx, settings, error);
+        result = set_authorities(ctx, settings, &report);
     if (result == OK && settings->pair.certificate)
-        result = use_pair(ctx, &settings->pair, error);
+        result = use_pair(ctx, &settings->pair, &report);
     if (result != OK) {
         tls_context_release(context);
         return result;

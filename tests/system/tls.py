@@ -31,6 +31,22 @@ def openssl(*arguments, **options):
 NEW_KEY = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"]}
 
 
+CA_DATE = "%Y%m%d%H%M%SZ"
+CA_CONF = """
+[ca]
+default_ca = own
+[own]
+database = {folder}/index
+serial = {folder}/serial
+new_certs_dir = {folder}
+default_md = sha256
+policy = any
+unique_subject = no
+[any]
+commonName = supplied
+"""
+
+
 class Authority:
     """A certificate authority in a folder of its own."""
 
@@ -46,18 +62,30 @@ class Authority:
     def certificate(self):
         return self._own.certificate
 
-    def issue(self, *names, kind="ec", days=2):
-        """A certificate for the names, host names or IP addresses, and its key."""
+    def issue(self, *names, kind="ec", days=2, dates=None):
+        """A certificate for the names, host names or IP addresses, and its key. `dates` are those of
+        its beginning and its end (datetime), else it begins now and lasts for `days`."""
         self._issued += 1
         pair = Pair(self._folder / f"issued-{self._issued}")
         extensions = self._folder / f"issued-{self._issued}.ext"
         extensions.write_text("subjectAltName=" + ",".join(_alternative(name) for name in names))
         openssl("req", "-newkey", *NEW_KEY[kind], "-nodes", "-keyout", pair.key,
                 "-out", f"{pair.certificate}.csr", "-subj", f"/CN={names[0]}")
-        openssl("x509", "-req", "-in", f"{pair.certificate}.csr", "-CA", self._own.certificate,
-                "-CAkey", self._own.key, "-days", days, "-out", pair.certificate,
-                "-extfile", extensions)
+        signing = ["-in", f"{pair.certificate}.csr", "-out", pair.certificate,
+                   "-extfile", extensions]
+        if dates:
+            self._sign_between(signing, *dates)
+        else:
+            openssl("x509", "-req", "-CA", self._own.certificate, "-CAkey", self._own.key,
+                    "-days", days, *signing)
         return pair
+
+    def _sign_between(self, signing, begin, end):
+        (self._folder / "index").touch()
+        (self._folder / "ca.conf").write_text(CA_CONF.format(folder=self._folder))
+        openssl("ca", "-batch", "-notext", "-config", self._folder / "ca.conf", "-create_serial",
+                "-startdate", begin.strftime(CA_DATE), "-enddate", end.strftime(CA_DATE),
+                "-cert", self._own.certificate, "-keyfile", self._own.key, *signing)
 
 
 def _alternative(name):
