@@ -64,7 +64,7 @@ enum result conn_init(struct conn *conn, struct loop *loop, int fd, const struct
     conn->owner = owner;
     conn->fd = fd;
     conn->readable = conn->writable = conn->peer_closed = false;
-    conn->truncated = conn->drained = conn->crossed = false;
+    conn->truncated = conn->drained = conn->crossed = conn->more_follows = false;
     conn->problem = 0;
     /* Registered once: edge-triggered events for both directions cost no further epoll_ctl(2). */
     event_assign(&conn->event, loop->base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,

@@ -51,7 +51,8 @@ struct conn {
     bool truncated;   /* the end came without the goodbye that TLS has: something may be missing */
     bool drained;     /* TLS: the last look at the socket left nothing in it */
     bool crossed;     /* TLS: a read waits for room to write, or a write for something to read */
-    int problem;      /* errno of a reset that conn_peer_gone found, for the next read */
+    bool more_follows; /* TLS: what is being written is not the last of it */
+    int problem;       /* errno of a reset that conn_peer_gone found, for the next read */
 };
 
 /* What conn_read and conn_write return beside a number of bytes. */

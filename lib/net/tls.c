@@ -23,10 +23,16 @@ static int io_read(BIO *io, char *bytes, int n)
 {
     struct conn *conn = BIO_get_data(io);
     ssize_t got;
+    BIO_clear_retry_flags(io);
+    if (conn->drained && !conn->peer_closed) {
+        /* Nothing has come since. OpenSSL asks again and again; the kernel need not. */
+        BIO_set_retry_read(io);
+        errno = EAGAIN;
+        return -1;
+    }
     do {
         got = recv(conn->fd, bytes, (size_t)n, 0);
     } while (got < 0 && errno == EINTR);
-    BIO_clear_retry_flags(io);
     conn->drained = got < n;
     if (got < 0 && errno == EAGAIN)
         BIO_set_retry_read(io);
@@ -35,12 +41,20 @@ static int io_read(BIO *io, char *bytes, int n)
     return (int)got;
 }
 
+/* A ticket of TLS 1.3 can wait for the first answer. */
+static bool is_ticket(const struct conn *conn)
+{
+    const SSL *ssl = conn->ops_state;
+    return SSL_get_state(ssl) == TLS_ST_SW_SESSION_TICKET && SSL_version(ssl) == TLS1_3_VERSION;
+}
+
 static int io_write(BIO *io, const char *bytes, int n)
 {
     struct conn *conn = BIO_get_data(io);
+    int more = conn->more_follows || is_ticket(conn) ? MSG_MORE : 0;
     ssize_t put;
     do {
-        put = send(conn->fd, bytes, (size_t)n, MSG_NOSIGNAL);
+        put = send(conn->fd, bytes, (size_t)n, MSG_NOSIGNAL | more);
     } while (put < 0 && errno == EINTR);
     BIO_clear_retry_flags(io);
     if (put < 0 && errno == EAGAIN)
@@ -202,8 +216,12 @@ static ssize_t tls_writev(struct conn *conn, const struct iovec *parts, int coun
         length += parts[i].iov_len;
     while (total < length) {
         struct iovec run = next_run(parts, count, total, room);
-        if (SSL_write_ex(ssl, run.iov_base, run.iov_len, &put) != 1)
+        /* Several records leave in one segment where it has room for them. */
+        conn->more_follows = total + run.iov_len < length;
+        if (SSL_write_ex(ssl, run.iov_base, run.iov_len, &put) != 1) {
+            conn->more_follows = false;
             return failure(conn, false) < 0 && total == 0 ? -1 : (ssize_t)total;
+        }
         total += put;
     }
     return (ssize_t)total;
