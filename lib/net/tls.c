@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -297,7 +298,9 @@ static bool set_name(SSL *ssl, const char *name)
     if (is_ip(name))
         return X509_VERIFY_PARAM_set1_ip_asc(rules, name) == 1;
     X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_set_tlsext_host_name(ssl, name) == 1 &&
+    /* SSL_set_tlsext_host_name(3), without the macro's cast that takes the const away. */
+    return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                    (void *)(uintptr_t)name) == 1 &&
            X509_VERIFY_PARAM_set1_host(rules, name, 0) == 1;
 }
 
