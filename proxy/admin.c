@@ -70,6 +70,9 @@ static void write_metrics(struct buf *out, const struct proxy *proxy)
     for (size_t i = 0; i < COUNTER_COUNT; i++)
         write_plain(out, counter_rows[i].name, counter_rows[i].meaning,
                     sum_at(proxy, offsetof(struct counters, of) + i * sizeof(_Atomic uint64_t)));
+    write_plain(out, "reloads_total", "configurations taken over while running", proxy->reloads);
+    write_plain(out, "reloads_refused_total", "configurations refused while running",
+                proxy->reloads_refused);
     write_statuses(out, proxy);
     write_causes(out, proxy);
     endpoint_metrics_write(out, proxy);

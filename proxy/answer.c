@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "proxy/realm.h"
+
 /* Text for a person who sees the answer; the cause's name is what to look up in the manual. */
 static size_t write_body(char *out, size_t size, int status, enum cause cause, const char *detail)
 {
@@ -22,7 +24,7 @@ static void write_proxy_status(char *out, size_t size, const char *name, enum ca
 
 void answer(struct exchange *exchange, int status, enum cause cause, const char *detail)
 {
-    const struct identity_config *identity = &exchange->worker->config->identity;
+    const struct identity_config *identity = &exchange->realm->config->identity;
     char body[512], head[512], proxy_status[256] = "";
     /* What is left of a request's body would be taken for the next request. */
     if (!exchange->request_body.complete)

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/memory.h"
 
@@ -304,6 +305,15 @@ void balance_init(struct balance *balance, const struct balance_config *config, 
 void balance_start_at(struct balance *balance, size_t turn)
 {
     balance->next = turn % (balance->order_length ? balance->order_length : balance->count);
+}
+
+void balance_inherit(struct balance_peer *peer, const struct balance_peer *from)
+{
+    peer->ewma = from->ewma;
+    peer->ewma_at = from->ewma_at;
+    peer->half = from->half;
+    memcpy(peer->sum, from->sum, sizeof(peer->sum));
+    memcpy(peer->count, from->count, sizeof(peer->count));
 }
 
 void balance_release(struct balance *balance)

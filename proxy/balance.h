@@ -57,6 +57,9 @@ void balance_init(struct balance *balance, const struct balance_config *config, 
                   const struct peer_spec *specs, size_t count);
 void balance_release(struct balance *balance);
 
+/* A peer goes on with what was seen of another, which was the same endpoint. */
+void balance_inherit(struct balance_peer *peer, const struct balance_peer *from);
+
 /* Whose turn is the first. */
 void balance_start_at(struct balance *balance, size_t turn);
 

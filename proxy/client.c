@@ -9,6 +9,7 @@
 
 #include "proxy/exchange.h"
 #include "proxy/origin.h"
+#include "proxy/realm.h"
 
 #define CLIENT_STATE_NAME(id, name) [CLIENT_##id] = name,
 static const char *const state_names[] = {CLIENT_STATES(CLIENT_STATE_NAME)};
@@ -49,6 +50,7 @@ static void client_close(struct client *client, bool cut)
     else
         conn_close(&client->conn);
     worker_bury(worker, &client->grave, &worker->client_slab, client);
+    realm_leave(client->entrance->realm);
     worker_client_gone(worker);
 }
 
@@ -86,6 +88,23 @@ void client_drain(struct client *client)
 {
     if (client->state == CLIENT_IDLE)
         client_close(client, false);
+}
+
+/* ---- reload */
+
+bool client_may_stay(const struct client *client)
+{
+    return client->worker->phase == WORKER_SERVING && entrance_stays(client->entrance);
+}
+
+void client_follow(struct client *client)
+{
+    struct entrance *from = client->entrance, *to = from->successor;
+    if (!to || client->state == CLIENT_BUSY)
+        return;
+    client->entrance = to;
+    realm_join(to->realm);
+    realm_leave(from->realm);
 }
 
 /* ---- requests, one after the other */
@@ -220,6 +239,7 @@ void client_exchange_ended(struct client *client, enum client_next next)
     switch (next) {
     case CLIENT_KEEP:
         client_set_state(client, CLIENT_IDLE);
+        client_follow(client);
         client_continue(client);
         break;
     case CLIENT_FINISH:
@@ -431,6 +451,7 @@ void client_accept(struct entrance *entrance, int fd, const struct address *peer
         slab_put(&worker->client_slab, client);
         return;
     }
+    realm_join(entrance->realm);
     counter_add(&worker->counters.of[COUNTER_CONNECTIONS]);
     list_push_back(&worker->clients, &client->node);
     timeout_arm(entrance->tls ? &entrance->head : &entrance->idle, &client->timeout, worker->now);

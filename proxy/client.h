@@ -64,6 +64,14 @@ void client_exchange_ended(struct client *client, enum client_next next);
  * `*stalled` when nothing more is there yet. */
 bool client_read_body(struct client *client, bool *stalled);
 
+/* Whether it may send another request: not when the gateway drains, or does not listen any more
+ * where the client came in. */
+bool client_may_stay(const struct client *client);
+
+/* After a reload: a client without a request under way goes over to the current configuration's
+ * listener. */
+void client_follow(struct client *client);
+
 /* A worker that drains closes its idle clients. */
 void client_drain(struct client *client);
 

@@ -174,9 +174,9 @@ static const struct conf_table access_log_table = {
 static const char *const cleanup_names[] = {"inline", "deferred", "pooled", NULL};
 static const struct conf_key proxy_keys[] = {
     KEY("name", CONF_STRING, struct proxy_config, name, .otherwise = "proxy",
-        .flags = CONF_NOT_EMPTY, .meaning = "The process's name in records and log lines."),
+        .flags = CONF_NOT_EMPTY | CONF_AT_START, .meaning = "The process's name in records and log lines."),
     KEY("workers", CONF_INT, struct proxy_config, workers, .otherwise = "0", .max = 256,
-        .meaning = "Threads that serve; 0 = one per core."),
+        .flags = CONF_AT_START, .meaning = "Threads that serve; 0 = one per core."),
     KEY("listeners", CONF_LIST, struct proxy_config, listeners,
         .flags = CONF_REQUIRED | CONF_NOT_EMPTY, .sub = &listener_table,
         .meaning = "Where to accept connections."),
@@ -187,26 +187,26 @@ static const struct conf_key proxy_keys[] = {
         .meaning = "The services behind the gateway, by name."),
     KEY("cleanup", CONF_ENUM, struct proxy_config, cleanup, .otherwise = "pooled",
         .choices = cleanup_names,
-        .meaning = "When a request's resources are given back: at their last use (inline), when the "
+        .flags = CONF_AT_START, .meaning = "When a request's resources are given back: at their last use (inline), when the "
                    "whole exchange has ended (deferred), or at their last use and recycled (pooled)."),
     KEY("timeout_status", CONF_INT, struct proxy_config, timeout_status, .otherwise = "504",
         .min = 500, .max = 599, .meaning = "Status that answers an upstream's timeout."),
-    KEY("record", CONF_STRING, struct proxy_config, record, .flags = CONF_NOT_EMPTY,
+    KEY("record", CONF_STRING, struct proxy_config, record, .flags = CONF_NOT_EMPTY | CONF_AT_START,
         .meaning = "Folder for the records; without it nothing is recorded."),
     KEY("record_limit", CONF_SIZE, struct proxy_config, record_limit, .otherwise = "0",
-        .meaning = "Bytes of records at most; what comes after is dropped and counted; 0 = no limit."),
+        .flags = CONF_AT_START, .meaning = "Bytes of records at most; what comes after is dropped and counted; 0 = no limit."),
     KEY("access_log", CONF_OBJECT, struct proxy_config, access_log, .sub = &access_log_table,
-        .meaning = "One line per request. The file is opened anew on SIGUSR1."),
+        .flags = CONF_AT_START, .meaning = "One line per request. The file is opened anew on SIGUSR1."),
     KEY("drain", CONF_DURATION, struct proxy_config, drain, .otherwise = "30s",
         .meaning = "How long requests in flight may go on after SIGTERM."),
     KEY("seed", CONF_INT, struct proxy_config, seed, .otherwise = "0", .max = 9007199254740991.0,
-        .meaning = "Seed of every random draw; 0 = a different one at each start."),
+        .flags = CONF_AT_START, .meaning = "Seed of every random draw; 0 = a different one at each start."),
     KEY("limits", CONF_OBJECT, struct proxy_config, limits, .sub = &limits_table,
         .meaning = "Sizes beyond which a message is refused."),
     KEY("identity", CONF_OBJECT, struct proxy_config, identity, .sub = &identity_table,
         .meaning = "How the gateway names itself in the messages it passes on."),
     KEY("admin", CONF_OBJECT, struct proxy_config, admin, .sub = &admin_table,
-        .meaning = "The admin address; absent = none."),
+        .flags = CONF_AT_START, .meaning = "The admin address; absent = none."),
 };
 /* clang-format on */
 

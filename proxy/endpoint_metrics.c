@@ -6,24 +6,29 @@ struct place {
     size_t upstream, endpoint;
 };
 
+static struct shared_endpoint *endpoint_at(const struct proxy *proxy, struct place at)
+{
+    return proxy->generation->upstreams[at.upstream].endpoints[at.endpoint];
+}
+
 static uint64_t attempts(const struct proxy *proxy, struct place at)
 {
+    const struct shared_endpoint *endpoint = endpoint_at(proxy, at);
     uint64_t total = 0;
     for (size_t i = 0; i < proxy->worker_count; i++)
-        total +=
-            counter_read(&proxy->workers[i].upstreams[at.upstream].pools[at.endpoint].attempts);
+        total += counter_read(&endpoint->counters[i].attempts);
     return total;
 }
 
 static uint64_t connections(const struct proxy *proxy, struct place at)
 {
-    int open = atomic_load(&proxy->upstreams[at.upstream].endpoints[at.endpoint].connections);
+    int open = atomic_load(&endpoint_at(proxy, at)->connections);
     return open > 0 ? (uint64_t)open : 0;
 }
 
 static uint64_t fit(const struct proxy *proxy, struct place at)
 {
-    return health_is_fit(&proxy->upstreams[at.upstream].endpoints[at.endpoint].health);
+    return health_is_fit(&endpoint_at(proxy, at)->health);
 }
 
 static const struct {

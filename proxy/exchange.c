@@ -15,6 +15,7 @@
 #include "proxy/origin.h"
 #include "proxy/passage.h"
 #include "proxy/proxy.h"
+#include "proxy/realm.h"
 #include "proxy/relay.h"
 #include "proxy/reply.h"
 #include "proxy/route.h"
@@ -96,6 +97,7 @@ static struct exchange *exchange_new(struct client *client)
     struct exchange *exchange = slab_get(&worker->exchange_slab);
     memset(exchange, 0, sizeof(*exchange));
     exchange->worker = worker;
+    exchange->realm = worker->realm;
     exchange->client = client;
     exchange->started = client->head_started;
     exchange->head_read = worker->now;
@@ -108,6 +110,7 @@ static struct exchange *exchange_new(struct client *client)
     list_init(&exchange->node);
     timeout_init(&exchange->timeout, on_timeout, exchange);
     timeout_init(&exchange->total_timeout, on_total_timeout, exchange);
+    realm_join(exchange->realm);
     counter_add(&worker->counters.of[COUNTER_REQUESTS]);
     return exchange;
 }
@@ -137,12 +140,12 @@ static void note_request(struct exchange *exchange, const struct http_head *head
     exchange->answers_head = http_span_is(head->method, "HEAD");
     exchange->client_http_1_0 = head->minor_version == 0;
     record->client = origin_client(exchange->client, head);
-    exchange->client_keeps = http_keeps_alive(head) && exchange->worker->phase == WORKER_SERVING;
+    exchange->client_keeps = http_keeps_alive(head) && client_may_stay(exchange->client);
 }
 
 static void choose_upstream(struct exchange *exchange, size_t route)
 {
-    exchange->passage = passage_choose(exchange->worker, route, &exchange->record.trace_id);
+    exchange->passage = passage_choose(exchange->realm, route, &exchange->record.trace_id);
     exchange->upstream = exchange->passage->upstream;
     exchange->record.upstream = exchange->upstream->name_id;
 }
@@ -196,16 +199,16 @@ void exchange_refuse(struct client *client, int status, enum cause cause, const 
 static void take_route(struct exchange *exchange, const struct http_head *head,
                        const struct trace *trace)
 {
-    struct worker *worker = exchange->worker;
+    const struct realm *realm = exchange->realm;
     const struct route_query query = {.target = head->target, .head = head};
-    int found = route_find(worker->config, &query);
+    int found = route_find(realm->config, &query);
     if (found < 0) {
         answer(exchange, 404, CAUSE_NO_ROUTE, NULL);
         return;
     }
     const struct route_config *route =
-        (const struct route_config *)worker->config->routes.items + found;
-    exchange->record.route = proxy_route_name(worker->proxy, (size_t)found);
+        (const struct route_config *)realm->config->routes.items + found;
+    exchange->record.route = realm->generation->route_names[found];
     if (route->target_count == 0) {
         reply(exchange, route, &query);
         return;
@@ -228,7 +231,7 @@ void exchange_start(struct client *client, const struct http_head *head)
     if (problem) {
         exchange->request_body.complete = false; /* where it ends cannot be known */
         refuse(exchange, problem);
-    } else if (origin_is_loop(&exchange->worker->config->identity, head)) {
+    } else if (origin_is_loop(&exchange->realm->config->identity, head)) {
         answer(exchange, cause_row(CAUSE_REQUEST_LOOP)->status, CAUSE_REQUEST_LOOP, NULL);
     } else {
         take_route(exchange, head, &trace);
@@ -283,7 +286,7 @@ void exchange_client_gone(struct exchange *exchange, enum cause cause)
 static int status_of_failure(const struct exchange *exchange, enum cause cause)
 {
     int status = cause_row(cause)->status;
-    return status == 504 ? (int)exchange->worker->config->timeout_status : status;
+    return status == 504 ? (int)exchange->realm->config->timeout_status : status;
 }
 
 /* Nothing more is done upstream. */
@@ -365,6 +368,7 @@ void exchange_end(struct exchange *exchange, enum client_next next)
     defer_run(&exchange->cleanup);
     worker_take_back(worker, &exchange->request);
     journal_request(exchange);
+    realm_leave(exchange->realm);
     slab_put(&worker->exchange_slab, exchange);
     client->exchange = NULL;
     client_exchange_ended(client, next);

@@ -36,6 +36,7 @@ struct attempt {
 
 struct exchange {
     struct worker *worker;
+    struct realm *realm; /* the configuration it began under, and goes by */
     struct client *client;
     struct upstream *upstream; /* NULL: the route leads to none */
     struct passage *passage;   /* the way there */

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "proxy/origin.h"
+#include "proxy/realm.h"
 
 static void append_span(struct buf *out, const char *from, const char *to)
 {
@@ -74,7 +75,7 @@ void forward_request_head(struct buf *out, const struct http_head *head, const s
 {
     const struct passage *passage = exchange->passage;
     const struct header_rules *rules = &passage->route->request_headers;
-    const struct identity_config *identity = &exchange->worker->config->identity;
+    const struct identity_config *identity = &exchange->realm->config->identity;
     const struct request_filter filter = {rules, UINT32_C(1) << HTTP_FIELD_TRACEPARENT |
                                                      origin_replaced(exchange->client, head)};
     char value[TRACE_TEXT];
@@ -120,7 +121,7 @@ void forward_response_head(struct buf *out, const struct http_head *head,
                            const struct exchange *exchange)
 {
     const struct header_rules *rules = &exchange->passage->route->response_headers;
-    const struct identity_config *identity = &exchange->worker->config->identity;
+    const struct identity_config *identity = &exchange->realm->config->identity;
     /* The upstream may speak 1.0; the gateway speaks for itself. */
     const char *status = head->start_line.at + sizeof("HTTP/1.1") - 1;
     buf_append(out, TEXT("HTTP/1.1"));

@@ -57,7 +57,8 @@ static void look_for_panic(struct upstream *upstream)
     if (panic)
         count(upstream, COUNTER_PANICS);
     log_warn(&worker->log, upstream->config->name, "%d of %d endpoints are fit: %s", fit,
-             group->endpoints, panic ? "too few, all of them are used" : "only those are used");
+             atomic_load(&group->endpoints),
+             panic ? "too few, all of them are used" : "only those are used");
 }
 
 /* Requests may have waited for an endpoint to become usable again. */
@@ -117,6 +118,14 @@ void guard_restore_due(void *arg)
         timer_start(&pool->restore, duration_ns(until - worker->now.ns));
 }
 
+void guard_watch(struct pool *pool)
+{
+    int64_t until = atomic_load(&pool->shared->health.ejected_until);
+    timer_init(&pool->restore, &pool->upstream->worker->loop, guard_restore_due, pool);
+    if (until != 0)
+        timer_start(&pool->restore, duration_ns(until - mono_now().ns));
+}
+
 bool guard_is_usable(struct upstream *upstream, struct pool *pool)
 {
     if (health_is_fit(&pool->shared->health))
@@ -159,7 +168,7 @@ void guard_begin(struct exchange *exchange)
 {
     exchange->attempt.open = true;
     exchange->upstream->balance.peers[endpoint_of(exchange)].active++;
-    counter_add(&exchange->attempt.pool->attempts);
+    counter_add(&exchange->attempt.pool->counters->attempts);
 }
 
 static void judge_endpoint(struct upstream *upstream, struct pool *pool, unsigned meaning,

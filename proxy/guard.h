@@ -22,6 +22,9 @@ bool guard_is_warm(const struct upstream *upstream, const struct pool *pool);
 void guard_check_says(struct upstream *upstream, struct pool *pool, bool fit, int in_a_row,
                       const char *why);
 
+/* The worker that ejected the endpoint may have lost sight of it: this pool ends the ejection. */
+void guard_watch(struct pool *pool);
+
 /* The endpoint's time out is over (loop_call of pool->restore). */
 void guard_restore_due(void *pool);
 

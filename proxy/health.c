@@ -9,12 +9,6 @@ enum { REPEATS_WITHIN = 5 };
 /* What a restored endpoint begins with. */
 static const double COLD = 0.1;
 
-void health_init(struct health *health, const struct passive_config *config)
-{
-    if (config->failure_share > 0)
-        window_init(&health->window, config->window);
-}
-
 static uint64_t count_in_a_row(struct health *health, bool failed)
 {
     if (failed)
@@ -135,12 +129,43 @@ bool health_check_says(struct health *health, struct health_group *group, bool f
     return set_down(health, group, HEALTH_CHECK_FAILED, !fit);
 }
 
+/* ---- reload */
+
+void health_configure(struct health *health, struct health_group *group,
+                      const struct health_config *config, mono now)
+{
+    if (config->passive.failure_share > 0)
+        window_init(&health->window, config->passive.window);
+    if (config->active.interval.ns == 0)
+        (void)health_check_says(health, group, true, now);
+}
+
+void health_join(struct health *health, struct health_group *group)
+{
+    unsigned before = atomic_fetch_and(&health->down, ~(unsigned)HEALTH_GONE);
+    if ((before & HEALTH_GONE) && before != HEALTH_GONE)
+        atomic_fetch_add(&group->down, 1);
+}
+
+void health_leave(struct health *health, struct health_group *group)
+{
+    unsigned before = atomic_fetch_or(&health->down, HEALTH_GONE);
+    if (!(before & HEALTH_GONE) && before != 0)
+        atomic_fetch_sub(&group->down, 1);
+}
+
+void health_forget(struct health *health, struct health_group *group)
+{
+    if (atomic_exchange(&health->ejected_until, 0) != 0)
+        atomic_fetch_sub(&group->ejected, 1);
+}
+
 /* ---- of the upstream */
 
-void health_group_init(struct health_group *group, size_t endpoints, double panic_threshold)
+void health_group_configure(struct health_group *group, size_t endpoints, double panic_threshold)
 {
-    *group = (struct health_group){.endpoints = (int)endpoints};
-    group->least = (int)ceil(panic_threshold * (double)endpoints - ROUNDING);
+    atomic_store(&group->endpoints, (int)endpoints);
+    atomic_store(&group->least, (int)ceil(panic_threshold * (double)endpoints - ROUNDING));
 }
 
 bool health_group_turned(struct health_group *group, bool *panic)

@@ -8,9 +8,10 @@
 #include "proxy/config_health.h"
 #include "proxy/window.h"
 
-enum health_judge { HEALTH_EJECTED = 1, HEALTH_CHECK_FAILED = 2 };
+/* HEALTH_GONE is no judge: the endpoint is not in the latest configuration, and does not count. */
+enum health_judge { HEALTH_EJECTED = 1, HEALTH_CHECK_FAILED = 2, HEALTH_GONE = 4 };
 
-/* Of one endpoint. Zeroed apart from the window, it is fit. */
+/* Of one endpoint. Zeroed, it is fit. */
 struct health {
     _Atomic unsigned down; /* enum health_judge: who says so; 0 = fit */
     atomic_int in_a_row;   /* failures */
@@ -22,36 +23,51 @@ struct health {
 
 /* Of an upstream. */
 struct health_group {
-    int endpoints;
-    int least;       /* with fewer that are fit all are used */
-    atomic_int down; /* endpoints that are not fit */
+    atomic_int endpoints;
+    atomic_int least; /* with fewer that are fit all are used */
+    atomic_int down;  /* endpoints that are not fit */
     atomic_int ejected;
     atomic_bool panic_known; /* it was written down that all are used */
 };
 
-void health_group_init(struct health_group *group, size_t endpoints, double panic_threshold);
-
 /* Endpoints that are fit. */
 static inline int health_group_fit(const struct health_group *group)
 {
-    return group->endpoints - atomic_load_explicit(&group->down, memory_order_relaxed);
+    return atomic_load_explicit(&group->endpoints, memory_order_relaxed) -
+           atomic_load_explicit(&group->down, memory_order_relaxed);
 }
 
 /* Whether so few are fit that all are used. */
 static inline bool health_group_panics(const struct health_group *group)
 {
-    return health_group_fit(group) < group->least;
+    return health_group_fit(group) < atomic_load_explicit(&group->least, memory_order_relaxed);
 }
 
 /* After a change: whether it has to be written down that panic has begun or ended, which `*panic`
  * says. True for one caller alone. */
 bool health_group_turned(struct health_group *group, bool *panic);
 
-void health_init(struct health *health, const struct passive_config *config);
+/* ---- the start and reloads, in one thread while others use them */
+
+/* A zeroed one is ready with this. What is known of the endpoint stays, but for counts over a
+ * window of another length; a judge that is off now has no say any more. */
+void health_configure(struct health *health, struct health_group *group,
+                      const struct health_config *config, mono now);
+void health_group_configure(struct health_group *group, size_t endpoints, double panic_threshold);
+
+/* The endpoint counts among its upstream's, or not any more (`group` may be NULL when it never
+ * did). Harmless when it is so already. */
+void health_join(struct health *health, struct health_group *group);
+void health_leave(struct health *health, struct health_group *group);
+
+/* Nobody will end the endpoint's ejection any more: it is the last to be heard of it. */
+void health_forget(struct health *health, struct health_group *group);
+
+/* ---- judging */
 
 static inline bool health_is_fit(const struct health *health)
 {
-    return atomic_load_explicit(&health->down, memory_order_relaxed) == 0;
+    return (atomic_load_explicit(&health->down, memory_order_relaxed) & ~HEALTH_GONE) == 0;
 }
 
 /* Counts what a request to the endpoint came to. Returns 0, or the number of failures (in a row, or

@@ -24,10 +24,10 @@ static void own_timeouts(struct passage *passage, struct loop *loop,
     passage->wait = &own->wait;
 }
 
-static void init_passage(struct worker *worker, struct passage *passage,
+static void init_passage(struct realm *realm, struct passage *passage,
                          const struct route_config *route, const struct route_target *target)
 {
-    struct upstream *upstream = &worker->upstreams[target->upstream];
+    struct upstream *upstream = &realm->upstreams[target->upstream];
     *passage = (struct passage){.route = route,
                                 .upstream = upstream,
                                 .retry = target->retry,
@@ -37,26 +37,26 @@ static void init_passage(struct worker *worker, struct passage *passage,
                                 .total = &upstream->total,
                                 .wait = &upstream->wait};
     if (target->own_timeouts)
-        own_timeouts(passage, &worker->loop, target->timeout);
+        own_timeouts(passage, &realm->worker->loop, target->timeout);
 }
 
-void passages_init(struct worker *worker)
+void passages_init(struct realm *realm)
 {
-    const struct proxy_config *config = worker->config;
+    const struct proxy_config *config = realm->config;
     const struct route_config *routes = config->routes.items;
     if (config->routing.target_count == 0)
         return;
-    worker->passages = mem_alloc(config->routing.target_count, sizeof(*worker->passages));
+    realm->passages = mem_alloc(config->routing.target_count, sizeof(*realm->passages));
     for (size_t i = 0; i < config->routes.count; i++)
         for (size_t j = 0; j < routes[i].target_count; j++)
-            init_passage(worker, &worker->passages[routes[i].first_target + j], &routes[i],
+            init_passage(realm, &realm->passages[routes[i].first_target + j], &routes[i],
                          &routes[i].targets[j]);
 }
 
-void passages_release(struct worker *worker)
+void passages_release(struct realm *realm)
 {
-    for (size_t i = 0; worker->passages && i < worker->config->routing.target_count; i++) {
-        struct passage_timeouts *own = worker->passages[i].own;
+    for (size_t i = 0; realm->passages && i < realm->config->routing.target_count; i++) {
+        struct passage_timeouts *own = realm->passages[i].own;
         if (!own)
             continue;
         timeout_queue_release(&own->connect);
@@ -66,8 +66,8 @@ void passages_release(struct worker *worker)
         timeout_queue_release(&own->wait);
         free(own);
     }
-    free(worker->passages);
-    worker->passages = NULL;
+    free(realm->passages);
+    realm->passages = NULL;
 }
 
 static uint64_t draw(uint64_t seed, size_t route, const struct record_trace *trace_id)
@@ -77,16 +77,16 @@ static uint64_t draw(uint64_t seed, size_t route, const struct record_trace *tra
     return hash_mix(hash_mix(hash_mix(seed + route) ^ half[0]) ^ half[1]);
 }
 
-struct passage *passage_choose(struct worker *worker, size_t route,
+struct passage *passage_choose(struct realm *realm, size_t route,
                                const struct record_trace *trace_id)
 {
     const struct route_config *config =
-        (const struct route_config *)worker->config->routes.items + route;
-    struct passage *first = &worker->passages[config->first_target];
+        (const struct route_config *)realm->config->routes.items + route;
+    struct passage *first = &realm->passages[config->first_target];
     if (config->target_count == 1)
         return first;
     /* The weights' sum is far below 2^64, so that the remainder prefers none of them. */
-    uint64_t at = draw(worker->proxy->seed, route, trace_id) % config->total_weight;
+    uint64_t at = draw(realm->worker->proxy->seed, route, trace_id) % config->total_weight;
     size_t chosen = 0;
     while (at >= config->targets[chosen].weight)
         at -= config->targets[chosen++].weight;

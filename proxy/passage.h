@@ -4,7 +4,7 @@
 #ifndef TAILGATE_PROXY_PASSAGE_H
 #define TAILGATE_PROXY_PASSAGE_H
 
-#include "proxy/worker.h"
+#include "proxy/realm.h"
 
 /* Timeouts of a route's own. */
 struct passage_timeouts {
@@ -19,13 +19,13 @@ struct passage {
     struct passage_timeouts *own; /* NULL: the upstream's are used */
 };
 
-/* One per target of each route; the worker's upstreams stand already. */
-void passages_init(struct worker *worker);
-void passages_release(struct worker *worker);
+/* One per target of each route; the realm's upstreams stand already. */
+void passages_init(struct realm *realm);
+void passages_release(struct realm *realm);
 
 /* The passage a request takes through a route that leads to an upstream: of several, one is chosen
  * by weight as a function of the proxy's seed, the route and the trace id. */
-struct passage *passage_choose(struct worker *worker, size_t route,
+struct passage *passage_choose(struct realm *realm, size_t route,
                                const struct record_trace *trace_id);
 
 #endif

@@ -278,18 +278,18 @@ static bool wants_probes(const struct upstream *upstream)
     return upstream->config->health.active.interval.ns > 0;
 }
 
-struct prober *prober_start(struct worker *worker)
+struct prober *prober_start(struct realm *realm)
 {
-    size_t count = 0, upstreams = worker->config->upstreams.count;
+    size_t count = 0, upstreams = realm->config->upstreams.count;
     for (size_t i = 0; i < upstreams; i++)
-        if (wants_probes(&worker->upstreams[i]))
-            count += worker->upstreams[i].pool_count;
+        if (wants_probes(&realm->upstreams[i]))
+            count += realm->upstreams[i].pool_count;
     if (count == 0)
         return NULL;
     struct prober *prober = mem_alloc(1, sizeof(*prober));
     prober->probes = mem_alloc(count, sizeof(*prober->probes));
     for (size_t i = 0; i < upstreams; i++) {
-        struct upstream *upstream = &worker->upstreams[i];
+        struct upstream *upstream = &realm->upstreams[i];
         for (size_t j = 0; wants_probes(upstream) && j < upstream->pool_count; j++)
             probe_init(&prober->probes[prober->count++], upstream, &upstream->pools[j]);
     }

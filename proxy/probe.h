@@ -4,12 +4,12 @@
 #ifndef TAILGATE_PROXY_PROBE_H
 #define TAILGATE_PROXY_PROBE_H
 
-#include "proxy/worker.h"
+#include "proxy/realm.h"
 
 struct prober;
 
-/* Begins to ask the endpoints of all upstreams of the worker; NULL when none wants it. */
-struct prober *prober_start(struct worker *worker);
+/* Begins to ask the endpoints of all upstreams of the realm; NULL when none wants it. */
+struct prober *prober_start(struct realm *realm);
 
 void prober_stop(struct prober **prober);
 

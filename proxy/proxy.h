@@ -7,27 +7,31 @@
 
 #include "lib/base/result.h"
 #include "lib/serve/control.h"
+#include "proxy/generation.h"
+#include "proxy/names.h"
 #include "proxy/worker.h"
 
 struct proxy {
-    const struct proxy_config *config;
-    const struct secure *secure; /* its TLS contexts */
+    const char *config_path;
+    const struct proxy_config *config; /* of the latest generation */
     struct log log;
     struct loop loop; /* of the main thread: signals, the control line, the drain's deadline */
     struct record_store *store;
-    const char **names; /* what NAME columns index: routes, upstreams, endpoints */
-    size_t name_count;
-    struct shared_upstream *upstreams;
-    struct address *listening; /* one per listener, ports resolved */
+    struct names names;
+    struct list generations;               /* all that live, the latest first */
+    struct generation *_Atomic generation; /* the latest; set by the main thread */
+    atomic_int taking;                     /* workers that have not taken it over yet */
+    bool reloading, reload_again;
+    uint64_t reloads, reloads_refused;
     struct access_log access;
     struct worker *workers;
     size_t worker_count;
     atomic_int phase; /* enum worker_phase, set by the main thread */
     atomic_int running;
-    int finished_fd; /* eventfd: a worker has ended */
-    struct fd_watch finished;
+    int news_fd; /* eventfd: a worker has ended, or has gone over to another generation */
+    struct fd_watch news;
     struct timer drain_deadline;
-    struct signal_watch on_term, on_int, on_usr1;
+    struct signal_watch on_term, on_int, on_usr1, on_hup;
     struct control control;
     struct admin *admin; /* NULL: none */
     uint64_t seed;
@@ -40,6 +44,14 @@ enum exit_status proxy_run(const char *config_path, int control_fd);
 /* A worker's thread is about to end. */
 void proxy_worker_ended(struct proxy *proxy);
 
+/* From a worker's thread: it has taken over the latest generation; it has nothing of that one any
+ * more. */
+void proxy_generation_taken(struct proxy *proxy);
+void proxy_generation_left(struct proxy *proxy, struct generation *generation);
+
+/* Appends what the latest generation listens on, with spaces between, and a NUL. */
+void proxy_addresses(const struct proxy *proxy, struct buf *out);
+
 /* Another worker may be able to use a connection that came free. */
 void proxy_wake_others(struct proxy *proxy, const struct worker *except);
 
@@ -50,10 +62,5 @@ static inline size_t proxy_worker_count(const struct proxy *proxy)
 {
     return proxy->worker_count;
 }
-
-/* The indexes of names in records. */
-uint16_t proxy_route_name(const struct proxy *proxy, size_t route);
-uint16_t proxy_upstream_name(const struct proxy *proxy, size_t upstream);
-uint16_t proxy_endpoint_name(const struct proxy *proxy, size_t upstream, size_t endpoint);
 
 #endif

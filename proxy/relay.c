@@ -193,7 +193,7 @@ static bool begin_response(struct exchange *exchange, const struct http_head *he
     exchange->uplink_keeps = http_keeps_alive(head) && framing != HTTP_UNTIL_CLOSE;
     exchange->unframe = framing == HTTP_CHUNKED && exchange->client_http_1_0;
     if (framing == HTTP_UNTIL_CLOSE || exchange->unframe || !exchange->request_body.complete ||
-        exchange->worker->phase != WORKER_SERVING)
+        !client_may_stay(exchange->client))
         exchange->client_keeps = false;
     exchange->attempt.record.status = (uint16_t)head->status;
     exchange->record.status = (uint16_t)head->status;
@@ -225,14 +225,13 @@ static bool pass_interim(struct exchange *exchange, const struct http_head *head
 static enum cause take_head(struct exchange *exchange, const struct piece *piece, size_t *used)
 {
     struct uplink *uplink = exchange->attempt.uplink;
-    struct worker *worker = exchange->worker;
-    struct http_head *head = &worker->response_head;
+    struct http_head *head = &exchange->worker->response_head;
+    uint64_t limit = exchange->realm->config->limits.response_head;
     size_t at = 0;
     *used = 0;
     while (exchange->state != EXCHANGE_RECEIVING) {
         size_t length = http_head_end(piece->at + at, piece->length - at, &uplink->head_scanned);
-        if (length > worker->config->limits.response_head ||
-            (length == 0 && piece->length - at > worker->config->limits.response_head))
+        if (length > limit || (length == 0 && piece->length - at > limit))
             return CAUSE_RESPONSE_HEAD_TOO_LARGE;
         if (length == 0)
             return CAUSE_NONE;

@@ -10,6 +10,7 @@
 #include "proxy/exchange.h"
 #include "proxy/guard.h"
 #include "proxy/proxy.h"
+#include "proxy/realm.h"
 
 #define UPLINK_STATE_NAME(id, name) [UPLINK_##id] = name,
 static const char *const state_names[] = {UPLINK_STATES(UPLINK_STATE_NAME)};
@@ -52,29 +53,108 @@ static bool others_wait(const struct upstream *upstream)
     return waiting > upstream->queue_length;
 }
 
+/* Whether requests of this worker may still go by an older configuration. */
+static bool has_elders(const struct upstream *upstream)
+{
+    return list_first(&upstream->worker->realms) != &upstream->worker->realm->node;
+}
+
 static void free_slot(struct uplink *uplink)
 {
     struct upstream *upstream = uplink->upstream;
     uplink->pool->open--;
     atomic_fetch_sub(&uplink->pool->shared->connections, 1);
-    if (others_wait(upstream))
-        proxy_wake_others(upstream->worker->proxy, upstream->worker);
+    if (!others_wait(upstream))
+        return;
+    proxy_wake_others(upstream->worker->proxy, upstream->worker);
+    if (has_elders(upstream))
+        worker_serve_soon(upstream->worker);
 }
 
 static void count_idle(struct pool *pool, int change)
 {
+    struct upstream *upstream = pool->upstream;
+    atomic_int *shared = &upstream->shared->idle[upstream->worker->number].count;
+    pool->idle_count += change;
     /* One writer: no read-modify-write is needed. The store is sequentially consistent, as is the
      * look at who waits that follows it: see keep_idle. */
-    int count = atomic_load_explicit(&pool->idle_count, memory_order_relaxed);
-    atomic_store(&pool->idle_count, count + change);
+    atomic_store(shared, atomic_load_explicit(shared, memory_order_relaxed) + change);
 }
 
-bool upstream_has_idle(const struct upstream *upstream)
+/* ---- requests that began under an older configuration */
+
+static bool elders_wait(const struct upstream *upstream)
+{
+    list_foreach (node, &upstream->worker->realms) {
+        const struct realm *realm = list_entry(node, struct realm, node);
+        if (realm == upstream->realm)
+            return false;
+        for (size_t i = 0; i < realm->config->upstreams.count; i++)
+            if (realm->upstreams[i].shared == upstream->shared &&
+                upstream_has_queue(&realm->upstreams[i]))
+                return true;
+    }
+    return false;
+}
+
+/* To the pool of the current configuration. False: it has no such endpoint. */
+static bool follow(struct uplink *uplink)
+{
+    struct realm *realm = uplink->upstream->realm;
+    struct pool *to = uplink->pool->successor;
+    if (realm == realm->worker->realm)
+        return true;
+    if (!to)
+        return false;
+    uplink->pool->open--;
+    uplink->pool = to;
+    uplink->upstream = to->upstream;
+    to->open++;
+    realm_join(to->upstream->realm);
+    realm_leave(realm);
+    return true;
+}
+
+void pool_close_idle(struct pool *pool, const char *reason)
+{
+    list_foreach_safe (node, &pool->idle)
+        uplink_close(list_entry(node, struct uplink, node), reason);
+}
+
+/* The successors of its pools are those of one upstream. */
+static struct upstream *successor(const struct upstream *upstream)
 {
     for (size_t i = 0; i < upstream->pool_count; i++)
-        if (atomic_load(&upstream->pools[i].idle_count) > 0)
-            return true;
-    return false;
+        if (upstream->pools[i].successor)
+            return upstream->pools[i].successor->upstream;
+    return NULL;
+}
+
+static void move_pool(struct pool *pool)
+{
+    list_foreach_safe (node, &pool->idle) {
+        struct uplink *uplink = list_entry(node, struct uplink, node);
+        list_remove(node);
+        count_idle(pool, -1);
+        (void)follow(uplink);
+        list_push_back(&uplink->pool->idle, node);
+        count_idle(uplink->pool, 1);
+    }
+    struct pool *to = pool->successor;
+    while (to && to->idle_count > to->upstream->idle_limit)
+        uplink_close(list_entry(to->idle.prev, struct uplink, node), "too many idle");
+}
+
+void upstream_move_idle(struct upstream *upstream)
+{
+    struct upstream *to = successor(upstream);
+    for (size_t i = 0; i < upstream->pool_count; i++)
+        if (!upstream->pools[i].successor)
+            pool_close_idle(&upstream->pools[i], "its configuration is no longer in use");
+    if (to)
+        timeout_queue_move(&to->idle, &upstream->idle);
+    for (size_t i = 0; i < upstream->pool_count; i++)
+        move_pool(&upstream->pools[i]);
 }
 
 /* ---- closing and opening */
@@ -96,6 +176,7 @@ void uplink_close(struct uplink *uplink, const char *reason)
     worker_take_back(worker, &uplink->in);
     conn_close(&uplink->conn);
     free_slot(uplink);
+    realm_leave(uplink->upstream->realm);
     worker_bury(worker, &uplink->grave, &worker->uplink_slab, uplink);
     if (upstream_has_queue(uplink->upstream))
         worker_serve_soon(worker);
@@ -219,6 +300,7 @@ static struct uplink *uplink_open(struct upstream *upstream, struct pool *pool, 
         return NULL;
     }
     pool->open++;
+    realm_join(upstream->realm);
     counter_add(&worker->counters.of[COUNTER_UPLINKS]);
     return uplink;
 }
@@ -342,6 +424,8 @@ static bool must_share(const struct uplink *uplink)
     int64_t max = upstream->config->connections.max;
     if (max == 0 || !others_wait(upstream))
         return false;
+    if (elders_wait(upstream))
+        return true;
     return upstream->queue_length == 0 ||
            uplink->pool->open * (int64_t)proxy_worker_count(upstream->worker->proxy) > max;
 }
@@ -369,8 +453,10 @@ void uplink_put_back(struct uplink *uplink, bool reusable)
         uplink_close(uplink, "not reusable");
     else if (must_share(uplink))
         uplink_close(uplink, "another worker waits for it");
+    else if (upstream_has_queue(upstream) || follow(uplink))
+        keep_idle(uplink, uplink->upstream);
     else
-        keep_idle(uplink, upstream);
+        uplink_close(uplink, "its configuration is no longer in use");
     if (upstream_has_queue(upstream))
         worker_serve_soon(upstream->worker);
 }

@@ -63,8 +63,10 @@ void uplink_put_back(struct uplink *uplink, bool reusable);
 
 void uplink_close(struct uplink *uplink, const char *reason);
 
-/* Whether a worker keeps idle connections to the upstream. From any thread. */
-bool upstream_has_idle(const struct upstream *upstream);
+void pool_close_idle(struct pool *pool, const char *reason);
+
+/* Idle connections go over to the worker's current realm; those it has no use for are closed. */
+void upstream_move_idle(struct upstream *upstream);
 
 /* Closes as many idle connections as requests of other workers wait for, when none of this worker's
  * does. */

@@ -30,7 +30,8 @@ static uint64_t bad_of(uint64_t word)
  * at 1: a zeroed word belongs to no turn that is still looked at. */
 static uint64_t slot_number(const struct window *window, mono now)
 {
-    return (uint64_t)(now.ns / window->slot.ns) + WINDOW_SLOTS;
+    int64_t slot = atomic_load_explicit(&window->slot, memory_order_relaxed);
+    return (uint64_t)(now.ns / slot) + WINDOW_SLOTS;
 }
 
 static uint64_t turn_at(uint64_t number)
@@ -40,7 +41,9 @@ static uint64_t turn_at(uint64_t number)
 
 void window_init(struct window *window, duration length)
 {
-    *window = (struct window){.slot = {(length.ns + WINDOW_SLOTS - 1) / WINDOW_SLOTS}};
+    int64_t slot = (length.ns + WINDOW_SLOTS - 1) / WINDOW_SLOTS;
+    if (atomic_exchange(&window->slot, slot) != slot)
+        window_clear(window);
 }
 
 void window_clear(struct window *window)

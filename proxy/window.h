@@ -14,7 +14,7 @@
 enum { WINDOW_SLOTS = 10 };
 
 struct window {
-    duration slot;                        /* length of one */
+    _Atomic int64_t slot;                 /* length of one, ns */
     _Atomic uint64_t slots[WINDOW_SLOTS]; /* turn, all events, bad events */
 };
 
@@ -22,7 +22,8 @@ struct window_sum {
     uint64_t all, bad;
 };
 
-/* Counts cover between 9/10 of `length` and all of it. `length` must be positive. */
+/* Sets the length, which must be positive: counts cover between 9/10 of it and all of it. If it was
+ * another, everything is forgotten. Also while others count. */
 void window_init(struct window *window, duration length);
 
 /* Counts one event. A slot that has counted some four million halves its counts: shares stay. */

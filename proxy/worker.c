@@ -8,18 +8,12 @@
 
 #include "proxy/client.h"
 #include "proxy/exchange.h"
-#include "proxy/guard.h"
 #include "proxy/journal.h"
-#include "proxy/passage.h"
 #include "proxy/probe.h"
 #include "proxy/proxy.h"
-#include "proxy/secure.h"
-
-/* What a client still sends after the last answer is taken for so long. */
-static const duration LINGER_FOR = {2 * NS_PER_S};
-
-/* Deferred cleanup looks so often whether a slow client has taken everything. */
-static const duration SETTLE_EVERY = {NS_PER_MS};
+#include "proxy/realm.h"
+#include "proxy/succession.h"
+#include "proxy/uplink.h"
 
 /* ---- memory */
 
@@ -66,14 +60,25 @@ void worker_bury(struct worker *worker, struct grave *grave, struct slab *slab, 
 
 /* ---- what waits */
 
+static void serve_realm(struct realm *realm)
+{
+    for (size_t i = 0; i < realm->config->upstreams.count; i++) {
+        struct upstream *upstream = &realm->upstreams[i];
+        upstream_share_idle(upstream);
+        upstream_serve_queue(upstream);
+        /* What was kept for requests that waited, and then did not. */
+        if (realm != realm->worker->realm && !upstream_has_queue(upstream))
+            upstream_move_idle(upstream);
+    }
+}
+
+/* The oldest requests come first. */
 static void serve_queues(void *arg)
 {
     struct worker *worker = arg;
     worker_enter(worker);
-    for (size_t i = 0; i < worker->config->upstreams.count; i++) {
-        upstream_share_idle(&worker->upstreams[i]);
-        upstream_serve_queue(&worker->upstreams[i]);
-    }
+    list_foreach (node, &worker->realms)
+        serve_realm(list_entry(node, struct realm, node));
 }
 
 void worker_serve_soon(struct worker *worker)
@@ -95,7 +100,7 @@ void worker_client_gone(struct worker *worker)
 static void stop_accepting(struct worker *worker)
 {
     for (size_t i = 0; i < worker->config->listeners.count; i++)
-        listener_close(&worker->entrances[i].listener);
+        listener_close(&worker->realm->entrances[i].listener);
 }
 
 static void enter_phase(struct worker *worker, enum worker_phase phase)
@@ -114,6 +119,20 @@ static void enter_phase(struct worker *worker, enum worker_phase phase)
     end_when_empty(worker);
 }
 
+/* A worker that drains keeps what it has. */
+static void take_generation(struct worker *worker)
+{
+    struct generation *latest = atomic_load(&worker->proxy->generation);
+    if (latest->number == worker->told)
+        return;
+    worker->told = latest->number;
+    if (worker->phase == WORKER_SERVING)
+        succession_begin(worker, latest);
+    else
+        proxy_generation_left(worker->proxy, latest);
+    proxy_generation_taken(worker->proxy);
+}
+
 static void on_wake(void *arg)
 {
     struct worker *worker = arg;
@@ -121,6 +140,7 @@ static void on_wake(void *arg)
     if (read(worker->wake_fd, &count, sizeof(count)) < 0)
         return;
     worker_enter(worker);
+    take_generation(worker);
     enum worker_phase phase = (enum worker_phase)atomic_load(&worker->proxy->phase);
     if (phase > worker->phase)
         enter_phase(worker, phase);
@@ -132,147 +152,6 @@ void worker_wake(struct worker *worker)
     uint64_t one = 1;
     ssize_t put = write(worker->wake_fd, &one, sizeof(one));
     (void)put; /* a full counter wakes as well */
-}
-
-/* ---- upstreams */
-
-static void init_timeouts(struct upstream *upstream, struct loop *loop)
-{
-    const struct upstream_timeouts *timeout = &upstream->config->timeout;
-    timeout_queue_init(&upstream->connect, loop, timeout->connect);
-    timeout_queue_init(&upstream->response, loop, timeout->response);
-    timeout_queue_init(&upstream->body, loop, timeout->idle);
-    timeout_queue_init(&upstream->total, loop, timeout->total);
-    timeout_queue_init(&upstream->wait, loop, timeout->queue);
-    timeout_queue_init(&upstream->idle, loop, upstream->config->connections.idle_timeout);
-    timeout_queue_init(&upstream->settle, loop, SETTLE_EVERY);
-}
-
-static void init_balance(struct upstream *upstream)
-{
-    const struct endpoint_config *endpoints = upstream->config->endpoints.items;
-    struct worker *worker = upstream->worker;
-    struct peer_spec *specs = mem_alloc(upstream->pool_count, sizeof(*specs));
-    for (size_t i = 0; i < upstream->pool_count; i++)
-        specs[i] = (struct peer_spec){endpoints[i].address, endpoints[i].weight};
-    balance_init(&upstream->balance, &upstream->config->balance, &worker->rng, specs,
-                 upstream->pool_count);
-    free(specs);
-    /* Workers start at different endpoints, or they would all send their first request to one. */
-    balance_start_at(&upstream->balance, worker->number);
-}
-
-static void init_upstream(struct worker *worker, size_t number)
-{
-    struct proxy *proxy = worker->proxy;
-    const struct upstream_config *config =
-        (const struct upstream_config *)worker->config->upstreams.items + number;
-    struct upstream *upstream = &worker->upstreams[number];
-    const struct endpoint_config *endpoints = config->endpoints.items;
-    size_t workers = proxy_worker_count(proxy);
-    *upstream = (struct upstream){.config = config,
-                                  .shared = &proxy->upstreams[number],
-                                  .worker = worker,
-                                  .tls = proxy->secure->upstreams[number],
-                                  .pool_count = config->endpoints.count,
-                                  .retry_tokens = RETRY_RESERVE,
-                                  .name_id = proxy_upstream_name(proxy, number)};
-    upstream->idle_limit = (int)(((size_t)config->connections.idle + workers - 1) / workers);
-    upstream->pools = mem_alloc(upstream->pool_count, sizeof(*upstream->pools));
-    for (size_t i = 0; i < upstream->pool_count; i++) {
-        struct pool *pool = &upstream->pools[i];
-        pool->shared = &upstream->shared->endpoints[i];
-        pool->name = endpoints[i].address;
-        pool->name_id = proxy_endpoint_name(proxy, number, i);
-        pool->tls_name = upstream->tls ? secure_name(config, endpoints[i].address) : NULL;
-        pool->upstream = upstream;
-        list_init(&pool->idle);
-        timer_init(&pool->restore, &worker->loop, guard_restore_due, pool);
-    }
-    list_init(&upstream->queue);
-    init_balance(upstream);
-    init_timeouts(upstream, &worker->loop);
-}
-
-static void release_upstream(struct upstream *upstream)
-{
-    struct timeout_queue *queues[] = {&upstream->connect, &upstream->response, &upstream->body,
-                                      &upstream->total,   &upstream->wait,     &upstream->idle,
-                                      &upstream->settle};
-    for (size_t i = 0; i < upstream->pool_count; i++) {
-        timer_stop(&upstream->pools[i].restore);
-        list_foreach_safe (node, &upstream->pools[i].idle)
-            uplink_close(list_entry(node, struct uplink, node), "the worker ends");
-    }
-    for (size_t i = 0; i < ARRAY_LEN(queues); i++)
-        timeout_queue_release(queues[i]);
-    for (size_t i = 0; i < upstream->pool_count; i++) {
-        tls_memory_forget(&upstream->pools[i].tls_memory);
-        free(upstream->pools[i].tls_name);
-    }
-    free(upstream->pools);
-    balance_release(&upstream->balance);
-}
-
-/* ---- entrances */
-
-static void on_accept(void *owner, int fd, const struct address *peer)
-{
-    client_accept(owner, fd, peer);
-}
-
-static void on_exhausted(void *owner, bool paused)
-{
-    struct entrance *entrance = owner;
-    struct worker *worker = entrance->worker;
-    worker_enter(worker);
-    if (paused) {
-        counter_add(&worker->counters.of[COUNTER_ACCEPT_PAUSES]);
-        log_warn(&worker->log, NULL,
-                 "out of file descriptors: accepting pauses (raise the limit, or keep fewer idle "
-                 "connections)");
-    }
-    journal_state(worker, paused ? STATE_ACCEPT_PAUSED : STATE_ACCEPT_RESUMED, NAME_NONE, 0);
-}
-
-static enum result init_entrance(struct worker *worker, size_t number, struct error *error)
-{
-    struct entrance *entrance = &worker->entrances[number];
-    const struct listener_config *config =
-        (const struct listener_config *)worker->config->listeners.items + number;
-    const struct worker *first = &worker->proxy->workers[0];
-    const struct listener_options options = {
-        .share = true, .beside = worker == first ? NULL : &first->entrances[number].listener};
-    struct address *address = &worker->proxy->listening[number];
-    entrance->worker = worker;
-    entrance->tls = worker->proxy->secure->listeners[number];
-    entrance->config = config;
-    timeout_queue_init(&entrance->head, &worker->loop, config->timeout.head);
-    timeout_queue_init(&entrance->body, &worker->loop, config->timeout.body);
-    timeout_queue_init(&entrance->send, &worker->loop, config->timeout.send);
-    timeout_queue_init(&entrance->idle, &worker->loop, config->timeout.idle);
-    timeout_queue_init(&entrance->linger, &worker->loop, LINGER_FOR);
-    enum result result = listener_open(&entrance->listener, &worker->loop, address, &options,
-                                       on_accept, entrance, error);
-    if (result != OK)
-        return result;
-    entrance->listener.exhausted = on_exhausted;
-    *address = entrance->listener.address;
-    uint16_t port = address_peer(address).port;
-    if (port)
-        snprintf(entrance->port, sizeof(entrance->port), "%u", port);
-    return OK;
-}
-
-static void release_entrance(struct entrance *entrance)
-{
-    struct timeout_queue *queues[] = {&entrance->head, &entrance->body, &entrance->send,
-                                      &entrance->idle, &entrance->linger};
-    if (!entrance->worker)
-        return;
-    listener_close(&entrance->listener);
-    for (size_t i = 0; i < ARRAY_LEN(queues); i++)
-        timeout_queue_release(queues[i]);
 }
 
 /* ---- the worker itself */
@@ -292,6 +171,7 @@ static void init_memory(struct worker *worker)
     worker->stash.keeps = recycle;
     worker->scratch = mem_alloc(1, SCRATCH_SIZE);
     list_init(&worker->clients);
+    list_init(&worker->realms);
     list_init(&worker->graveyard);
 }
 
@@ -299,18 +179,24 @@ static void init_records(struct worker *worker)
 {
     const struct proxy *proxy = worker->proxy;
     duration offset = proxy->store ? record_store_clock_offset(proxy->store) : clock_offset();
-    worker->source = (struct record_source){.process = worker->config->name,
-                                            .pid = (uint32_t)getpid(),
-                                            .writer = worker->number,
-                                            .clock_offset = offset,
-                                            .names = proxy->names,
-                                            .name_count = (uint16_t)proxy->name_count};
+    worker->source = (struct record_source){
+        .pid = (uint32_t)getpid(), .writer = worker->number, .clock_offset = offset};
+    worker_learn_names(worker, proxy->generation);
+}
+
+void worker_learn_names(struct worker *worker, const struct generation *generation)
+{
+    worker->source.process = generation->config.name;
+    worker->source.names = generation->names;
+    worker->source.name_count = (uint16_t)generation->name_count;
+    record_writer_renew(worker->records);
 }
 
 static void init_events(struct worker *worker)
 {
     soon_init(&worker->bury, &worker->loop, bury_dead, worker);
     soon_init(&worker->serve, &worker->loop, serve_queues, worker);
+    soon_init(&worker->retire, &worker->loop, succession_end, worker);
     timer_init(&worker->access_flush, &worker->loop, flush_access_log, worker);
     fd_watch_start(&worker->wake, &worker->loop, worker->wake_fd, on_wake, worker);
 }
@@ -332,16 +218,11 @@ enum result worker_init(struct worker *worker, struct proxy *proxy, uint16_t num
     if (result != OK)
         return result;
     init_events(worker);
-    worker->upstreams = mem_alloc(proxy->config->upstreams.count, sizeof(*worker->upstreams));
-    worker->entrances = mem_alloc(proxy->config->listeners.count, sizeof(*worker->entrances));
-    for (size_t i = 0; i < proxy->config->upstreams.count; i++)
-        init_upstream(worker, i);
-    passages_init(worker);
-    for (size_t i = 0; i < proxy->config->listeners.count && result == OK; i++)
-        result = init_entrance(worker, i, error);
-    if (result == OK && number == 0)
-        worker->prober = prober_start(worker);
-    if (result == OK && proxy->store)
+    worker->told = proxy->generation->number;
+    worker->realm = realm_new(worker, proxy->generation);
+    if (number == 0)
+        worker->prober = prober_start(worker->realm);
+    if (proxy->store)
         result = record_writer_open(&worker->records, proxy->store, number, error);
     return result;
 }
@@ -349,14 +230,12 @@ enum result worker_init(struct worker *worker, struct proxy *proxy, uint16_t num
 static void release_loop(struct worker *worker)
 {
     prober_stop(&worker->prober);
-    for (size_t i = 0; worker->entrances && i < worker->config->listeners.count; i++)
-        release_entrance(&worker->entrances[i]);
-    passages_release(worker);
-    for (size_t i = 0; worker->upstreams && i < worker->config->upstreams.count; i++)
-        release_upstream(&worker->upstreams[i]);
+    list_foreach_safe (node, &worker->realms)
+        realm_release(list_entry(node, struct realm, node));
     timer_stop(&worker->access_flush);
     fd_watch_stop(&worker->wake);
     soon_cancel(&worker->serve);
+    soon_cancel(&worker->retire);
     soon_cancel(&worker->bury);
     bury_dead(worker);
     loop_release(&worker->loop);
@@ -366,8 +245,6 @@ void worker_release(struct worker *worker)
 {
     if (worker->loop.base)
         release_loop(worker);
-    free(worker->entrances);
-    free(worker->upstreams);
     if (worker->wake_fd >= 0)
         close(worker->wake_fd);
     while (worker->stash.count > 0)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A worker: one thread with its own event loop, listening sockets, connection pools, memory and
- * record writer. Nothing here is shared but what `struct shared_endpoint` and `struct
- * shared_upstream` hold in atomics, which a request touches only when a connection is opened or
- * closed, or somebody waits for one. */
+ * record writer. Nothing here is shared but what shared.h has in atomics, which a request touches
+ * only when a connection is opened or closed, or somebody waits for one. */
 #ifndef TAILGATE_PROXY_WORKER_H
 #define TAILGATE_PROXY_WORKER_H
 
@@ -25,36 +24,23 @@
 #include "proxy/balance.h"
 #include "proxy/config.h"
 #include "proxy/counters.h"
-#include "proxy/health.h"
+#include "proxy/shared.h"
 
 /* Bytes taken from a socket at once; what one direction of one exchange may hold back. */
 enum { SCRATCH_SIZE = 65536 };
 
-/* Limits that must be exact across workers. */
-struct shared_endpoint {
-    struct address address;
-    atomic_int connections; /* open or being opened */
-    struct health health;
-};
-
-struct shared_upstream {
-    struct shared_endpoint *endpoints;
-    size_t endpoint_count;
-    atomic_int waiting; /* requests in the queues of all workers */
-    struct health_group group;
-};
-
-/* The idle connections to one endpoint. */
+/* The connections of one worker to one endpoint. */
 struct pool {
     struct shared_endpoint *shared;
     struct upstream *upstream;
+    struct pool *successor; /* the same in the worker's current realm; NULL: there is none */
     const char *name;
-    struct list idle;      /* struct uplink, the most recently used first */
-    atomic_int idle_count; /* other workers look, when they need one */
-    int open;              /* connections of this worker, idle or not */
+    struct list idle; /* struct uplink, the most recently used first */
+    int idle_count;
+    int open; /* connections of this worker, idle or not */
     uint16_t name_id;
-    _Atomic uint64_t attempts; /* tries, for the metrics */
-    char *tls_name;            /* what the endpoint's certificate must be for; NULL = anything */
+    struct endpoint_counters *counters; /* this worker's */
+    char *tls_name; /* what the endpoint's certificate must be for; NULL = anything */
     struct tls_memory tls_memory;
     bool tls_failing;     /* the last handshake failed: said once, not for each */
     struct timer restore; /* runs in the worker that ejected the endpoint */
@@ -64,6 +50,7 @@ struct pool {
 struct upstream {
     const struct upstream_config *config;
     struct shared_upstream *shared;
+    struct realm *realm;
     struct worker *worker;
     struct tls_context *tls; /* NULL: the endpoints speak plain HTTP */
     struct pool *pools;      /* one per endpoint */
@@ -83,8 +70,10 @@ struct entrance {
     const struct listener_config *config;
     struct listener listener;
     struct worker *worker;
-    struct tls_context *tls;                             /* NULL: its clients speak plain HTTP */
-    char port[6];                                        /* in digits; empty for a Unix socket */
+    struct realm *realm;
+    struct entrance *successor; /* the same in the worker's current realm; NULL: there is none */
+    struct tls_context *tls;    /* NULL: its clients speak plain HTTP */
+    char port[6];               /* in digits; empty for a Unix socket */
     struct timeout_queue head, body, send, idle, linger; /* of its clients */
 };
 
@@ -103,7 +92,7 @@ enum worker_phase { WORKER_SERVING, WORKER_DRAINING, WORKER_STOPPING };
 
 struct worker {
     struct proxy *proxy;
-    const struct proxy_config *config;
+    const struct proxy_config *config; /* the current one; a request goes by that of its realm */
     uint16_t number;
     enum worker_phase phase;
     pthread_t thread;
@@ -112,9 +101,9 @@ struct worker {
     struct rng rng;
     mono now; /* when the callback that runs was entered */
 
-    struct entrance *entrances;
-    struct upstream *upstreams;
-    struct passage *passages; /* by route and target */
+    struct realm *realm; /* what new requests go by */
+    struct list realms;  /* and those that older ones still go by; the oldest is the first */
+    uint64_t told;       /* the number of the latest generation it was shown */
     struct list clients;
     uint64_t next_connection;
     struct prober *prober; /* health checks, for all workers; NULL in all but one */
@@ -122,7 +111,7 @@ struct worker {
     struct slab client_slab, exchange_slab, uplink_slab, texts_slab;
     struct stash stash;
     struct list graveyard; /* closed connections whose callers may still look at them */
-    struct soon bury, serve;
+    struct soon bury, serve, retire;
 
     struct record_writer *records; /* NULL: nothing is recorded */
     struct record_source source;   /* names for the access log */
@@ -146,8 +135,7 @@ static inline void worker_enter(struct worker *worker)
     worker->now = mono_now();
 }
 
-/* Sets up worker `number` of `proxy`; its listeners accept once worker_run runs. A port of 0 in the
- * configuration has been resolved by worker 0. */
+/* Sets up worker `number` of `proxy`; its listeners accept once worker_run runs. */
 enum result worker_init(struct worker *worker, struct proxy *proxy, uint16_t number,
                         struct error *error) MUST_USE;
 void worker_release(struct worker *worker);
@@ -155,9 +143,13 @@ void worker_release(struct worker *worker);
 /* The thread's function: runs until the worker has drained or was stopped. */
 void *worker_run(void *worker);
 
-/* Has the worker look at the proxy's phase, and at requests that wait for a connection. From any
- * thread. */
+/* Has the worker look at the proxy's configuration and phase, and at requests that wait for a
+ * connection. From any thread. */
 void worker_wake(struct worker *worker);
+
+/* The worker takes names for what it writes from this generation, which has all of those before. */
+struct generation;
+void worker_learn_names(struct worker *worker, const struct generation *generation);
 
 /* Called when a client has gone: a draining worker ends with its last one. */
 void worker_client_gone(struct worker *worker);

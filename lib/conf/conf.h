@@ -76,6 +76,7 @@ struct conf_list {
 enum conf_key_flags {
     CONF_REQUIRED = 1,
     CONF_NOT_EMPTY = 2, /* lists, maps, strings */
+    CONF_AT_START = 4,  /* a running process does not change it; says the manual */
 };
 
 struct conf_key {
@@ -124,6 +125,12 @@ struct conf_table {
 enum result conf_read(const struct conf_doc *doc, const struct cJSON *item,
                       const struct conf_table *table, void *object, struct arena *arena,
                       struct error *error) MUST_USE;
+
+/* Whether two structs that were read by the table say the same. Distributions never do. */
+bool conf_equal(const struct conf_table *table, const void *a, const void *b);
+
+/* The same of one key of its holder. */
+bool conf_key_equal(const struct conf_key *key, const void *a, const void *b);
 
 /* For a table's check: an error at an item (NULL: at the object itself), and the member of an item.
  */

@@ -72,6 +72,8 @@ static void write_head(FILE *out, const struct conf_key *key)
         fputs("; default ", out);
         write_text(out, key->otherwise);
     }
+    if (key->flags & CONF_AT_START)
+        fputs("; read at the start alone", out);
     fputs("\"\n", out);
 }
 

@@ -109,6 +109,11 @@ struct ip_peer address_peer(const struct address *address)
     return peer;
 }
 
+bool address_equal(const struct address *a, const struct address *b)
+{
+    return a->length == b->length && memcmp(&a->u, &b->u, a->length) == 0;
+}
+
 bool address_of_socket(struct address *address, int fd)
 {
     memset(address, 0, sizeof(*address));

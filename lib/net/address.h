@@ -35,6 +35,8 @@ const char *address_format(const struct address *address, char *out, size_t size
 /* What is recorded of it. */
 struct ip_peer address_peer(const struct address *address);
 
+bool address_equal(const struct address *a, const struct address *b);
+
 /* The address a socket is bound to, or its peer's; false when it has none. */
 bool address_of_socket(struct address *address, int fd);
 bool address_of_peer(struct address *address, int fd);

@@ -11,6 +11,9 @@
 /* How many connections one wake-up accepts before others have their turn. */
 enum { ACCEPT_BATCH = 64 };
 
+/* How many are accepted at most by a listener that is about to close: more than a backlog holds. */
+enum { ACCEPT_LAST = 65536 };
+
 static const duration RESUME_AFTER = {100 * NS_PER_MS};
 
 static void set_starved(struct listener *listener, bool starved)
@@ -43,10 +46,9 @@ static void hand_over(struct listener *listener, int fd, const struct address *p
     listener->accept(listener->owner, fd, peer);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void accept_some(struct listener *listener, int limit)
 {
-    struct listener *listener = arg;
-    for (int i = 0; i < ACCEPT_BATCH && listener->fd >= 0 && !listener->held; i++) {
+    for (int i = 0; i < limit && listener->fd >= 0 && !listener->held; i++) {
         struct address peer = {.length = sizeof(peer.u)};
         int accepted =
             accept4(listener->fd, &peer.u.any, &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -63,6 +65,11 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    accept_some(arg, ACCEPT_BATCH);
+}
+
 static void resume_accepting(void *arg)
 {
     struct listener *listener = arg;
@@ -70,7 +77,7 @@ static void resume_accepting(void *arg)
     if (listener->held)
         return;
     event_add(&listener->event, NULL);
-    on_readable(listener->fd, EV_READ, listener);
+    accept_some(listener, ACCEPT_BATCH);
 }
 
 static enum result bind_error(struct error *error, const struct address *address)
@@ -134,26 +141,63 @@ static int bound_socket(const struct address *address, bool share)
     return -1;
 }
 
+enum result listener_socket(int *fd, const struct address *address,
+                            const struct listener_options *options, struct error *error)
+{
+    *fd = bound_socket(address, options->share);
+    if (*fd >= 0 && listen(*fd, options->backlog > 0 ? options->backlog : SOMAXCONN) == 0)
+        return OK;
+    enum result result = bind_error(error, address);
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+    return result;
+}
+
+static void watch(struct listener *listener)
+{
+    timer_init(&listener->resume, listener->loop, resume_accepting, listener);
+    event_assign(&listener->event, listener->loop->base, listener->fd, EV_READ | EV_PERSIST,
+                 on_readable, listener);
+    if (listener->paused)
+        timer_start(&listener->resume, RESUME_AFTER);
+    else if (!listener->held)
+        event_add(&listener->event, NULL);
+}
+
+void listener_start(struct listener *listener, struct loop *loop, int fd, bool beside,
+                    listener_accept *accept, void *owner)
+{
+    *listener = (struct listener){
+        .loop = loop, .accept = accept, .owner = owner, .fd = fd, .beside = beside};
+    address_of_socket(&listener->address, fd);
+    watch(listener);
+}
+
 enum result listener_open(struct listener *listener, struct loop *loop,
                           const struct address *address, const struct listener_options *options,
                           listener_accept *accept, void *owner, struct error *error)
 {
-    *listener = (struct listener){.loop = loop, .accept = accept, .owner = owner, .fd = -1};
-    listener->beside = options->beside && address->u.any.sa_family == AF_UNIX;
-    int fd = listener->beside ? fcntl(options->beside->fd, F_DUPFD_CLOEXEC, 0)
-                              : bound_socket(address, options->share);
-    if (fd < 0 || listen(fd, options->backlog > 0 ? options->backlog : SOMAXCONN) != 0) {
-        enum result result = bind_error(error, address);
-        if (fd >= 0)
-            close(fd);
-        return result;
+    int fd;
+    *listener = (struct listener){.fd = -1};
+    enum result result = listener_socket(&fd, address, options, error);
+    if (result == OK)
+        listener_start(listener, loop, fd, false, accept, owner);
+    return result;
+}
+
+void listener_move(struct listener *to, struct listener *from, void *owner)
+{
+    bool open = from->fd >= 0;
+    if (open) {
+        event_del(&from->event);
+        timer_stop(&from->resume);
     }
-    listener->fd = fd;
-    address_of_socket(&listener->address, fd);
-    timer_init(&listener->resume, loop, resume_accepting, listener);
-    event_assign(&listener->event, loop->base, fd, EV_READ | EV_PERSIST, on_readable, listener);
-    event_add(&listener->event, NULL);
-    return OK;
+    *to = *from;
+    to->owner = owner;
+    from->fd = -1;
+    if (open)
+        watch(to);
 }
 
 void listener_hold(struct listener *listener, bool hold)
@@ -177,6 +221,12 @@ void listener_close(struct listener *listener)
     listener->fd = -1;
     if (listener->address.u.any.sa_family == AF_UNIX && !listener->beside)
         unlink(listener->address.u.un.sun_path);
+}
+
+void listener_finish(struct listener *listener)
+{
+    accept_some(listener, ACCEPT_LAST);
+    listener_close(listener);
 }
 
 enum result listener_check_free(const struct address *address, struct error *error)

@@ -29,23 +29,37 @@ struct listener {
     bool paused;  /* until it is tried again */
     bool starved; /* `exhausted` was told so */
     bool held;
-    bool beside; /* another listener owns the path */
+    bool beside; /* the path of its unix socket is another's to remove */
 };
 
 /* What listener_open takes beside the address. */
 struct listener_options {
     int backlog; /* 0 = the system's maximum */
     bool share;  /* SO_REUSEPORT: several threads accept on the same port */
-    /* An open listener of the same path to accept with, or NULL: a path has no SO_REUSEPORT. */
-    const struct listener *beside;
 };
 
-/* Binds and listens. The message of a failure names the address and what to do (port taken, not
- * allowed). */
+/* A socket that is bound and listens, and whose connections wait until a listener takes it over.
+ * The message of a failure names the address and what to do (port taken, not allowed). */
+enum result listener_socket(int *fd, const struct address *address,
+                            const struct listener_options *options, struct error *error) MUST_USE;
+
+/* Accepts on such a socket, which is the listener's from now on. `beside`: it is a second
+ * descriptor of another listener's unix socket, for a path has no SO_REUSEPORT. */
+void listener_start(struct listener *listener, struct loop *loop, int fd, bool beside,
+                    listener_accept *accept, void *owner);
+
+/* Both in one. */
 enum result listener_open(struct listener *listener, struct loop *loop,
                           const struct address *address, const struct listener_options *options,
                           listener_accept *accept, void *owner, struct error *error) MUST_USE;
 void listener_close(struct listener *listener);
+
+/* Accepts what waits in the backlog, and closes. */
+void listener_finish(struct listener *listener);
+
+/* Accepting goes on with `to`, for another owner, as if nothing had happened; `from` is closed and
+ * keeps no socket. No connection that waits is lost. */
+void listener_move(struct listener *to, struct listener *from, void *owner);
 
 /* Accepts no more (new connections wait in the backlog) until it is told to go on: for an owner
  * that has a limit. */

@@ -51,3 +51,16 @@ void timeout_cancel(struct timeout *timeout)
 {
     list_remove(&timeout->node);
 }
+
+void timeout_queue_move(struct timeout_queue *to, struct timeout_queue *from)
+{
+    for (struct list *node; (node = list_pop_front(&from->waiting));) {
+        struct timeout *timeout = list_entry(node, struct timeout, node);
+        mono armed = {timeout->deadline.ns - from->after.ns};
+        timeout_arm(to, timeout, armed);
+    }
+    struct list *first = list_first(&to->waiting);
+    if (first)
+        timer_start(&to->timer,
+                    mono_between(mono_now(), list_entry(first, struct timeout, node)->deadline));
+}

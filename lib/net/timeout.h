@@ -30,6 +30,10 @@ void timeout_init(struct timeout *timeout, loop_call *call, void *arg);
 void timeout_arm(struct timeout_queue *queue, struct timeout *timeout, mono now);
 void timeout_cancel(struct timeout *timeout);
 
+/* What waits in `from` waits in `to` instead, as if it had been armed there at the same moment.
+ * `to` is empty and of the same loop; when it is off, so are they. */
+void timeout_queue_move(struct timeout_queue *to, struct timeout_queue *from);
+
 static inline bool timeout_armed(const struct timeout *timeout)
 {
     return !list_empty(&timeout->node);

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/base/buf.h"
 #include "lib/base/memory.h"
 #include "lib/base/units.h"
 #include "lib/record/segment.h"
@@ -26,11 +26,32 @@
 
 /* ---- segments and their space */
 
+/* In whole pages, with room for at least one page of entries behind the names. */
+static uint64_t at_least_a_page(const struct segment_plan *plan, uint64_t size)
+{
+    uint64_t least = segment_data_start(plan) + PAGE;
+    if (size < least)
+        size = least;
+    return (size + PAGE - 1) / PAGE * PAGE;
+}
+
+static struct segment_plan current_plan(const struct record_store *store)
+{
+    struct segment_plan plan = store->plan;
+    uint64_t used = atomic_load_explicit(&store->names_used, memory_order_acquire);
+    plan.names = store->names;
+    plan.names_size = NAMES_SIZE(used);
+    plan.name_count = NAMES_COUNT(used);
+    plan.size = at_least_a_page(&plan, plan.size);
+    return plan;
+}
+
 enum result store_make_segment(struct segment **segment, struct record_store *store,
                                uint16_t writer, _Atomic uint32_t *number, bool prefault,
                                struct error *error)
 {
-    uint64_t size = store->plan.size;
+    struct segment_plan plan = current_plan(store);
+    uint64_t size = plan.size;
     uint64_t before = atomic_fetch_add(&store->bytes, size);
     enum result result;
     if (store->limit && before + size > store->limit) {
@@ -42,7 +63,7 @@ enum result store_make_segment(struct segment **segment, struct record_store *st
                            units_format_size(limit, sizeof(limit), store->limit),
                            (unsigned long long)size);
     } else {
-        result = segment_create(segment, &store->plan, writer, number, prefault, error);
+        result = segment_create(segment, &plan, writer, number, prefault, error);
     }
     if (result != OK)
         atomic_fetch_sub(&store->bytes, size);
@@ -51,7 +72,12 @@ enum result store_make_segment(struct segment **segment, struct record_store *st
 
 static void finish_segment(struct record_store *store, struct segment *segment)
 {
-    atomic_fetch_sub(&store->bytes, segment_finish(&segment));
+    uint64_t given_back = segment->size;
+    if (segment->header->sequence == 0)
+        segment_discard(&segment); /* its names were out of date before it was used */
+    else
+        given_back = segment_finish(&segment);
+    atomic_fetch_sub(&store->bytes, given_back);
 }
 
 /* An eventfd that cannot be written to is already awake. */
@@ -124,15 +150,6 @@ static int start_thread(struct record_store *store)
 
 /* ---- opening and closing */
 
-static void collect_names(struct record_store *store, const struct record_settings *settings)
-{
-    for (size_t i = 0; i < settings->name_count; i++)
-        buf_append(&store->names, settings->names[i], strlen(settings->names[i]) + 1);
-    store->plan.names = buf_head(&store->names);
-    store->plan.names_size = (uint32_t)buf_len(&store->names);
-    store->plan.name_count = (uint16_t)settings->name_count;
-}
-
 /* A small limit makes segments small, so that several writers share it. */
 static uint64_t default_size(uint64_t limit)
 {
@@ -142,15 +159,33 @@ static uint64_t default_size(uint64_t limit)
     return share < SEGMENT_SIZE_LEAST ? SEGMENT_SIZE_LEAST : share;
 }
 
-/* In whole pages, with room for at least one page of entries behind the names. */
-static uint64_t choose_size(const struct record_store *store,
-                            const struct record_settings *settings)
+enum result record_store_add_names(struct record_store *store, const char *const *names,
+                                   size_t count, struct error *error)
 {
-    uint64_t size = settings->segment_size ? settings->segment_size : default_size(settings->limit);
-    uint64_t least = segment_data_start(&store->plan) + PAGE;
-    if (size < least)
-        size = least;
-    return (size + PAGE - 1) / PAGE * PAGE;
+    uint64_t used = atomic_load_explicit(&store->names_used, memory_order_relaxed);
+    size_t size = NAMES_SIZE(used), all = NAMES_COUNT(used) + count;
+    for (size_t i = 0; i < count && all < NAME_NONE; i++)
+        size += strlen(names[i]) + 1;
+    if (all >= NAME_NONE || size > NAMES_ROOM)
+        return error_set(error, FAILED_INPUT,
+                         "%zu names are too many to record: expected fewer than %u, of %u bytes "
+                         "in all",
+                         all, (unsigned)NAME_NONE, (unsigned)NAMES_ROOM);
+    char *to = store->names + NAMES_SIZE(used);
+    for (size_t i = 0; i < count; i++)
+        to = stpcpy(to, names[i]) + 1;
+    atomic_store_explicit(&store->names_used, NAMES(size, all), memory_order_release);
+    return OK;
+}
+
+static enum result reserve_names(struct record_store *store, struct error *error)
+{
+    void *room = mmap(NULL, NAMES_ROOM, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED)
+        return error_errno(error, "no address space for the names in records");
+    store->names = room;
+    return OK;
 }
 
 static enum result check_settings(const struct record_settings *settings, struct error *error)
@@ -161,10 +196,6 @@ static enum result check_settings(const struct record_settings *settings, struct
                          "\"%s\" cannot name the records of a process: expected 1 to %d bytes "
                          "without \"/\"",
                          settings->process, SEGMENT_PROCESS - 1);
-    if (settings->name_count >= NAME_NONE)
-        return error_set(error, FAILED_INPUT,
-                         "%zu names are too many to record: expected fewer than %u",
-                         settings->name_count, (unsigned)NAME_NONE);
     return OK;
 }
 
@@ -182,11 +213,15 @@ static enum result open_folder(struct record_store *store, struct error *error)
 static enum result start(struct record_store *store, const struct record_settings *settings,
                          struct error *error)
 {
-    enum result result = open_folder(store, error);
+    enum result result = reserve_names(store, error);
+    if (result == OK)
+        result = record_store_add_names(store, settings->names, settings->name_count, error);
+    if (result == OK)
+        result = open_folder(store, error);
     if (result != OK)
         return result;
-    collect_names(store, settings);
-    store->plan.size = choose_size(store, settings);
+    store->plan.size =
+        settings->segment_size ? settings->segment_size : default_size(settings->limit);
     store->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (store->wake < 0)
         return error_errno(error, "cannot make an eventfd for the records' thread");
@@ -269,7 +304,8 @@ void record_store_close(struct record_store **out)
         close(store->wake);
     if (store->plan.folder >= 0)
         close(store->plan.folder);
-    buf_free(&store->names);
+    if (store->names)
+        munmap(store->names, NAMES_ROOM);
     free(store->folder_name);
     free(store->process);
     free(store);

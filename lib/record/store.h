@@ -31,6 +31,11 @@ struct record_settings {
 enum result record_store_open(struct record_store **store, const struct record_settings *settings,
                               struct error *error) MUST_USE;
 
+/* Adds names behind those the store has. A writer uses them once record_writer_renew was called for
+ * it. For one thread at a time; fails when there would be too many. */
+enum result record_store_add_names(struct record_store *store, const char *const *names,
+                                   size_t count, struct error *error) MUST_USE;
+
 /* Ends the store's thread and closes what its writers hold (unused space is given back). The
  * writers must not be used any more. Nulls the pointer; harmless on NULL. */
 void record_store_close(struct record_store **store);
@@ -39,6 +44,9 @@ void record_store_close(struct record_store **store);
  * first segment. */
 enum result record_writer_open(struct record_writer **writer, struct record_store *store,
                                uint16_t number, struct error *error) MUST_USE;
+
+/* From now on the writer's segments have every name the store has been given. Harmless on NULL. */
+void record_writer_renew(struct record_writer *writer);
 
 /* A zeroed record in the segment, to be filled in place; NULL when it had to be dropped (counted)
  * or `writer` is NULL (nothing is recorded). One record at a time: commit it before the next. */

@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/base/buf.h"
 #include "lib/base/log.h"
 #include "lib/record/segment.h"
 
@@ -35,10 +34,17 @@ struct record_writer {
     _Atomic uint32_t next_number;
 };
 
+/* Address space for names: more than as many as can be numbered usually need. */
+enum { NAMES_ROOM = 8 << 20 };
+#define NAMES(size, count)  ((uint64_t)(size) << 16 | (count))
+#define NAMES_SIZE(packed)  ((uint32_t)((packed) >> 16))
+#define NAMES_COUNT(packed) ((uint16_t)(packed))
+
 struct record_store {
-    struct segment_plan plan;
+    struct segment_plan plan; /* of the segments that are made, but for their names */
     char *folder_name, *process;
-    struct buf names;
+    char *names;                 /* a reservation, filled from its start: what stands never moves */
+    _Atomic uint64_t names_used; /* size and count, as NAMES packs them */
     uint64_t limit;
     const struct log *log;
     int wake; /* eventfd: the store's thread has something to do */

@@ -141,7 +141,7 @@
     X(POOL_EXHAUSTED, "pool_exhausted") X(POOL_AVAILABLE, "pool_available")                        \
     X(QUEUE_SHED, "queue_shed") X(ACCEPT_PAUSED, "accept_paused")                                  \
     X(ACCEPT_RESUMED, "accept_resumed") X(DESCRIPTORS_EXHAUSTED, "descriptors_exhausted")          \
-    X(DRAINING, "draining") \
+    X(DRAINING, "draining") X(RELOADED, "reloaded") \
     X(ENDPOINT_EJECTED, "endpoint_ejected") X(ENDPOINT_RESTORED, "endpoint_restored") \
     X(ENDPOINT_DOWN, "endpoint_down") X(ENDPOINT_UP, "endpoint_up") \
     X(PANIC_BEGUN, "panic_begun") X(PANIC_ENDED, "panic_ended")

@@ -74,13 +74,26 @@ static void stop_dropping(struct record_writer *writer)
              (unsigned)writer->number, (unsigned long long)(dropped - writer->dropped_before));
 }
 
-static void retire_current(struct record_writer *writer)
+static void retire(struct record_writer *writer, struct segment *full)
 {
-    struct segment *full = writer->current;
     full->next = atomic_load_explicit(&writer->retired, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&writer->retired, &full->next, full,
                                                   memory_order_release, memory_order_relaxed))
         ;
+}
+
+/* A spare that was made before the latest names were known is given back unused. */
+static struct segment *take_spare(struct record_writer *writer)
+{
+    struct segment *spare = atomic_load_explicit(&writer->spare, memory_order_acquire);
+    if (!spare)
+        return NULL;
+    atomic_store_explicit(&writer->spare, NULL, memory_order_relaxed);
+    uint64_t names = atomic_load_explicit(&writer->store->names_used, memory_order_acquire);
+    if (spare->header->name_count == NAMES_COUNT(names))
+        return spare;
+    retire(writer, spare);
+    return NULL;
 }
 
 /* Goes on in the next segment; false when there is none and the record is dropped. The spare is
@@ -92,20 +105,28 @@ static bool next_segment(struct record_writer *writer)
     struct record_store *store = writer->store;
     /* No smaller record is squeezed in while larger ones are dropped. */
     writer->end = writer->position;
-    struct segment *next = atomic_load_explicit(&writer->spare, memory_order_acquire);
-    if (next) {
-        atomic_store_explicit(&writer->spare, NULL, memory_order_relaxed);
-    } else if (writer->dropping || store_make_segment(&next, store, writer->number,
-                                                      &writer->next_number, false, &error) != OK) {
+    struct segment *next = take_spare(writer);
+    if (!next &&
+        (writer->dropping || store_make_segment(&next, store, writer->number, &writer->next_number,
+                                                false, &error) != OK)) {
         drop(writer, &error);
         return false;
     }
     if (writer->dropping)
         stop_dropping(writer);
-    retire_current(writer);
+    retire(writer, writer->current);
     use_segment(writer, next);
     store_wake(store);
     return true;
+}
+
+void record_writer_renew(struct record_writer *writer)
+{
+    if (!writer)
+        return;
+    uint64_t names = atomic_load_explicit(&writer->store->names_used, memory_order_acquire);
+    if (writer->current->header->name_count != NAMES_COUNT(names))
+        writer->end = writer->position; /* the next record begins the next segment */
 }
 
 void *record_begin(struct record_writer *writer, enum record_kind kind)

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 
+from process import ADDRESS
 from waiting import wait_until
 from wire import Client
 
@@ -74,6 +75,31 @@ class Gateway:
             yield
         finally:
             self.process.send_signal(signal.SIGCONT)
+
+    # ---- reload
+
+    @property
+    def config_path(self):
+        return self.process.folder / "proxy.json"
+
+    @property
+    def config(self):
+        """A copy to change and hand to reload()."""
+        return json.loads(self.config_path.read_text())
+
+    def reload(self, config=None, refused=None):
+        """Has it read its file again, which holds `config` now, and waits until it has been taken
+        over; or, with a text, refused for that reason. Returns what it listens on now."""
+        if config is not None:
+            self.config_path.write_text(config if isinstance(config, str) else json.dumps(config))
+        said = "not reloaded" if refused else " reloaded: "
+        before = self.process.log().count(said)
+        self.process.wait_asleep()
+        self.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.process.log().count(said) > before, 30, said)
+        line = [line for line in self.process.log().splitlines() if said in line][-1]
+        assert (refused or "") in line, line
+        return ADDRESS.findall(line)
 
     # ---- what it wrote down
 

@@ -67,6 +67,16 @@ class Process:
             lambda: next((line for line in self.log().splitlines() if text in line), None),
             timeout, f"{text!r} in the log of {' '.join(self.argv)}")
 
+    def wait_asleep(self, state="S"):
+        """Until its first thread sleeps ("S") or is stopped ("T"): ThreadSanitizer may lose a signal
+        that comes as the thread is about to sleep."""
+
+        def now():
+            with open(f"/proc/{self.pid}/task/{self.pid}/stat") as stat:
+                return stat.read().rpartition(")")[2].split()[0]
+
+        wait_until(lambda: now() == state, what=f"{' '.join(self.argv)} sleeps")
+
     def send_signal(self, number):
         self._child.send_signal(number)
 

@@ -361,6 +361,52 @@ static void may_be_closed_while_it_pauses(void **state)
     assert_string_equal(story, "p");
 }
 
+/* ---- reload */
+
+static void goes_on_with_another_owner_and_loses_nobody(void **state)
+{
+    struct listener heir;
+    listen_on("127.0.0.1:0");
+    struct address address = listener.address;
+    dial_listener();
+    listener_move(&heir, &listener, &running);
+    assert_int_equal(listener.fd, -1);
+    assert_true(address_equal(&heir.address, &address));
+    dial_listener();
+    stop_after = 2;
+    running_go(&running);
+    assert_int_equal(accepted_count, 2);
+    listener_close(&heir);
+}
+
+static void what_pauses_or_is_held_still_does_with_its_heir(void **state)
+{
+    struct listener heir;
+    listen_on("127.0.0.1:0");
+    listener_hold(&listener, true);
+    listener_move(&heir, &listener, &running);
+    dial_listener();
+    running_settle(&running);
+    assert_int_equal(accepted_count, 0);
+    listener_hold(&heir, false);
+    running_go(&running);
+    assert_int_equal(accepted_count, 1);
+    listener_close(&heir);
+}
+
+static void accepts_those_who_wait_before_it_closes_for_good(void **state)
+{
+    struct error error;
+    listen_on("127.0.0.1:0");
+    struct address address = listener.address;
+    dial_listener();
+    dial_listener();
+    listener_finish(&listener);
+    assert_int_equal(accepted_count, 2);
+    assert_int_equal(listener_check_free(&address, &error), OK);
+    listener_finish(&listener);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -383,6 +429,9 @@ int main(void)
         TEST(may_be_held_while_it_pauses),
         TEST(a_hold_that_ends_does_not_end_a_pause),
         TEST(may_be_closed_while_it_pauses),
+        TEST(goes_on_with_another_owner_and_loses_nobody),
+        TEST(what_pauses_or_is_held_still_does_with_its_heir),
+        TEST(accepts_those_who_wait_before_it_closes_for_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

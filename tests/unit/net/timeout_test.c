@@ -209,6 +209,36 @@ static void a_released_queue_is_silent(void **state)
     timeout_cancel(&all[0].timeout);
 }
 
+/* They expire when they would have if they had been armed in the other queue. */
+static void all_of_a_queue_move_with_the_time_they_have_waited(void **state)
+{
+    struct timeout_queue longer;
+    timeout_queue_init(&longer, &running.loop, duration_ms(60));
+    mono start = mono_now();
+    arm(1);
+    usleep(5000);
+    arm(3);
+    timeout_queue_move(&longer, &queue);
+    running_go(&running);
+    duration took = mono_between(start, mono_now());
+    assert_string_equal(story, "b.");
+    assert_true(took.ns >= duration_ms(65).ns);
+    assert_true(list_empty(&queue.waiting));
+    timeout_queue_release(&longer);
+}
+
+static void moving_to_a_queue_without_a_length_disarms(void **state)
+{
+    struct timeout_queue off;
+    timeout_queue_init(&off, &running.loop, duration_ms(0));
+    arm(0);
+    timeout_queue_move(&off, &queue);
+    assert_false(timeout_armed(&all[0].timeout));
+    usleep(25000);
+    running_settle(&running);
+    assert_string_equal(story, "");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -224,6 +254,8 @@ int main(void)
         TEST(one_may_cancel_another_that_is_due),
         TEST(its_owner_may_die_as_it_expires),
         TEST(a_released_queue_is_silent),
+        TEST(all_of_a_queue_move_with_the_time_they_have_waited),
+        TEST(moving_to_a_queue_without_a_length_disarms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

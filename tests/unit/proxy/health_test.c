@@ -19,6 +19,13 @@ struct sample {
     mono now;
 };
 
+static void configure(struct sample *sample)
+{
+    const struct health_config config = {.passive = sample->config};
+    for (int i = 0; i < ENDPOINTS; i++)
+        health_configure(&sample->endpoints[i], &sample->group, &config, sample->now);
+}
+
 /* Three failures in a row, or half of at least ten, eject for one second; half of the endpoints. */
 static void set_up(struct sample *sample, double panic_threshold)
 {
@@ -32,9 +39,8 @@ static void set_up(struct sample *sample, double panic_threshold)
                    .max_ejected = 0.5},
         .now = {100 * NS_PER_S},
     };
-    health_group_init(&sample->group, ENDPOINTS, panic_threshold);
-    for (int i = 0; i < ENDPOINTS; i++)
-        health_init(&sample->endpoints[i], &sample->config);
+    health_group_configure(&sample->group, ENDPOINTS, panic_threshold);
+    configure(sample);
 }
 
 static uint64_t note(struct sample *sample, bool failed, uint64_t *of)
@@ -184,7 +190,8 @@ static void test_the_cap_of_few(void **state)
         struct sample sample;
         int ejected = 0;
         set_up(&sample, 0);
-        health_group_init(&sample.group, cases[i].endpoints, 0);
+        sample.group = (struct health_group){0};
+        health_group_configure(&sample.group, cases[i].endpoints, 0);
         sample.config.max_ejected = cases[i].share;
         for (size_t j = 0; j < cases[i].endpoints; j++)
             ejected += eject(&sample, (int)j) > 0;
@@ -272,6 +279,61 @@ static void test_slow_start(void **state)
     assert_true(health_warmth(health, duration_s(10), sample.now) == 1);
 }
 
+/* ---- reload */
+
+static void test_one_that_is_not_configured_any_more_does_not_count(void **state)
+{
+    struct sample sample;
+    set_up(&sample, 0);
+    eject(&sample, 0);
+    assert_int_equal(health_group_fit(&sample.group), 3);
+    health_leave(&sample.endpoints[0], &sample.group);
+    health_leave(&sample.endpoints[0], &sample.group);
+    health_group_configure(&sample.group, 3, 0);
+    assert_int_equal(health_group_fit(&sample.group), 3);
+    assert_false(health_is_fit(&sample.endpoints[0]));
+    health_leave(&sample.endpoints[1], &sample.group);
+    assert_true(health_is_fit(&sample.endpoints[1])); /* older requests go on to it */
+    health_join(&sample.endpoints[1], &sample.group);
+    health_group_configure(&sample.group, 4, 0);
+    health_join(&sample.endpoints[0], &sample.group);
+    health_join(&sample.endpoints[0], &sample.group);
+    assert_int_equal(health_group_fit(&sample.group), 3);
+    pass_ms(&sample, 1000);
+    assert_true(restore(&sample, 0));
+    assert_int_equal(health_group_fit(&sample.group), 4);
+}
+
+static void test_the_ejection_of_one_that_is_gone_is_forgotten(void **state)
+{
+    struct sample sample;
+    set_up(&sample, 0);
+    eject(&sample, 0);
+    eject(&sample, 1);
+    assert_int_equal(eject(&sample, 2), 0);
+    health_leave(&sample.endpoints[0], &sample.group);
+    health_forget(&sample.endpoints[0], &sample.group);
+    health_forget(&sample.endpoints[3], &sample.group);
+    assert_true(eject(&sample, 2) > 0);
+}
+
+static void test_a_judge_that_is_off_has_no_say(void **state)
+{
+    struct sample sample;
+    uint64_t of;
+    set_up(&sample, 0);
+    assert_true(check_says(&sample, 0, false));
+    configure(&sample);
+    assert_true(health_is_fit(&sample.endpoints[0]));
+    assert_int_equal(health_group_fit(&sample.group), 4);
+    /* The window has another length now, and no counts of the old one. */
+    for (int i = 0; i < 9; i++)
+        (void)note(&sample, i % 2, &of);
+    sample.config.window = duration_s(20);
+    configure(&sample);
+    assert_int_equal(note(&sample, true, &of), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +350,9 @@ int main(void)
         cmocka_unit_test(test_panic),
         cmocka_unit_test(test_without_a_threshold_there_is_no_panic),
         cmocka_unit_test(test_slow_start),
+        cmocka_unit_test(test_one_that_is_not_configured_any_more_does_not_count),
+        cmocka_unit_test(test_the_ejection_of_one_that_is_gone_is_forgotten),
+        cmocka_unit_test(test_a_judge_that_is_off_has_no_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -338,6 +338,75 @@ static void nothing_is_left_open_over_exec(void **state)
 
 /* ---- settings */
 
+/* What a visit finds out: whether each record's name is the one its ordinal stands for. */
+struct naming {
+    const char *names[5];
+    unsigned right, wrong;
+};
+
+static enum result check_name(void *context, const struct record_source *source,
+                              enum record_kind kind, const void *record, struct error *error)
+{
+    struct naming *naming = context;
+    const struct state_record *row = record;
+    const char *name = record_name(source, row->subject);
+    if (name && strcmp(name, naming->names[row->value]) == 0)
+        naming->right++;
+    else
+        naming->wrong++;
+    return OK;
+}
+
+static void append_named(struct record_writer *writer, uint16_t name)
+{
+    struct state_record *row = RECORD_BEGIN(writer, STATE, state);
+    assert_non_null(row);
+    row->subject = name;
+    row->value = name;
+    record_commit(writer);
+}
+
+static void names_may_be_added_while_it_records(void **state)
+{
+    static const char *const more[] = {"returns", "stock"};
+    struct fixture *fixture = *state;
+    struct naming naming = {
+        .names = {fixture_names[0], fixture_names[1], fixture_names[2], more[0], more[1]}};
+    struct error error;
+    uint64_t dropped = 0;
+    fixture_open(fixture, (struct record_settings){.segment_size = SMALL_SEGMENT});
+    struct record_writer *writer = fixture_writer(fixture, 0);
+    append_named(writer, 2);
+    record_writer_renew(writer); /* nothing new */
+    append_named(writer, 1);
+    assert_int_equal(record_store_add_names(fixture->store, more, 2, &error), OK);
+    record_writer_renew(writer);
+    for (uint16_t i = 0; i < 1000; i++)
+        append_named(writer, i % 5);
+    record_writer_renew(NULL);
+    record_store_close(&fixture->store);
+    assert_int_equal(record_read_folder(fixture->folder, check_name, &naming, &dropped, &error),
+                     OK);
+    assert_int_equal(naming.right, 1002);
+    assert_int_equal(naming.wrong, 0);
+    assert_int_equal(dropped, 0);
+}
+
+static void too_many_names_are_refused_and_those_there_stay(void **state)
+{
+    static char long_name[9 << 20];
+    struct fixture *fixture = *state;
+    struct error error;
+    memset(long_name, 'x', sizeof(long_name) - 1);
+    fixture_open(fixture, (struct record_settings){0});
+    const char *names[] = {long_name};
+    assert_int_equal(record_store_add_names(fixture->store, names, 1, &error), FAILED_INPUT);
+    assert_non_null(strstr(error.text, "too many"));
+    assert_int_equal(record_store_add_names(fixture->store, NULL, NAME_NONE, &error), FAILED_INPUT);
+    names[0] = "short";
+    assert_int_equal(record_store_add_names(fixture->store, names, 1, &error), OK);
+}
+
 static void expect_refusal(struct fixture *fixture, struct record_settings settings,
                            enum result expected, const char *text)
 {
@@ -394,6 +463,8 @@ int main(void)
         TEST(recording_resumes_when_there_is_room_again),
         TEST(what_was_committed_survives_a_kill),
         TEST(nothing_is_left_open_over_exec),
+        TEST(names_may_be_added_while_it_records),
+        TEST(too_many_names_are_refused_and_those_there_stay),
         TEST(impossible_settings_are_refused),
         TEST(a_missing_folder_is_made),
         TEST(a_full_disk_drops_and_kills_nothing),

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* A new configuration for the running gateway: read and checked whole before anything changes, then
+ * taken over by one worker after the other. For the main thread. */
+#ifndef TAILGATE_PROXY_RELOAD_H
+#define TAILGATE_PROXY_RELOAD_H
+
+#include "proxy/proxy.h"
+
+/* Reads the file again. What is wrong with it is logged, and everything stays as it is. While
+ * workers still take the last one over, it is read once they have. */
+void reload_begin(struct proxy *proxy);
+
+/* A worker has taken the latest generation over, or let go of an old one. */
+void reload_look(struct proxy *proxy);
+
+#endif
