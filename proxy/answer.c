@@ -32,12 +32,12 @@ void answer(struct exchange *exchange, int status, enum cause cause, const char 
     size_t body_length = write_body(body, sizeof(body), status, cause, detail);
     if (identity->proxy_status)
         write_proxy_status(proxy_status, sizeof(proxy_status), identity->name, cause);
-    int head_length = snprintf(
-        head, sizeof(head),
-        "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"
-        "%s%s\r\n",
-        status, http_reason(status), body_length, proxy_status,
-        exchange->client_keeps ? "" : "Connection: close\r\n");
+    int head_length =
+        snprintf(head, sizeof(head),
+                 "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                 "Content-Length: %zu\r\n%s%s\r\n",
+                 status, http_reason(status), worker_date(exchange->worker), body_length,
+                 proxy_status, exchange->client_keeps ? "" : "Connection: close\r\n");
     struct iovec parts[] = {{head, (size_t)head_length},
                             {body, exchange->answers_head ? 0 : body_length}};
     exchange->head_bytes_out = (uint64_t)head_length;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "proxy/exchange.h"
+#include "proxy/limits.h"
 #include "proxy/origin.h"
 #include "proxy/realm.h"
 
@@ -158,25 +159,27 @@ static void take_head(struct client *client, size_t length)
     struct worker *worker = client->worker;
     const char *bytes = buf_head(&client->in);
     const char *problem = http_parse_request(&worker->request_head, bytes, length);
+    struct refusal refusal =
+        limits_check_head(&client->entrance->config->limits, &worker->request_head, problem);
     client->head_bytes = length;
     client->head_scanned = 0;
     client_set_state(client, CLIENT_BUSY);
     timeout_cancel(&client->timeout);
     /* The bytes stay where they are until something is read behind them. */
     buf_consume(&client->in, length);
-    if (problem)
-        exchange_refuse(client, 400, CAUSE_REQUEST_MALFORMED, problem);
+    if (refusal.status)
+        exchange_refuse(client, &refusal);
     else
         exchange_start(client, &worker->request_head);
     notice_leaving(client);
 }
 
-static void refuse_head(struct client *client, int status, enum cause cause, const char *detail)
+static void refuse_head(struct client *client, const struct refusal *refusal)
 {
     client->head_bytes = buf_len(&client->in);
     client_set_state(client, CLIENT_BUSY);
     timeout_cancel(&client->timeout);
-    exchange_refuse(client, status, cause, detail);
+    exchange_refuse(client, refusal);
 }
 
 /* Part of a head is there; the rest has `timeout.head` to come. */
@@ -191,7 +194,6 @@ static void wait_for_head(struct client *client)
 /* Takes a request out of `in`; false when there is none yet. */
 static bool take_request(struct client *client)
 {
-    uint64_t limit = client->worker->config->limits.request_head;
     skip_empty_lines(client);
     size_t available = buf_len(&client->in);
     if (available == 0)
@@ -199,8 +201,10 @@ static bool take_request(struct client *client)
     if (client->state == CLIENT_IDLE)
         client->head_started = client->worker->now;
     size_t length = http_head_end(buf_head(&client->in), available, &client->head_scanned);
-    if (length > limit || (length == 0 && available > limit)) {
-        refuse_head(client, 431, CAUSE_REQUEST_MALFORMED, "the head is larger than the limit");
+    struct refusal refusal =
+        limits_check_size(&client->entrance->config->limits, &client->in, length);
+    if (refusal.status) {
+        refuse_head(client, &refusal);
         return true;
     }
     if (length == 0) {
@@ -367,6 +371,8 @@ static void on_handshake(struct client *client)
 
 static void on_timeout(void *arg)
 {
+    static const struct refusal too_late = {408, CAUSE_CLIENT_TIMEOUT,
+                                            "the head did not arrive in time"};
     struct client *client = arg;
     worker_enter(client->worker);
     switch (client->state) {
@@ -375,7 +381,7 @@ static void on_timeout(void *arg)
         client_close(client, false);
         break;
     case CLIENT_HEAD:
-        refuse_head(client, 408, CAUSE_CLIENT_TIMEOUT, "the head did not arrive in time");
+        refuse_head(client, &too_late);
         break;
     case CLIENT_BUSY:
         if (client_drained(client))

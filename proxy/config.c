@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/http/head.h"
 #include "proxy/access_line.h"
 #include "proxy/config_route.h"
 
@@ -27,11 +28,45 @@ static const struct conf_table client_timeout_table = {
     .key_count = ARRAY_LEN(client_timeout_keys), .item_offset = CONF_NO_ITEM,
 };
 
+/* `holder` is the struct whose member `at` is the struct request_limits. */
+#define REQUEST_LIMIT_KEYS(holder, at)                                                             \
+    KEY("target", CONF_SIZE, holder, at target, .otherwise = "8KiB", .min = 64, .max = 1048576,    \
+        .meaning = "A longer request target is answered with 414."),                               \
+    KEY("fields", CONF_INT, holder, at fields, .otherwise = "128", .min = 1,                       \
+        .max = HTTP_MAX_FIELDS,                                                                    \
+        .meaning = "A request of more header fields is answered with 431."),                       \
+    KEY("request_head", CONF_SIZE, holder, at head, .otherwise = "32KiB", .min = 1024,             \
+        .max = 1048576, .meaning = "A larger request head is answered with 431."),                 \
+    KEY("request_body", CONF_SIZE, holder, at body, .otherwise = "0",                              \
+        .meaning = "A larger request body is answered with 413, a chunked one as soon as it has "  \
+                   "grown beyond; bodies are streamed, so a large one costs no memory; 0 = no "    \
+                   "limit.")
+
+static const struct conf_key request_limits_keys[] = {REQUEST_LIMIT_KEYS(struct request_limits, )};
+static const struct conf_table request_limits_table = {
+    .name = "request_limits", .meaning = "Sizes beyond which a request is refused.",
+    .size = sizeof(struct request_limits), .keys = request_limits_keys,
+    .key_count = ARRAY_LEN(request_limits_keys), .item_offset = CONF_NO_ITEM,
+};
+
+static const struct conf_key limits_keys[] = {
+    REQUEST_LIMIT_KEYS(struct limits_config, request.),
+    KEY("response_head", CONF_SIZE, struct limits_config, response_head, .otherwise = "64KiB",
+        .min = 1024, .max = 1048576, .meaning = "A larger response head is answered with 502."),
+};
+static const struct conf_table limits_table = {
+    .name = "limits", .meaning = "Sizes beyond which a message is refused.",
+    .size = sizeof(struct limits_config), .keys = limits_keys, .key_count = ARRAY_LEN(limits_keys),
+    .item_offset = CONF_NO_ITEM,
+};
+
 static const struct conf_key listener_keys[] = {
     KEY("address", CONF_ADDRESS, struct listener_config, address, .flags = CONF_REQUIRED,
         .meaning = "Where to accept connections; port 0 chooses a free one."),
     KEY("timeout", CONF_OBJECT, struct listener_config, timeout, .sub = &client_timeout_table,
         .meaning = "How long the gateway waits for a client."),
+    KEY("limits", CONF_OBJECT, struct listener_config, limits, .sub = &request_limits_table,
+        .meaning = "The keys that stand here hold in place of the proxy's."),
     KEY("tls", CONF_OBJECT, struct listener_config, tls, .sub = &listener_tls_table,
         .meaning = "TLS with clients; absent = none."),
     KEY("origin", CONF_OBJECT, struct listener_config, origin, .sub = &origin_table,
@@ -40,7 +75,8 @@ static const struct conf_key listener_keys[] = {
 static const struct conf_table listener_table = {
     .name = "listener", .meaning = "An address the gateway accepts connections on.",
     .size = sizeof(struct listener_config), .keys = listener_keys,
-    .key_count = ARRAY_LEN(listener_keys), .shorthand = "address", .item_offset = CONF_NO_ITEM,
+    .key_count = ARRAY_LEN(listener_keys), .shorthand = "address",
+    .item_offset = offsetof(struct listener_config, item),
 };
 
 static const struct conf_key endpoint_keys[] = {
@@ -141,18 +177,6 @@ static const struct conf_table admin_table = {
     .item_offset = CONF_NO_ITEM,
 };
 
-static const struct conf_key limits_keys[] = {
-    KEY("request_head", CONF_SIZE, struct limits_config, request_head, .otherwise = "32KiB",
-        .min = 1024, .max = 1048576, .meaning = "A larger request head is answered with 431."),
-    KEY("response_head", CONF_SIZE, struct limits_config, response_head, .otherwise = "64KiB",
-        .min = 1024, .max = 1048576, .meaning = "A larger response head is answered with 502."),
-};
-static const struct conf_table limits_table = {
-    .name = "limits", .meaning = "Sizes beyond which a message is refused.",
-    .size = sizeof(struct limits_config), .keys = limits_keys, .key_count = ARRAY_LEN(limits_keys),
-    .item_offset = CONF_NO_ITEM,
-};
-
 #define FORMAT_NAME(id, name) [ACCESS_##id] = name,
 static const char *const access_formats[] = {ACCESS_FORMATS(FORMAT_NAME) NULL};
 static const struct conf_key access_log_keys[] = {
@@ -219,8 +243,21 @@ int proxy_config_upstream(const struct proxy_config *config, const char *name)
     return -1;
 }
 
+/* What a listener says nothing of is as the proxy has it. */
+static void complete_limits(struct proxy_config *config)
+{
+    struct listener_config *listeners = config->listeners.items;
+    for (size_t i = 0; i < config->listeners.count; i++) {
+        struct request_limits limits = config->limits.request;
+        config_take_given(&request_limits_table, conf_member(listeners[i].item, "limits"),
+                          &listeners[i].limits, &limits);
+        listeners[i].limits = limits;
+    }
+}
+
 static enum result check_proxy(struct conf_read *read, void *object, const struct cJSON *item)
 {
+    complete_limits(object);
     return routing_build(read, object);
 }
 

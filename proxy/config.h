@@ -27,11 +27,21 @@ struct client_timeouts {
     duration idle; /* between two requests of a connection */
 };
 
+/* How large a request may be. */
+struct request_limits {
+    uint64_t target; /* bytes */
+    uint64_t head;   /* bytes */
+    uint64_t body;   /* bytes; 0 = no limit */
+    int64_t fields;
+};
+
 struct listener_config {
     const char *address;
     struct client_timeouts timeout;
+    struct request_limits limits; /* those its item does not name are the proxy's */
     struct listener_tls_config tls;
     struct origin_config origin;
+    const struct cJSON *item;
 };
 
 struct endpoint_config {
@@ -160,8 +170,8 @@ struct access_log_config {
 };
 
 struct limits_config {
-    uint64_t request_head; /* bytes */
-    uint64_t response_head;
+    struct request_limits request;
+    uint64_t response_head; /* bytes */
 };
 
 struct proxy_config {

@@ -11,6 +11,11 @@ extern const struct conf_table route_table;
 /* A route may set the keys of these in place of its upstream's. */
 extern const struct conf_table upstream_timeout_table, upstream_retry_table;
 
+/* The members of `from` whose keys of `table` stand in `item` replace those of `into`; false when
+ * there are none. Both are structs of the table. */
+bool config_take_given(const struct conf_table *table, const struct cJSON *item, const void *from,
+                       void *into);
+
 /* For the checks of what stands in heads: whether the text is an HTTP token (RFC 9110 5.6.2), and
  * whether it can be a field's value. */
 bool config_is_token(const char *text);

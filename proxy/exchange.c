@@ -7,11 +7,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "lib/http/target.h"
 #include "proxy/affinity.h"
 #include "proxy/answer.h"
 #include "proxy/attempt.h"
 #include "proxy/forward.h"
 #include "proxy/journal.h"
+#include "proxy/limits.h"
 #include "proxy/origin.h"
 #include "proxy/passage.h"
 #include "proxy/proxy.h"
@@ -141,6 +143,7 @@ static void note_request(struct exchange *exchange, const struct http_head *head
     exchange->client_http_1_0 = head->minor_version == 0;
     record->client = origin_client(exchange->client, head);
     exchange->client_keeps = http_keeps_alive(head) && client_may_stay(exchange->client);
+    exchange->awaits_continue = http_expects_continue(head) && !exchange->request_body.complete;
 }
 
 static void choose_upstream(struct exchange *exchange, size_t route)
@@ -150,10 +153,10 @@ static void choose_upstream(struct exchange *exchange, size_t route)
     exchange->record.upstream = exchange->upstream->name_id;
 }
 
-static void refuse(struct exchange *exchange, const char *detail)
+static void refuse(struct exchange *exchange, enum cause cause, const char *detail)
 {
     exchange->client_keeps = false;
-    answer(exchange, 400, CAUSE_REQUEST_MALFORMED, detail);
+    answer(exchange, cause_row(cause)->status, cause, detail);
 }
 
 static void forward(struct exchange *exchange, const struct http_head *head,
@@ -164,8 +167,9 @@ static void forward(struct exchange *exchange, const struct http_head *head,
     forward_request_head(&exchange->request, head, trace, exchange);
     if (worker->config->cleanup == PROXY_CLEANUP_DEFERRED)
         exchange_defer_request(exchange);
-    if (!relay_take_body(exchange)) {
-        refuse(exchange, "a broken chunk");
+    enum cause problem = relay_take_body(exchange);
+    if (problem != CAUSE_NONE) {
+        refuse(exchange, problem, NULL);
         return;
     }
     if (exchange->upstream->balance.algorithm == BALANCE_CONSISTENT_HASH)
@@ -188,11 +192,11 @@ void exchange_defer_request(struct exchange *exchange)
     defer_push(&exchange->cleanup, release_request, exchange);
 }
 
-void exchange_refuse(struct client *client, int status, enum cause cause, const char *detail)
+void exchange_refuse(struct client *client, const struct refusal *refusal)
 {
     struct exchange *exchange = exchange_new(client);
     client->exchange = exchange;
-    answer(exchange, status, cause, detail);
+    answer(exchange, refusal->status, refusal->cause, refusal->detail);
 }
 
 /* What the route says becomes of the request. */
@@ -200,7 +204,9 @@ static void take_route(struct exchange *exchange, const struct http_head *head,
                        const struct trace *trace)
 {
     const struct realm *realm = exchange->realm;
-    const struct route_query query = {.target = head->target, .head = head};
+    struct route_query query = {.target = head->target, .head = head};
+    if (head->authority.length > 0)
+        query.host = head->authority;
     int found = route_find(realm->config, &query);
     if (found < 0) {
         answer(exchange, 404, CAUSE_NO_ROUTE, NULL);
@@ -217,20 +223,26 @@ static void take_route(struct exchange *exchange, const struct http_head *head,
     forward(exchange, head, trace);
 }
 
-void exchange_start(struct client *client, const struct http_head *head)
+void exchange_start(struct client *client, struct http_head *head)
 {
     struct exchange *exchange = exchange_new(client);
     client->exchange = exchange;
     struct trace trace;
+    const char *problem = http_request_body(&exchange->request_body, head);
+    if (!problem)
+        problem = http_resolve_target(head);
     note_request(exchange, head);
     begin_trace(exchange, head, &trace);
     journal_keep_texts(exchange, head);
-    const char *problem = http_request_body(&exchange->request_body, head);
-    if (!problem && head->target.at[0] != '/' && !http_span_is(head->target, "*"))
-        problem = "a request target that is not a path";
     if (problem) {
         exchange->request_body.complete = false; /* where it ends cannot be known */
-        refuse(exchange, problem);
+        refuse(exchange, CAUSE_REQUEST_MALFORMED, problem);
+    } else if (http_span_is(head->method, "CONNECT")) {
+        /* What follows is meant for somebody else, whatever it looks like. */
+        exchange->request_body.complete = false;
+        refuse(exchange, CAUSE_REQUEST_DENIED, "CONNECT tunnels are not opened here");
+    } else if (!limits_allow_body(&client->entrance->config->limits, &exchange->request_body, 0)) {
+        refuse(exchange, CAUSE_REQUEST_TOO_LARGE, "the body is larger than limits.request_body");
     } else if (origin_is_loop(&exchange->realm->config->identity, head)) {
         answer(exchange, cause_row(CAUSE_REQUEST_LOOP)->status, CAUSE_REQUEST_LOOP, NULL);
     } else {

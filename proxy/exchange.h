@@ -34,6 +34,8 @@ struct attempt {
     struct attempt_record record;
 };
 
+struct refusal;
+
 struct exchange {
     struct worker *worker;
     struct realm *realm; /* the configuration it began under, and goes by */
@@ -50,6 +52,7 @@ struct exchange {
     size_t request_sent; /* of it */
     bool replayable;     /* nothing of the request has been dropped from `request` */
     struct http_body request_body;
+    uint64_t body_taken; /* bytes of its content */
 
     uint64_t affinity; /* the key of a consistent hash */
     bool idempotent;
@@ -59,6 +62,8 @@ struct exchange {
     bool uplink_keeps;     /* the upstream's side stays open behind the response */
     bool head_delivered;   /* the client has been sent a response head */
     bool unframe;          /* chunked from the upstream, plain to an HTTP/1.0 client */
+    bool enchunk;          /* ended by close from the upstream, chunked to the client */
+    bool awaits_continue;  /* the client waits for a 100 before it sends its body */
     bool fresh_connection; /* the next attempt must not use a pooled one */
     struct http_body response_body;
 
@@ -73,10 +78,10 @@ struct exchange {
 
 /* A whole head has arrived and was parsed: takes the request from there. The client's `in` holds
  * what follows the head. */
-void exchange_start(struct client *client, const struct http_head *head);
+void exchange_start(struct client *client, struct http_head *head);
 
 /* No usable request has arrived: answers so, and the connection ends. */
-void exchange_refuse(struct client *client, int status, enum cause cause, const char *detail);
+void exchange_refuse(struct client *client, const struct refusal *refusal);
 
 /* Events, from the client's side: its body has arrived or it has room again, and it has gone. */
 void exchange_client_ready(struct exchange *exchange);

@@ -50,6 +50,17 @@ struct request_filter {
     uint32_t replaced; /* bit set of enum http_field_id: the gateway writes its own */
 };
 
+static uint32_t replaced_in_request(const struct exchange *exchange, const struct http_head *head)
+{
+    uint32_t replaced =
+        UINT32_C(1) << HTTP_FIELD_TRACEPARENT | origin_replaced(exchange->client, head);
+    if (head->minor_version == 0) /* RFC 9110 10.1.1: an old client knows of no 100 */
+        replaced |= UINT32_C(1) << HTTP_FIELD_EXPECT;
+    if (head->authority.length > 0) /* the target's own host counts (RFC 9112 3.2.2) */
+        replaced |= UINT32_C(1) << HTTP_FIELD_HOST;
+    return replaced;
+}
+
 static bool keep_in_request(const struct http_head *head, const struct http_field *field,
                             const void *context)
 {
@@ -61,13 +72,28 @@ static bool keep_in_request(const struct http_head *head, const struct http_fiel
 #define TEXT(text) (text), sizeof(text) - 1
 
 /* A 1.0 request may come without a Host; the 1.1 request that is made of it must not go without. */
-static void append_host(struct buf *out, const struct upstream_config *upstream)
+static void append_host(struct buf *out, const struct http_head *head,
+                        const struct upstream_config *upstream)
 {
     const struct endpoint_config *first = upstream->endpoints.items;
     bool local = strncmp(first->address, "unix:", 5) == 0;
     buf_append(out, TEXT("Host: "));
-    buf_append_text(out, local ? "localhost" : first->address);
+    if (head->authority.length > 0)
+        buf_append(out, head->authority.at, head->authority.length);
+    else
+        buf_append_text(out, local ? "localhost" : first->address);
     buf_append(out, TEXT("\r\n"));
+}
+
+/* A target in absolute form goes on in origin form, whose path is never empty. */
+static void append_target(struct buf *out, const struct http_head *head)
+{
+    append_span(out, head->method.at, head->method.at + head->method.length);
+    buf_append(out, TEXT(" "));
+    if (head->target.at[0] == '?')
+        buf_append(out, TEXT("/"));
+    append_span(out, head->target.at, head->target.at + head->target.length);
+    buf_append(out, TEXT(" "));
 }
 
 void forward_request_head(struct buf *out, const struct http_head *head, const struct trace *trace,
@@ -76,15 +102,18 @@ void forward_request_head(struct buf *out, const struct http_head *head, const s
     const struct passage *passage = exchange->passage;
     const struct header_rules *rules = &passage->route->request_headers;
     const struct identity_config *identity = &exchange->realm->config->identity;
-    const struct request_filter filter = {rules, UINT32_C(1) << HTTP_FIELD_TRACEPARENT |
-                                                     origin_replaced(exchange->client, head)};
+    const struct request_filter filter = {rules, replaced_in_request(exchange, head)};
     char value[TRACE_TEXT];
     const char *version = head->start_line.at + head->start_line.length - (sizeof("HTTP/1.1") - 1);
-    append_span(out, head->start_line.at, version);
+    if (head->authority.length > 0)
+        append_target(out, head);
+    else
+        append_span(out, head->start_line.at, version);
     buf_append(out, TEXT("HTTP/1.1\r\n"));
     append_fields(out, head, keep_in_request, &filter);
-    if (!http_has(head, HTTP_FIELD_HOST) && !header_rules_drop(rules, TEXT("host")))
-        append_host(out, passage->upstream->config);
+    if ((head->authority.length > 0 || !http_has(head, HTTP_FIELD_HOST)) &&
+        !header_rules_drop(rules, TEXT("host")))
+        append_host(out, head, passage->upstream->config);
     if (!http_has(head, HTTP_FIELD_X_REQUEST_ID) &&
         !header_rules_drop(rules, TEXT("x-request-id"))) {
         char id[32];
@@ -108,8 +137,8 @@ static bool keep_in_response(const struct http_head *head, const struct http_fie
                              const void *context)
 {
     const struct exchange *exchange = context;
-    if (field->id == HTTP_FIELD_TRANSFER_ENCODING && exchange->unframe)
-        return false;
+    if (field->id == HTTP_FIELD_TRANSFER_ENCODING && exchange->client_http_1_0)
+        return false; /* also of an answer to HEAD */
     if (field->id == HTTP_FIELD_CONTENT_LENGTH && head->status == 204)
         return false; /* RFC 9110 8.6: a client that believed it would wait for a body */
     return !http_is_hop_by_hop(head, field) &&
@@ -131,6 +160,11 @@ void forward_response_head(struct buf *out, const struct http_head *head,
     if ((identity->via == VIA_BOTH || identity->via == VIA_RESPONSE) &&
         !header_rules_drop(rules, TEXT("via")))
         origin_append_via(out, identity, head->minor_version);
+    if (exchange->enchunk)
+        buf_append(out, TEXT("Transfer-Encoding: chunked\r\n"));
+    if (head->status >= 200 && !http_has(head, HTTP_FIELD_DATE) &&
+        !header_rules_drop(rules, TEXT("date")))
+        buf_printf(out, "Date: %s\r\n", worker_date(exchange->worker));
     if (head->status >= 200)
         buf_append(out, rules->lines, rules->lines_length);
     if (head->status >= 200 && !exchange->client_keeps)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/http/forwarded.h"
+#include "lib/http/target.h"
 #include "proxy/forward.h"
 
 #define TEXT(text) (text), sizeof(text) - 1
@@ -145,12 +146,6 @@ static void append_for(struct buf *out, const struct client *client, const struc
     buf_append(out, TEXT("\r\n"));
 }
 
-static struct http_span host_of(const struct http_head *head)
-{
-    const struct http_field *host = http_field(head, HTTP_FIELD_HOST);
-    return host ? host->value : (struct http_span){"", 0};
-}
-
 static const char *scheme_of(const struct client *client)
 {
     return tls_is_on(&client->conn) ? "https" : "http";
@@ -159,7 +154,7 @@ static const char *scheme_of(const struct client *client)
 static void append_reached_by(struct buf *out, const struct client *client,
                               const struct http_head *head, const struct header_rules *rules)
 {
-    struct http_span host = host_of(head);
+    struct http_span host = http_host(head);
     const char *scheme = scheme_of(client);
     if (!header_rules_drop(rules, TEXT("x-forwarded-proto")))
         append_line(out, "X-Forwarded-Proto", scheme, strlen(scheme));
@@ -177,7 +172,7 @@ static void append_forwarded(struct buf *out, const struct client *client,
     if (config_of(client)->forwarded == ORIGIN_APPEND && believes(client, ORIGIN_FORWARDED) &&
         append_list(out, head, HTTP_FIELD_FORWARDED))
         buf_append(out, TEXT(", "));
-    forwarded_append(out, &client->peer, host_of(head), scheme_of(client));
+    forwarded_append(out, &client->peer, http_host(head), scheme_of(client));
     buf_append(out, TEXT("\r\n"));
 }
 

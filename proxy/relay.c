@@ -5,6 +5,7 @@
 
 #include "proxy/attempt.h"
 #include "proxy/forward.h"
+#include "proxy/limits.h"
 #include "proxy/passage.h"
 
 /* ---- up: the request */
@@ -14,19 +15,31 @@ static size_t unsent(const struct exchange *exchange)
     return buf_len(&exchange->request) - exchange->request_sent;
 }
 
-bool relay_take_body(struct exchange *exchange)
+/* What follows in the client's buffer is not looked at any more. */
+static enum cause refuse_body(struct exchange *exchange, enum cause cause)
+{
+    exchange->client_keeps = false;
+    return cause;
+}
+
+enum cause relay_take_body(struct exchange *exchange)
 {
     struct buf *in = &exchange->client->in;
+    const struct request_limits *limits = &exchange->client->entrance->config->limits;
     while (!exchange->request_body.complete && buf_len(in) > 0 && unsent(exchange) < SCRATCH_SIZE) {
         size_t used;
         struct http_span payload;
         if (http_body_take(&exchange->request_body, buf_head(in), buf_len(in), &used, &payload))
-            return false;
+            return refuse_body(exchange, CAUSE_REQUEST_MALFORMED);
+        exchange->body_taken += payload.length;
+        if (!limits_allow_body(limits, &exchange->request_body, exchange->body_taken))
+            return refuse_body(exchange, CAUSE_REQUEST_TOO_LARGE);
         buf_append(&exchange->request, buf_head(in), used);
         buf_consume(in, used);
         exchange->record.bytes_in += used;
+        exchange->awaits_continue = false;
     }
-    return true;
+    return CAUSE_NONE;
 }
 
 /* What was sent is kept for a retry as long as it is small. */
@@ -81,11 +94,25 @@ static bool refill(struct exchange *exchange, bool *stalled)
 {
     if (buf_len(&exchange->client->in) == 0 && !client_read_body(exchange->client, stalled))
         return false;
-    if (relay_take_body(exchange))
+    enum cause problem = relay_take_body(exchange);
+    if (problem == CAUSE_NONE)
         return true;
-    exchange->client_keeps = false;
-    exchange_fail(exchange, CAUSE_REQUEST_MALFORMED);
+    exchange_fail(exchange, problem);
     return false;
+}
+
+/* Nothing more is there to be sent. It is the client's turn, and the client's timeout, unless the
+ * client waits for the upstream's word. */
+static void await_body(struct exchange *exchange)
+{
+    if (exchange->state != EXCHANGE_SENDING)
+        return;
+    if (exchange->awaits_continue) {
+        timeout_cancel(&exchange->client->timeout);
+        timeout_arm(exchange->passage->response, &exchange->timeout, exchange->worker->now);
+    } else {
+        timeout_cancel(&exchange->timeout);
+    }
 }
 
 bool relay_request(struct exchange *exchange)
@@ -110,9 +137,7 @@ bool relay_request(struct exchange *exchange)
         if (!refill(exchange, &stalled))
             return false;
         if (stalled) {
-            /* It is the client's turn, and the client's timeout. */
-            if (exchange->state == EXCHANGE_SENDING)
-                timeout_cancel(&exchange->timeout);
+            await_body(exchange);
             return true;
         }
     }
@@ -192,8 +217,9 @@ static bool begin_response(struct exchange *exchange, const struct http_head *he
     enum http_framing framing = exchange->response_body.framing;
     exchange->uplink_keeps = http_keeps_alive(head) && framing != HTTP_UNTIL_CLOSE;
     exchange->unframe = framing == HTTP_CHUNKED && exchange->client_http_1_0;
-    if (framing == HTTP_UNTIL_CLOSE || exchange->unframe || !exchange->request_body.complete ||
-        !client_may_stay(exchange->client))
+    exchange->enchunk = framing == HTTP_UNTIL_CLOSE && !exchange->client_http_1_0;
+    bool ends_by_close = exchange->unframe || (framing == HTTP_UNTIL_CLOSE && !exchange->enchunk);
+    if (ends_by_close || !exchange->request_body.complete || !client_may_stay(exchange->client))
         exchange->client_keeps = false;
     exchange->attempt.record.status = (uint16_t)head->status;
     exchange->record.status = (uint16_t)head->status;
@@ -217,6 +243,12 @@ static bool pass_interim(struct exchange *exchange, const struct http_head *head
         return false; /* nobody asked for an upgrade */
     if (!exchange->client_http_1_0)
         write_head(exchange, head);
+    if (exchange->awaits_continue && head->status == 100) {
+        struct client *client = exchange->client;
+        exchange->awaits_continue = false;
+        timeout_cancel(&exchange->timeout);
+        timeout_arm(&client->entrance->body, &client->timeout, exchange->worker->now);
+    }
     return true;
 }
 
@@ -236,8 +268,10 @@ static enum cause take_head(struct exchange *exchange, const struct piece *piece
         if (length == 0)
             return CAUSE_NONE;
         uplink->head_scanned = 0;
-        if (http_parse_response(head, piece->at + at, length))
-            return CAUSE_RESPONSE_MALFORMED;
+        const char *problem = http_parse_response(head, piece->at + at, length);
+        if (problem)
+            return problem == http_too_many_fields ? CAUSE_RESPONSE_HEAD_TOO_LARGE
+                                                   : CAUSE_RESPONSE_MALFORMED;
         if (!(head->status < 200 ? pass_interim(exchange, head) : begin_response(exchange, head)))
             return CAUSE_RESPONSE_MALFORMED;
         at += length;
@@ -271,19 +305,27 @@ enum { COPY_LIMIT = 4096 };
 
 static bool send_down(struct exchange *exchange, const char *body, size_t length)
 {
+    static const char chunk_end[] = "\r\n";
     struct buf *head = &exchange->worker->head_out;
-    struct iovec parts[2];
+    bool chunk = exchange->enchunk && length > 0;
+    struct iovec parts[3];
     int count = 0;
     if (exchange->unframe)
         length = 0; /* the content was copied as it was taken out of its chunks */
+    if (chunk)
+        buf_printf(head, "%zx\r\n", length);
     if (buf_len(head) > 0 && length > 0 && length <= COPY_LIMIT) {
         buf_append(head, body, length);
         length = 0;
     }
+    if (chunk && length == 0)
+        buf_append(head, chunk_end, sizeof(chunk_end) - 1);
     if (buf_len(head) > 0)
         parts[count++] = (struct iovec){buf_head(head), buf_len(head)};
     if (length > 0)
         parts[count++] = (struct iovec){(void *)(uintptr_t)body, length};
+    if (chunk && length > 0)
+        parts[count++] = (struct iovec){(void *)(uintptr_t)chunk_end, sizeof(chunk_end) - 1};
     bool sent = count == 0 || client_send(exchange->client, parts, count);
     buf_clear(head);
     if (!sent)
@@ -330,6 +372,17 @@ static bool use_piece(struct exchange *exchange, const struct piece *piece)
     return true;
 }
 
+/* A body that ends by close has ended. */
+static void response_closed(struct exchange *exchange)
+{
+    static const char last_chunk[] = "0\r\n\r\n";
+    struct iovec part = {(void *)(uintptr_t)last_chunk, sizeof(last_chunk) - 1};
+    if (exchange->enchunk && !client_send(exchange->client, &part, 1))
+        exchange_client_gone(exchange, CAUSE_CLIENT_ABORT);
+    else
+        response_received(exchange);
+}
+
 static bool on_end(struct exchange *exchange, bool reset)
 {
     struct uplink *uplink = exchange->attempt.uplink;
@@ -339,7 +392,7 @@ static bool on_end(struct exchange *exchange, bool reset)
     if (exchange->state == EXCHANGE_RECEIVING) {
         if (!reset && !uplink->conn.truncated &&
             exchange->response_body.framing == HTTP_UNTIL_CLOSE)
-            response_received(exchange);
+            response_closed(exchange);
         else
             exchange_fail(exchange, CAUSE_BODY_TRUNCATED);
     } else if (silent && exchange->attempt.reused) {

@@ -7,8 +7,9 @@
 
 #include "proxy/exchange.h"
 
-/* Takes from the client's buffer what belongs to the request's body. False: malformed. */
-bool relay_take_body(struct exchange *exchange);
+/* Takes from the client's buffer what belongs to the request's body. Returns CAUSE_NONE, or why the
+ * request is refused; the client's connection then ends with the answer. */
+enum cause relay_take_body(struct exchange *exchange);
 
 bool relay_request(struct exchange *exchange);
 bool relay_response(struct exchange *exchange);

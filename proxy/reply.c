@@ -16,6 +16,8 @@ static void begin_head(struct buf *out, int status)
 static void end_head(struct buf *out, const struct exchange *exchange,
                      const struct header_rules *rules)
 {
+    if (!header_rules_drop(rules, "date", strlen("date")))
+        buf_printf(out, "Date: %s\r\n", worker_date(exchange->worker));
     buf_append(out, rules->lines, rules->lines_length);
     if (!exchange->client_keeps)
         buf_append_text(out, "Connection: close\r\n");
@@ -58,9 +60,9 @@ void reply(struct exchange *exchange, const struct route_config *route,
     struct worker *worker = exchange->worker;
     struct buf *out = &worker->head_out;
     worker_lend(worker, &exchange->request);
-    if (!relay_take_body(exchange)) {
-        exchange->client_keeps = false;
-        answer(exchange, 400, CAUSE_REQUEST_MALFORMED, "a broken chunk");
+    enum cause problem = relay_take_body(exchange);
+    if (problem != CAUSE_NONE) {
+        exchange_fail(exchange, problem);
         return;
     }
     /* What is left of a request's body would be taken for the next request. */

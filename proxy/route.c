@@ -14,7 +14,7 @@ bool route_is_prefix(const char *prefix, size_t length, struct http_span path)
 struct http_span route_path(struct http_span target)
 {
     const char *query = memchr(target.at, '?', target.length);
-    if (target.at[0] == '*')
+    if (target.at[0] == '*' || target.at[0] == '?')
         return (struct http_span){"/", 1};
     return (struct http_span){target.at, query ? (uint32_t)(query - target.at) : target.length};
 }

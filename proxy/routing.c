@@ -23,8 +23,7 @@ static enum result unknown_upstream(struct conf_read *read, const struct proxy_c
                      nearest ? ", nearest \"" : "", nearest ? nearest : "", nearest ? "\"" : "");
 }
 
-/* The keys that stand in `item` replace those of `into`. */
-static bool take_given(const struct conf_table *table, const struct cJSON *item, const void *from,
+bool config_take_given(const struct conf_table *table, const struct cJSON *item, const void *from,
                        void *into)
 {
     bool any = false;
@@ -51,9 +50,10 @@ static void add_target(struct arena *arena, const struct proxy_config *config,
     *retry = config_of[upstream].retry;
     *target = (struct route_target){
         .upstream = upstream, .weight = weight, .timeout = timeout, .retry = retry};
-    target->own_timeouts = take_given(&upstream_timeout_table, conf_member(route->item, "timeout"),
-                                      &route->timeout, timeout);
-    take_given(&upstream_retry_table, conf_member(route->item, "retry"), &route->retry, retry);
+    target->own_timeouts = config_take_given(
+        &upstream_timeout_table, conf_member(route->item, "timeout"), &route->timeout, timeout);
+    config_take_given(&upstream_retry_table, conf_member(route->item, "retry"), &route->retry,
+                      retry);
     route->total_weight += weight;
 }
 

@@ -41,6 +41,20 @@ void worker_take_back(struct worker *worker, struct buf *buf)
     *buf = (struct buf){0};
 }
 
+/* ---- time */
+
+const char *worker_date(struct worker *worker)
+{
+    if (mono_before(worker->now, worker->date_until))
+        return worker->date;
+    int64_t now = wall_now().ns;
+    http_date(worker->date, now / NS_PER_S);
+    worker->date_until = mono_add(worker->now, duration_ns(NS_PER_S - now % NS_PER_S));
+    return worker->date;
+}
+
+/* ---- the dead */
+
 static void bury_dead(void *arg)
 {
     struct worker *worker = arg;

@@ -13,6 +13,7 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/base/rng.h"
+#include "lib/http/date.h"
 #include "lib/http/head.h"
 #include "lib/net/conn.h"
 #include "lib/net/listener.h"
@@ -127,6 +128,9 @@ struct worker {
     struct http_head request_head, response_head;
     struct buf head_out;
     char *scratch;
+
+    mono date_until; /* `date` is right until then */
+    char date[HTTP_DATE + 1];
 };
 
 /* Reads the clock once for the callback that begins. */
@@ -134,6 +138,9 @@ static inline void worker_enter(struct worker *worker)
 {
     worker->now = mono_now();
 }
+
+/* The time of day for a Date field, made anew once a second. */
+const char *worker_date(struct worker *worker);
 
 /* Sets up worker `number` of `proxy`; its listeners accept once worker_run runs. */
 enum result worker_init(struct worker *worker, struct proxy *proxy, uint16_t number,

@@ -42,6 +42,8 @@ struct known_field {
 #define KNOWN_FIELD(id, text) [HTTP_FIELD_##id] = {text, sizeof(text) - 1},
 static const struct known_field known_fields[HTTP_FIELD_COUNT] = {HTTP_FIELDS(KNOWN_FIELD)};
 
+const char http_too_many_fields[] = "too many fields";
+
 struct cursor {
     const char *at, *end;
 };
@@ -124,7 +126,7 @@ static const char *value_problem(const struct cursor *cursor)
 static const char *take_field(struct cursor *cursor, struct http_head *head)
 {
     if (head->field_count == HTTP_MAX_FIELDS)
-        return "too many fields";
+        return http_too_many_fields;
     struct http_field *field = &head->fields[head->field_count++];
     const char *start = cursor->at;
     field->name = take_class(cursor, IS_TOKEN);
@@ -159,11 +161,10 @@ static void head_clear(struct http_head *head)
     head->minor_version = 0;
     head->present = 0;
     head->field_count = 0;
-    head->method = head->target = (struct http_span){"", 0};
+    head->method = head->target = head->authority = (struct http_span){"", 0};
 }
 
-/* Letters, digits, the rest of RFC 3986's host and port, but no comma, which joins two hosts. */
-static bool is_host(struct http_span value)
+bool http_is_host(struct http_span value)
 {
     for (uint32_t i = 0; i < value.length; i++)
         if (!(byte_class[(uint8_t)value.at[i]] & IS_TARGET) ||
@@ -177,7 +178,8 @@ static const char *host_problem(const struct http_head *head)
 {
     int hosts = 0;
     for (int i = 0; http_has(head, HTTP_FIELD_HOST) && i < head->field_count; i++)
-        if (head->fields[i].id == HTTP_FIELD_HOST && (hosts++ || !is_host(head->fields[i].value)))
+        if (head->fields[i].id == HTTP_FIELD_HOST &&
+            (hosts++ || !http_is_host(head->fields[i].value)))
             return hosts > 1 ? "more than one Host field" : "a Host that is not a name and a port";
     if (hosts == 0 && head->minor_version == 1)
         return "no Host field";
@@ -372,6 +374,12 @@ bool http_is_hop_by_hop(const struct http_head *head, const struct http_field *f
     default:
         return http_has(head, HTTP_FIELD_CONNECTION) && named_by_connection(head, field->name);
     }
+}
+
+bool http_expects_continue(const struct http_head *head)
+{
+    const struct http_field *expect = http_field(head, HTTP_FIELD_EXPECT);
+    return expect && head->minor_version == 1 && http_span_is_nocase(expect->value, "100-continue");
 }
 
 bool http_method_is_idempotent(struct http_span method)

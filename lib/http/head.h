@@ -34,6 +34,8 @@
     X(X_FORWARDED_HOST, "x-forwarded-host")   \
     X(X_FORWARDED_PROTO, "x-forwarded-proto") \
     X(X_FORWARDED_PORT, "x-forwarded-port")   \
+    X(DATE, "date")                           \
+    X(MAX_FORWARDS, "max-forwards")           \
     X(SERVER_TIMING, "server-timing")
 
 #define HTTP_FIELD_ENUM(id, name) HTTP_FIELD_##id,
@@ -57,6 +59,7 @@ struct http_head {
     struct http_span start_line; /* without CRLF */
     struct http_span method;     /* requests */
     struct http_span target;     /* requests */
+    struct http_span authority;  /* requests: set by http_resolve_target, otherwise empty */
     int status;                  /* responses: 100..999 */
     int minor_version;           /* HTTP/1.x */
     uint32_t present;            /* bit set of enum http_field_id */
@@ -75,10 +78,17 @@ size_t http_head_end(const char *bytes, size_t length, size_t *scanned);
 const char *http_parse_request(struct http_head *head, const char *bytes, size_t length);
 const char *http_parse_response(struct http_head *head, const char *bytes, size_t length);
 
+/* What the parsers say of a head with more fields than HTTP_MAX_FIELDS: this very pointer. */
+extern const char http_too_many_fields[];
+
 static inline bool http_has(const struct http_head *head, enum http_field_id id)
 {
     return head->present >> id & 1;
 }
+
+/* Whether it can be the value of a Host field: letters, digits and the rest of RFC 3986's host and
+ * port, but no user before an "@", and no comma, which joins two hosts. Empty is right. */
+bool http_is_host(struct http_span value);
 
 /* The first field with that id or (lower-case) name, or NULL. */
 const struct http_field *http_field(const struct http_head *head, enum http_field_id id);
@@ -104,6 +114,9 @@ bool http_keeps_alive(const struct http_head *head);
 /* A field that belongs to one hop and is not forwarded (RFC 9110 7.6.1), Connection's own options
  * included. Transfer-Encoding is not counted: the framing is passed on as it is. */
 bool http_is_hop_by_hop(const struct http_head *head, const struct http_field *field);
+
+/* Whether the client waits for a 100 before it sends its body (RFC 9110 10.1.1). */
+bool http_expects_continue(const struct http_head *head);
 
 /* RFC 9110 9.2.2. */
 bool http_method_is_idempotent(struct http_span method);

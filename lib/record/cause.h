@@ -80,6 +80,11 @@
     X(REQUEST_LOOP, "request_loop", 502, "LR", "PR", "proxy_loop_detected",                        \
       "the request's Via fields name this gateway as often as identity.loop_limit says",           \
       "break the circle; give each gateway a name of its own (identity.name)")                     \
+    X(REQUEST_TOO_LARGE, "request_too_large", 413, "DPE", "PR", "http_request_error",              \
+      "the request, its head or its target is larger than a limit",                                \
+      "a larger limit under limits; a smaller request")                                            \
+    X(REQUEST_DENIED, "request_denied", 501, "DPE", "PR", "http_request_denied",                   \
+      "the request asks for what the gateway does not do", "mend the client")                      \
     X(NO_ROUTE, "no_route", 404, "NR", "PR", "destination_not_found",                              \
       "no route matches the request", "add a route for the path")                                  \
     X(DRAIN_TIMEOUT, "drain_timeout", 503, "LR", "KD", "proxy_internal_error",                     \
