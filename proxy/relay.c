@@ -2,6 +2,7 @@
 #include "proxy/relay.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "proxy/attempt.h"
 #include "proxy/forward.h"
@@ -34,7 +35,8 @@ enum cause relay_take_body(struct exchange *exchange)
         exchange->body_taken += payload.length;
         if (!limits_allow_body(limits, &exchange->request_body, exchange->body_taken))
             return refuse_body(exchange, CAUSE_REQUEST_TOO_LARGE);
-        buf_append(&exchange->request, buf_head(in), used);
+        if (!http_body_drops(&exchange->request_body))
+            buf_append(&exchange->request, buf_head(in), used);
         buf_consume(in, used);
         exchange->record.bytes_in += used;
         exchange->awaits_continue = false;
@@ -148,7 +150,7 @@ bool relay_request(struct exchange *exchange)
 /* What the upstream sent and was not used yet: in the worker's scratch memory, or behind what the
  * connection had kept. */
 struct piece {
-    const char *at;
+    char *at;
     size_t length;
     bool kept; /* it stands in uplink->in */
 };
@@ -280,22 +282,28 @@ static enum cause take_head(struct exchange *exchange, const struct piece *piece
     return CAUSE_NONE;
 }
 
-/* Sends the client what head_out holds and the body's bytes from the piece. Sets how many were
- * used; false: malformed. With `unframe` only the content is passed on. */
+/* Reads the body in the piece, from `*used` on, and sets how many bytes were used. What is passed
+ * on stands behind where it began, `*passed` bytes: it is moved together where something is left
+ * out. With `unframe` only the content is passed on, behind the head. False: malformed. */
 static bool take_body(struct exchange *exchange, const struct piece *piece, size_t *used,
                       size_t *passed)
 {
+    char *to = piece->at + *used;
     *passed = 0;
     while (!exchange->response_body.complete && *used < piece->length) {
         size_t taken;
         struct http_span payload;
-        if (http_body_take(&exchange->response_body, piece->at + *used, piece->length - *used,
-                           &taken, &payload))
+        char *from = piece->at + *used;
+        if (http_body_take(&exchange->response_body, from, piece->length - *used, &taken, &payload))
             return false;
         *used += taken;
-        *passed += taken;
         if (exchange->unframe)
             buf_append(&exchange->worker->head_out, payload.at, payload.length);
+        if (http_body_drops(&exchange->response_body))
+            continue;
+        if (to + *passed != from)
+            memmove(to + *passed, from, taken);
+        *passed += taken;
     }
     return true;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/http/chunk.h"
 
+#include <string.h>
+
 /* Extensions of one size line, or trailers of one body, in bytes. */
 enum { MAX_SIZE_DIGITS = 16, MAX_EXTRA = 8192 };
 
@@ -91,6 +93,39 @@ static bool is_token(char c)
     return false;
 }
 
+/* Fields that say how long a message is, where it goes or what becomes of its connection. */
+static bool is_refused_trailer(const struct http_chunks *chunks)
+{
+    static const char refused[][CHUNK_NAME_SIZE] = {
+        "connection", "content-length",   "expect", "host",
+        "keep-alive", "max-forwards",     "te",     "proxy-connection",
+        "upgrade",    "transfer-encoding"};
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        if (strcmp(refused[i], chunks->name) == 0)
+            return true;
+    return false;
+}
+
+/* A byte of a trailer's name, or the colon behind it. */
+static const char *name_byte(struct http_chunks *chunks, char c)
+{
+    if (chunks->state == CHUNK_TRAILER_START)
+        chunks->name_length = 0;
+    if (chunks->state == CHUNK_TRAILER_NAME && c == ':') {
+        chunks->name[chunks->name_length] = '\0';
+        chunks->state = CHUNK_TRAILER_VALUE;
+        return is_refused_trailer(chunks) ? "a trailer that frames or routes the message" : NULL;
+    }
+    if (!is_token(c))
+        return "a character that is not allowed in a trailer's name";
+    chunks->state = CHUNK_TRAILER_NAME;
+    if (chunks->name_length == CHUNK_NAME_SIZE - 1)
+        chunks->name[0] = '\0'; /* too long to be one of those */
+    else
+        chunks->name[chunks->name_length++] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    return NULL;
+}
+
 static const char *trailer_byte(struct http_chunks *chunks, char c)
 {
     if (++chunks->extra > MAX_EXTRA)
@@ -102,12 +137,8 @@ static const char *trailer_byte(struct http_chunks *chunks, char c)
             chunks->state = CHUNK_TRAILER_LF;
         else if (!is_text(c))
             return "a control character in a trailer";
-    } else if (chunks->state == CHUNK_TRAILER_NAME && c == ':') {
-        chunks->state = CHUNK_TRAILER_VALUE;
-    } else if (is_token(c)) {
-        chunks->state = CHUNK_TRAILER_NAME;
     } else {
-        return "a character that is not allowed in a trailer's name";
+        return name_byte(chunks, c);
     }
     return NULL;
 }
@@ -147,12 +178,22 @@ static const char *take_one(struct http_chunks *chunks, char c)
     }
 }
 
+/* Whether the next byte belongs to an extension, its semicolon and the space around it included. */
+static bool extends(const struct http_chunks *chunks, char c)
+{
+    if (chunks->state == CHUNK_SIZE)
+        return c == ';' || c == ' ' || c == '\t';
+    return (chunks->state == CHUNK_SIZE_SPACE || chunks->state == CHUNK_EXTENSION) && c != '\r';
+}
+
 const char *http_chunks_take(struct http_chunks *chunks, const char *bytes, size_t length,
                              size_t *used, size_t *data_at, size_t *data_length)
 {
     size_t at = 0;
     *data_at = *data_length = 0;
-    while (at < length && chunks->state != CHUNK_DATA && chunks->state != CHUNK_DONE) {
+    chunks->extension = length > 0 && extends(chunks, bytes[0]);
+    while (at < length && chunks->state != CHUNK_DATA && chunks->state != CHUNK_DONE &&
+           extends(chunks, bytes[at]) == chunks->extension) {
         const char *problem = take_one(chunks, bytes[at++]);
         if (problem)
             return problem;

@@ -27,10 +27,18 @@ const char *http_request_body(struct http_body *body, const struct http_head *he
 const char *http_response_body(struct http_body *body, const struct http_head *head,
                                bool answers_head_request);
 
+/* Whether what the last http_body_take used is left out by who passes the framing on: it was a
+ * chunk extension. */
+static inline bool http_body_drops(const struct http_body *body)
+{
+    return body->framing == HTTP_CHUNKED && body->chunks.extension;
+}
+
 /* Takes what belongs to the body from `bytes`. `*used` bytes were taken, and among them `*payload`
  * is the first run of content, if any (call again with the rest while `*used` > 0 and not complete:
- * a call ends behind a run of content). Whoever passes the framing on forwards the used bytes;
- * whoever wants the content takes the payload. Returns NULL, or what is wrong with a chunk. */
+ * a call ends behind a run of content). Whoever passes the framing on forwards the used bytes
+ * unless http_body_drops; whoever wants the content takes the payload. Returns NULL, or what is
+ * wrong with a chunk. */
 const char *http_body_take(struct http_body *body, const char *bytes, size_t length, size_t *used,
                            struct http_span *payload);
 

@@ -70,6 +70,8 @@ def test_a_fresh_connection_that_ends_without_an_answer(gateway, upstream, scrip
 # ---- what is not a response
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
+CODED = HEAD + b"Transfer-Encoding: chunked\r\n"
+EMPTY = b"Content-Length: 0\r\n\r\n"
 
 
 @pytest.mark.parametrize("raw", [
@@ -86,13 +88,41 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
     HEAD + b"Content-Length: 5, 5\r\n\r\nhello",
     HEAD + b"Content-Length: -1\r\n\r\n",
     HEAD + b"Content-Length: +5\r\n\r\nhello",
+    HEAD + b"Content-Length: 0x5\r\n\r\nhello",
+    HEAD + b"Content-Length: 1 0\r\n\r\nhello",
+    HEAD + b"Content-Length:\r\n\r\n",
+    HEAD + b"Content-Length: 18446744073709551621\r\n\r\nhello",
     HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    CODED + b"Content-Length: 5\r\n\r\n0\r\n\r\n",
+    CODED + b"Transfer-Encoding: identity\r\n\r\n0\r\n\r\n",
+    HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    HEAD + b"Transfer-Encoding: ,chunked\r\n\r\n0\r\n\r\n",
+    HEAD + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+    HEAD + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
     HEAD + b"Transfer-Encoding: gzip\r\n\r\nhello",
     HEAD + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
     b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     HEAD + b"X : y\r\nContent-Length: 0\r\n\r\n",
     HEAD + b"X: y\r\n z\r\nContent-Length: 0\r\n\r\n",
     HEAD + b"X: \0\r\nContent-Length: 0\r\n\r\n",
+    HEAD + b"Transfer-Encoding\t: chunked\r\n\r\n0\r\n\r\n",
+    HEAD + b" X: y\r\n" + EMPTY,
+    HEAD + b": y\r\n" + EMPTY,
+    HEAD + b"X-Y\r\n" + EMPTY,
+    HEAD + b"X\x01Y: z\r\n" + EMPTY,
+    HEAD + b"X: y\nZ: w\r\n" + EMPTY,
+    HEAD + b"X: y\rZ: w\r\n" + EMPTY,
+    HEAD + b"Content-Length:\r\n 5\r\n\r\nhello",
+    CODED + b"\r\n+5\r\nhello\r\n0\r\n\r\n",
+    CODED + b"\r\n-5\r\nhello\r\n0\r\n\r\n",
+    CODED + b"\r\n0x5\r\nhello\r\n0\r\n\r\n",
+    CODED + b"\r\nffffffffffffffff\r\nhello",
+    CODED + b"\r\n00000000000000005\r\nhello",
+    CODED + b"\r\n5\nhello\r\n0\r\n\r\n",
+    CODED + b"\r\n5;a\nhello\r\n0\r\n\r\n",
+    CODED + b"\r\n0\r\nX : y\r\n\r\n",
+    CODED + b"\r\n0\r\nX: y\nZ: w\r\n\r\n",
+    CODED + b"\r\n0\r\nContent-length: 5\r\n\r\n",
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n",
     b"HTTP/1.1 100 Continue\r\n\r\nnonsense\r\n\r\n",
 ])

@@ -238,7 +238,7 @@ def test_an_http_1_0_upstream(gateway, upstream):
 
 
 def test_chunks_and_trailers_pass_in_both_directions(gateway, upstream):
-    sent = b"5\r\nhello\r\n1;ext=1\r\n!\r\n0\r\nX-Sum: 7\r\n\r\n"
+    sent = b"5\r\nhello\r\n1\r\n!\r\n0\r\nX-Sum: 7\r\n\r\n"
     head = b"Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
     server = upstream([read_head, lambda conn: conn.requests.append(conn.read_exactly(len(sent))),
                        b"HTTP/1.1 200 OK\r\n" + head + sent, *SERVE])
@@ -249,6 +249,28 @@ def test_chunks_and_trailers_pass_in_both_directions(gateway, upstream):
     got = fields(server.requests[0])
     assert got["transfer-encoding"] == "chunked" and got["trailer"] == "X-Sum"
     assert server.requests[1] == sent
+    assert client.request().body == b"hello" and len(server.connections) == 1
+
+
+EXTENDED = (b"5;a=b\r\nhello\r\n1 ; c=\"d;\" \t\r\n \r\n5;" + b"e" * 3000 + b"\r\nworld\r\n"
+            b"0;last\r\nX-Sum: 7\r\n\r\n")
+
+
+@pytest.mark.parametrize("size", [1, 3, 100_000])
+def test_chunk_extensions_are_dropped_in_both_directions(gateway, upstream, size):
+    """RFC 9112 7.1.1: they are for one hop."""
+    plain = b"5\r\nhello\r\n1\r\n \r\n5\r\nworld\r\n0\r\nX-Sum: 7\r\n\r\n"
+    pieces = [EXTENDED[i:i + size] for i in range(0, len(EXTENDED), size)]
+    server = upstream([read_head,
+                       lambda conn: conn.requests.append(conn.read_exactly(len(plain))),
+                       b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", *pieces, *SERVE])
+    client = gateway(server).connect()
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for piece in pieces:
+        client.send(piece)
+    assert client.read_head().status == 200
+    assert client.read_exactly(len(plain)) == plain
+    assert server.requests[1] == plain
     assert client.request().body == b"hello" and len(server.connections) == 1
 
 

@@ -74,6 +74,16 @@ REFUSED = {
     "chunk size of 17 digits": POST + CHUNKED + b"\r\n00000000000000005\r\nhello",
     "chunk size and line feed": POST + CHUNKED + b"\r\n5\nhello\r\n0\r\n\r\n",
     "chunk extension and line feed": POST + CHUNKED + b"\r\n5;a\nhello\r\n",
+    # trailers
+    "trailer and space": POST + CHUNKED + b"\r\n0\r\nX : y\r\n\r\n",
+    "trailer and line feed": POST + CHUNKED + b"\r\n0\r\nX: y\nZ: w\r\n\r\n",
+    "folded trailer": POST + CHUNKED + b"\r\n0\r\nX: y\r\n z\r\n\r\n",
+    "nul in a trailer": POST + CHUNKED + b"\r\n0\r\nX: \0\r\n\r\n",
+    "trailer without a name": POST + CHUNKED + b"\r\n0\r\n: y\r\n\r\n",
+    "length as a trailer": POST + CHUNKED + b"\r\n0\r\ncontent-Length: 5\r\n\r\nhello",
+    "coding as a trailer": POST + CHUNKED + b"\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "host as a trailer": POST + CHUNKED + b"\r\n0\r\nX: y\r\nHost: b\r\n\r\n",
+    "endless trailers": POST + CHUNKED + b"\r\n0\r\n" + b"X: y\r\n" * 2000 + b"\r\n",
 }
 
 
@@ -94,7 +104,7 @@ def test_refused(gateway, upstream, raw):
 
 
 @pytest.mark.parametrize("name", ["length and coding", "folded", "space before the colon",
-                                  "chunk size plus"])
+                                  "chunk size plus", "length as a trailer"])
 def test_refused_byte_by_byte(gateway, upstream, name):
     server = upstream(SERVE)
     proxy = gateway(server)
