@@ -138,10 +138,12 @@ static bool read_more(struct client *client)
 }
 
 /* A client that shuts its side down does not wait for the answer any more. As long as its body is
- * read, reading finds that out. */
+ * read, or what it sends through a tunnel, reading finds that out. */
 static bool has_left(struct client *client)
 {
-    return client->exchange->request_body.complete && conn_peer_gone(&client->conn);
+    const struct exchange *exchange = client->exchange;
+    return exchange->request_body.complete && exchange->state != EXCHANGE_TUNNELING &&
+           conn_peer_gone(&client->conn);
 }
 
 /* What a client did before its request was read raises no event any more. A reset shows only to who

@@ -102,6 +102,9 @@ static const struct conf_key timeout_keys[] = {
         .meaning = "The whole exchange, all attempts included."),
     KEY("queue", CONF_DURATION, struct upstream_timeouts, queue, .otherwise = "1s",
         .meaning = "Waiting for a connection when all are in use."),
+    KEY("tunnel", CONF_DURATION, struct upstream_timeouts, tunnel, .otherwise = "10m",
+        .meaning = "How long nothing may pass, in either direction, through a connection that was "
+                   "upgraded (WebSocket)."),
 };
 const struct conf_table upstream_timeout_table = {
     .name = "timeout", .meaning = "How long the gateway waits for an upstream; 0s = for ever.",

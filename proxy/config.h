@@ -55,6 +55,7 @@ struct upstream_timeouts {
     duration idle;     /* between two reads of the response's body, or writes of the request's */
     duration total;    /* the whole exchange, all attempts included */
     duration queue;    /* waiting for a connection */
+    duration tunnel;   /* nothing passes through an upgraded connection */
 };
 
 struct retry_config {
@@ -118,6 +119,9 @@ struct route_target {
     bool own_timeouts; /* they are not the upstream's */
 };
 
+/* Protocols of one route that a client may change to: they are kept as bits of an unsigned. */
+enum { ROUTE_MAX_UPGRADES = 32 };
+
 /* Which requests it takes, and what becomes of them. */
 struct route_config {
     const char *name; /* in records */
@@ -131,6 +135,7 @@ struct route_config {
     struct redirect_config redirect;
     struct fixed_response respond;
     struct header_rules request_headers, response_headers;
+    struct conf_list upgrade;         /* const char *; at most ROUTE_MAX_UPGRADES */
     struct upstream_timeouts timeout; /* those its item names stand in place of the upstream's */
     struct retry_config retry;        /* likewise */
     const struct cJSON *item;         /* where it was read from, for messages */

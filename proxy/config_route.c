@@ -155,6 +155,11 @@ static const struct conf_key route_keys[] = {
         .sub = &header_rules_table,
         .meaning = "Changes to the response's head for the client; the gateway's own errors stay as "
                    "they are."),
+    KEY("upgrade", CONF_LIST, struct route_config, upgrade, .element = CONF_STRING,
+        .otherwise = "[\"websocket\"]",
+        .meaning = "Protocols that a client may change to with an Upgrade: the connection then "
+                   "becomes a tunnel to the upstream, and no route, rule or limit holds inside it. "
+                   "Others are not offered to the upstream. An empty list allows none."),
     KEY("timeout", CONF_OBJECT, struct route_config, timeout, .sub = &upstream_timeout_table,
         .meaning = "The keys that stand here hold in place of the upstream's."),
     KEY("retry", CONF_OBJECT, struct route_config, retry, .sub = &upstream_retry_table,
@@ -224,6 +229,34 @@ static enum result check_methods(struct conf_read *read, const struct route_conf
     return OK;
 }
 
+/* A token, or two with a slash between them (RFC 9110 7.8). */
+static bool is_protocol(const char *text)
+{
+    const char *slash = strchr(text, '/');
+    char name[64];
+    size_t length = slash ? (size_t)(slash - text) : strlen(text);
+    if (length >= sizeof(name))
+        return false;
+    memcpy(name, text, length);
+    name[length] = '\0';
+    return config_is_token(name) && (!slash || config_is_token(slash + 1));
+}
+
+static enum result check_upgrade(struct conf_read *read, const struct route_config *route,
+                                 const struct cJSON *item)
+{
+    const char *const *protocols = route->upgrade.items;
+    if (route->upgrade.count > ROUTE_MAX_UPGRADES)
+        return conf_fail(read, conf_member(item, "upgrade"), "more than %d protocols",
+                         ROUTE_MAX_UPGRADES);
+    for (size_t i = 0; i < route->upgrade.count; i++)
+        if (!is_protocol(protocols[i]))
+            return conf_fail(read, conf_member(item, "upgrade"),
+                             "\"%s\" is no protocol's name (expected one such as \"websocket\")",
+                             protocols[i]);
+    return OK;
+}
+
 static enum result check_action(struct conf_read *read, const struct route_config *route,
                                 const struct cJSON *item)
 {
@@ -245,6 +278,8 @@ static enum result check_route(struct conf_read *read, void *object, const struc
         result = check_host(read, route, item);
     if (result == OK)
         result = check_methods(read, route, item);
+    if (result == OK)
+        result = check_upgrade(read, route, item);
     if (result == OK)
         result = check_action(read, route, item);
     if (result == OK)

@@ -19,6 +19,7 @@
     X(UPLINKS, "upstream_connections_total", "connections opened to endpoints")                  \
     X(REUSES, "upstream_reuses_total", "tries on a connection that had carried others")          \
     X(QUEUED, "queued_total", "requests that waited for a connection")                           \
+    X(UPGRADES, "upgrades_total", "connections that changed their protocol to a tunnel")         \
     X(TLS_HANDSHAKES, "client_tls_handshakes_total", "TLS handshakes with clients")              \
     X(TLS_RESUMED, "client_tls_resumed_total", "of these, those that resumed a session")         \
     X(TLS_FAILED, "client_tls_failed_total", "those with clients that failed")                   \

@@ -12,6 +12,7 @@
 #include "proxy/answer.h"
 #include "proxy/attempt.h"
 #include "proxy/forward.h"
+#include "proxy/hop.h"
 #include "proxy/journal.h"
 #include "proxy/limits.h"
 #include "proxy/origin.h"
@@ -21,6 +22,7 @@
 #include "proxy/relay.h"
 #include "proxy/reply.h"
 #include "proxy/route.h"
+#include "proxy/tunnel.h"
 
 #define EXCHANGE_STATE_NAME(id, name) [EXCHANGE_##id] = name,
 static const char *const state_names[] = {EXCHANGE_STATES(EXCHANGE_STATE_NAME)};
@@ -35,8 +37,9 @@ void exchange_set_state(struct exchange *exchange, enum exchange_state to)
             TO(CONNECTING) | TO(QUEUED) | TO(SENDING) | TO(DELIVERING) | TO(ENDED),
         [EXCHANGE_SENDING] =
             TO(CONNECTING) | TO(QUEUED) | TO(WAITING) | TO(RECEIVING) | TO(DELIVERING) | TO(ENDED),
-        [EXCHANGE_WAITING] =
-            TO(CONNECTING) | TO(QUEUED) | TO(RECEIVING) | TO(DELIVERING) | TO(ENDED),
+        [EXCHANGE_WAITING] = TO(CONNECTING) | TO(QUEUED) | TO(RECEIVING) | TO(TUNNELING) |
+                             TO(DELIVERING) | TO(ENDED),
+        [EXCHANGE_TUNNELING] = TO(DELIVERING) | TO(ENDED),
         [EXCHANGE_RECEIVING] = TO(DELIVERING) | TO(ENDED),
         [EXCHANGE_DELIVERING] = TO(ENDED),
     };
@@ -62,6 +65,8 @@ static enum cause cause_of_timeout(const struct exchange *exchange)
         return CAUSE_CONNECT_TIMEOUT;
     case EXCHANGE_RECEIVING:
         return CAUSE_BODY_TIMEOUT;
+    case EXCHANGE_TUNNELING:
+        return CAUSE_TUNNEL_TIMEOUT;
     default:
         return CAUSE_RESPONSE_TIMEOUT;
     }
@@ -164,6 +169,7 @@ static void forward(struct exchange *exchange, const struct http_head *head,
 {
     struct worker *worker = exchange->worker;
     worker_lend(worker, &exchange->request);
+    exchange->upgrades = hop_upgrades(exchange, head);
     forward_request_head(&exchange->request, head, trace, exchange);
     if (worker->config->cleanup == PROXY_CLEANUP_DEFERRED)
         exchange_defer_request(exchange);
@@ -245,6 +251,8 @@ void exchange_start(struct client *client, struct http_head *head)
         refuse(exchange, CAUSE_REQUEST_TOO_LARGE, "the body is larger than limits.request_body");
     } else if (origin_is_loop(&exchange->realm->config->identity, head)) {
         answer(exchange, cause_row(CAUSE_REQUEST_LOOP)->status, CAUSE_REQUEST_LOOP, NULL);
+    } else if (hop_is_last(head)) {
+        reply_last(exchange, head);
     } else {
         take_route(exchange, head, &trace);
     }
@@ -257,6 +265,10 @@ void exchange_client_ready(struct exchange *exchange)
     struct client *client = exchange->client;
     if (exchange->state == EXCHANGE_DELIVERING) {
         exchange_deliver(exchange);
+        return;
+    }
+    if (exchange->state == EXCHANGE_TUNNELING) {
+        tunnel_run(exchange);
         return;
     }
     if (!exchange->attempt.uplink || exchange->state < EXCHANGE_SENDING)
@@ -274,6 +286,10 @@ void exchange_uplink_ready(struct exchange *exchange)
         /* Kept by deferred cleanup; whatever happens to it now makes it useless to others. */
         if (uplink->conn.readable || uplink->conn.peer_closed)
             exchange->uplink_keeps = false;
+        return;
+    }
+    if (exchange->state == EXCHANGE_TUNNELING) {
+        tunnel_run(exchange);
         return;
     }
     if (!mono_is_set(exchange->attempt.sent) && uplink->conn.writable && !relay_request(exchange))
@@ -308,6 +324,8 @@ static void stop_trying(struct exchange *exchange, enum cause cause)
         exchange_leave_queue(exchange);
     timeout_cancel(&exchange->timeout);
     timeout_cancel(&exchange->total_timeout);
+    if (exchange->state == EXCHANGE_TUNNELING && exchange->attempt.uplink)
+        conn_reset(&exchange->attempt.uplink->conn); /* no end that passes for the other side's */
     attempt_close(exchange, cause, false);
 }
 

@@ -17,6 +17,7 @@
     X(SENDING, "sending")       /* the request goes up */                                    \
     X(WAITING, "waiting")       /* the request was sent, nothing of the response is there */ \
     X(RECEIVING, "receiving")   /* the response comes down */                                \
+    X(TUNNELING, "tunneling")   /* the connection has changed its protocol */                \
     X(DELIVERING, "delivering") /* all was received; the client takes the rest */            \
     X(ENDED, "ended")
 
@@ -53,6 +54,7 @@ struct exchange {
     bool replayable;     /* nothing of the request has been dropped from `request` */
     struct http_body request_body;
     uint64_t body_taken; /* bytes of its content */
+    unsigned upgrades;   /* protocols offered to the upstream; see hop_upgrades */
 
     uint64_t affinity; /* the key of a consistent hash */
     bool idempotent;
@@ -63,6 +65,8 @@ struct exchange {
     bool head_delivered;   /* the client has been sent a response head */
     bool unframe;          /* chunked from the upstream, plain to an HTTP/1.0 client */
     bool enchunk;          /* ended by close from the upstream, chunked to the client */
+    bool client_ended;     /* a tunnel: the client has sent its last byte */
+    bool uplink_ended;     /* a tunnel: so has the upstream */
     bool awaits_continue;  /* the client waits for a 100 before it sends its body */
     bool fresh_connection; /* the next attempt must not use a pooled one */
     struct http_body response_body;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "proxy/hop.h"
 #include "proxy/origin.h"
 #include "proxy/realm.h"
 
@@ -47,7 +48,7 @@ bool header_rules_drop(const struct header_rules *rules, const char *name, size_
 /* What of a request is not passed on. */
 struct request_filter {
     const struct header_rules *rules;
-    uint32_t replaced; /* bit set of enum http_field_id: the gateway writes its own */
+    uint32_t replaced; /* bit set of enum http_field_id: the gateway writes its own, or none */
 };
 
 static uint32_t replaced_in_request(const struct exchange *exchange, const struct http_head *head)
@@ -58,6 +59,8 @@ static uint32_t replaced_in_request(const struct exchange *exchange, const struc
         replaced |= UINT32_C(1) << HTTP_FIELD_EXPECT;
     if (head->authority.length > 0) /* the target's own host counts (RFC 9112 3.2.2) */
         replaced |= UINT32_C(1) << HTTP_FIELD_HOST;
+    if (hop_counts_forwards(head))
+        replaced |= UINT32_C(1) << HTTP_FIELD_MAX_FORWARDS;
     return replaced;
 }
 
@@ -126,6 +129,7 @@ void forward_request_head(struct buf *out, const struct http_head *head, const s
     if ((identity->via == VIA_BOTH || identity->via == VIA_REQUEST) &&
         !header_rules_drop(rules, TEXT("via")))
         origin_append_via(out, identity, head->minor_version);
+    hop_append_request(out, head, exchange);
     buf_append(out, rules->lines, rules->lines_length);
     trace_format(trace, value);
     buf_append(out, TEXT("traceparent: "));
@@ -167,9 +171,6 @@ void forward_response_head(struct buf *out, const struct http_head *head,
         buf_printf(out, "Date: %s\r\n", worker_date(exchange->worker));
     if (head->status >= 200)
         buf_append(out, rules->lines, rules->lines_length);
-    if (head->status >= 200 && !exchange->client_keeps)
-        buf_append(out, TEXT("Connection: close\r\n"));
-    else if (head->status >= 200 && exchange->client_http_1_0)
-        buf_append(out, TEXT("Connection: keep-alive\r\n"));
+    hop_append_response(out, head, exchange);
     buf_append(out, TEXT("\r\n"));
 }

@@ -16,12 +16,14 @@ static void own_timeouts(struct passage *passage, struct loop *loop,
     timeout_queue_init(&own->body, loop, timeout->idle);
     timeout_queue_init(&own->total, loop, timeout->total);
     timeout_queue_init(&own->wait, loop, timeout->queue);
+    timeout_queue_init(&own->tunnel, loop, timeout->tunnel);
     passage->own = own;
     passage->connect = &own->connect;
     passage->response = &own->response;
     passage->body = &own->body;
     passage->total = &own->total;
     passage->wait = &own->wait;
+    passage->tunnel = &own->tunnel;
 }
 
 static void init_passage(struct realm *realm, struct passage *passage,
@@ -35,7 +37,8 @@ static void init_passage(struct realm *realm, struct passage *passage,
                                 .response = &upstream->response,
                                 .body = &upstream->body,
                                 .total = &upstream->total,
-                                .wait = &upstream->wait};
+                                .wait = &upstream->wait,
+                                .tunnel = &upstream->tunnel};
     if (target->own_timeouts)
         own_timeouts(passage, &realm->worker->loop, target->timeout);
 }
@@ -64,6 +67,7 @@ void passages_release(struct realm *realm)
         timeout_queue_release(&own->body);
         timeout_queue_release(&own->total);
         timeout_queue_release(&own->wait);
+        timeout_queue_release(&own->tunnel);
         free(own);
     }
     free(realm->passages);

@@ -8,14 +8,14 @@
 
 /* Timeouts of a route's own. */
 struct passage_timeouts {
-    struct timeout_queue connect, response, body, total, wait;
+    struct timeout_queue connect, response, body, total, wait, tunnel;
 };
 
 struct passage {
     const struct route_config *route;
     struct upstream *upstream;
     const struct retry_config *retry;
-    struct timeout_queue *connect, *response, *body, *total, *wait;
+    struct timeout_queue *connect, *response, *body, *total, *wait, *tunnel;
     struct passage_timeouts *own; /* NULL: the upstream's are used */
 };
 

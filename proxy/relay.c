@@ -6,8 +6,10 @@
 
 #include "proxy/attempt.h"
 #include "proxy/forward.h"
+#include "proxy/hop.h"
 #include "proxy/limits.h"
 #include "proxy/passage.h"
+#include "proxy/tunnel.h"
 
 /* ---- up: the request */
 
@@ -241,8 +243,6 @@ static bool begin_response(struct exchange *exchange, const struct http_head *he
 /* 1xx (RFC 9110 15.2): passed on to clients that know of it, and the final head follows. */
 static bool pass_interim(struct exchange *exchange, const struct http_head *head)
 {
-    if (head->status == 101)
-        return false; /* nobody asked for an upgrade */
     if (!exchange->client_http_1_0)
         write_head(exchange, head);
     if (exchange->awaits_continue && head->status == 100) {
@@ -254,6 +254,26 @@ static bool pass_interim(struct exchange *exchange, const struct http_head *head
     return true;
 }
 
+/* 101: what follows the head is in another protocol. */
+static bool begin_tunnel(struct exchange *exchange, const struct http_head *head)
+{
+    if (!hop_accepts_upgrade(exchange, head))
+        return false;
+    exchange->attempt.record.status = exchange->record.status = (uint16_t)head->status;
+    write_head(exchange, head);
+    exchange->head_delivered = true;
+    exchange_set_state(exchange, EXCHANGE_TUNNELING);
+    counter_add(&exchange->worker->counters.of[COUNTER_UPGRADES]);
+    return true;
+}
+
+static bool use_head(struct exchange *exchange, const struct http_head *head)
+{
+    if (head->status == 101)
+        return begin_tunnel(exchange, head);
+    return head->status < 200 ? pass_interim(exchange, head) : begin_response(exchange, head);
+}
+
 /* Takes the head out of the piece. Sets how much was used (0: not all of it has arrived). Returns a
  * cause when it is wrong. */
 static enum cause take_head(struct exchange *exchange, const struct piece *piece, size_t *used)
@@ -263,7 +283,7 @@ static enum cause take_head(struct exchange *exchange, const struct piece *piece
     uint64_t limit = exchange->realm->config->limits.response_head;
     size_t at = 0;
     *used = 0;
-    while (exchange->state != EXCHANGE_RECEIVING) {
+    while (exchange->state < EXCHANGE_RECEIVING) {
         size_t length = http_head_end(piece->at + at, piece->length - at, &uplink->head_scanned);
         if (length > limit || (length == 0 && piece->length - at > limit))
             return CAUSE_RESPONSE_HEAD_TOO_LARGE;
@@ -274,7 +294,7 @@ static enum cause take_head(struct exchange *exchange, const struct piece *piece
         if (problem)
             return problem == http_too_many_fields ? CAUSE_RESPONSE_HEAD_TOO_LARGE
                                                    : CAUSE_RESPONSE_MALFORMED;
-        if (!(head->status < 200 ? pass_interim(exchange, head) : begin_response(exchange, head)))
+        if (!use_head(exchange, head))
             return CAUSE_RESPONSE_MALFORMED;
         at += length;
         *used = at;
@@ -363,6 +383,8 @@ static bool use_piece(struct exchange *exchange, const struct piece *piece)
     if (wrong == CAUSE_NONE && exchange->state == EXCHANGE_RECEIVING &&
         !take_body(exchange, piece, &used, &passed))
         wrong = CAUSE_RESPONSE_MALFORMED;
+    if (exchange->state == EXCHANGE_TUNNELING)
+        passed = piece->length - head_used;
     if (wrong != CAUSE_NONE) {
         /* A head in front of the broken bytes has not been sent: the client can still be told. */
         exchange->head_delivered = head_was_delivered;
@@ -372,7 +394,11 @@ static bool use_piece(struct exchange *exchange, const struct piece *piece)
     }
     if (!send_down(exchange, piece->at + head_used, passed))
         return false;
-    keep_rest(uplink, piece, used);
+    keep_rest(uplink, piece, exchange->state == EXCHANGE_TUNNELING ? piece->length : used);
+    if (exchange->state == EXCHANGE_TUNNELING) {
+        tunnel_begin(exchange);
+        return false;
+    }
     if (exchange->state == EXCHANGE_RECEIVING && exchange->response_body.complete) {
         response_received(exchange);
         return false;

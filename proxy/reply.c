@@ -54,30 +54,59 @@ static void write_response(struct buf *out, const struct exchange *exchange,
     end_head(out, exchange, rules);
 }
 
-void reply(struct exchange *exchange, const struct route_config *route,
-           const struct route_query *query)
+/* What has arrived of the request's body. False: the exchange has ended, or ends with a refusal. */
+static bool take_body(struct exchange *exchange)
 {
-    struct worker *worker = exchange->worker;
-    struct buf *out = &worker->head_out;
-    worker_lend(worker, &exchange->request);
+    worker_lend(exchange->worker, &exchange->request);
     enum cause problem = relay_take_body(exchange);
     if (problem != CAUSE_NONE) {
         exchange_fail(exchange, problem);
-        return;
+        return false;
     }
     /* What is left of a request's body would be taken for the next request. */
     if (!exchange->request_body.complete)
         exchange->client_keeps = false;
-    if (route->redirect.location)
-        write_redirect(out, exchange, route, query);
-    else
-        write_response(out, exchange, route);
-    exchange->record.status =
-        (uint16_t)(route->redirect.location ? route->redirect.status : route->respond.status);
+    return true;
+}
+
+/* Sends the head in head_out, and the body. */
+static void deliver(struct exchange *exchange, int status, const char *body)
+{
+    struct buf *out = &exchange->worker->head_out;
+    exchange->record.status = (uint16_t)status;
     exchange->head_bytes_out = buf_len(out);
-    if (!route->redirect.location && !exchange->answers_head)
-        buf_append_text(out, route->respond.body);
+    if (!exchange->answers_head)
+        buf_append_text(out, body);
     struct iovec part = {buf_head(out), buf_len(out)};
     exchange_deliver_own(exchange, &part, 1);
     buf_clear(out);
+}
+
+void reply(struct exchange *exchange, const struct route_config *route,
+           const struct route_query *query)
+{
+    struct buf *out = &exchange->worker->head_out;
+    if (!take_body(exchange))
+        return;
+    if (route->redirect.location) {
+        write_redirect(out, exchange, route, query);
+        deliver(exchange, (int)route->redirect.status, "");
+    } else {
+        write_response(out, exchange, route);
+        deliver(exchange, (int)route->respond.status, route->respond.body);
+    }
+}
+
+void reply_last(struct exchange *exchange, const struct http_head *head)
+{
+    static const struct header_rules none;
+    struct buf *out = &exchange->worker->head_out;
+    int status = http_span_is(head->method, "OPTIONS") ? 200 : 405;
+    if (!take_body(exchange))
+        return;
+    begin_head(out, status);
+    buf_append_text(out, "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE\r\n"
+                         "Content-Length: 0\r\n");
+    end_head(out, exchange, &none);
+    deliver(exchange, status, "");
 }

@@ -51,6 +51,11 @@
     X(BODY_TIMEOUT, "body_timeout", 504, "SI", "sD", "connection_read_timeout",                    \
       "the response's body stopped for longer than timeout.idle",                                  \
       "find the stall; timeout.idle above the longest gap")                                        \
+    X(TUNNEL_TIMEOUT, "tunnel_timeout", 504, "SI", "sD", "http_response_timeout",                  \
+      "nothing came through an upgraded connection for longer than timeout.tunnel",                \
+      "pings more often than timeout.tunnel; a larger timeout.tunnel")                             \
+    X(TUNNEL_RESET, "tunnel_reset", 502, "UC", "SD", "connection_terminated",                      \
+      "the upstream reset an upgraded connection", "mend the crash or early close behind it")      \
     X(TOTAL_TIMEOUT, "total_timeout", 504, "DT", "sD", "http_response_timeout",                    \
       "the whole exchange took longer than timeout.total", "a larger timeout.total, or none")      \
     X(NO_ENDPOINT, "no_endpoint", 503, "UH", "SC", "destination_unavailable",                      \

@@ -290,7 +290,6 @@ def websocket_server():
         server.kill()
 
 
-@pytest.mark.xfail(strict=True, reason="no tunnels yet; remove this mark with them")
 @SCHEMES
 def test_websocket(site, websocket_server, scheme):
     here = site(scheme, websocket_server)

@@ -296,7 +296,7 @@ def test_fields_of_one_hop_are_removed_from_requests(gateway, upstream):
     server = upstream(SERVE)
     gateway(server).request(headers=[
         ("Connection", "X-Hop, keep-alive"), ("X-Hop", "1"), ("connection", "x-other"),
-        ("X-Other", "2"), ("Keep-Alive", "5"), ("Proxy-Connection", "close"), ("TE", "trailers"),
+        ("X-Other", "2"), ("Keep-Alive", "5"), ("Proxy-Connection", "close"), ("TE", "gzip"),
         ("Upgrade", "h2c"), ("X-Stays", "  spaced  "), ("Cookie", "a"), ("Cookie", "b")])
     request = server.requests[0]
     head = fields(request)
@@ -304,6 +304,15 @@ def test_fields_of_one_hop_are_removed_from_requests(gateway, upstream):
                               "te", "upgrade"}
     assert head["x-stays"] == "spaced" and head["host"] == "test"
     assert request.count(b"Cookie: ") == 2
+
+
+@pytest.mark.parametrize("te", ["trailers", "gzip;q=0.5, Trailers"])
+def test_whoever_takes_trailers_is_sent_them(gateway, upstream, te):
+    """RFC 9110 10.1.4: the gateway passes trailers on, so it takes them if its client does."""
+    server = upstream(SERVE)
+    gateway(server).request(headers={"Connection": "TE", "TE": te})
+    head = fields(server.requests[0])
+    assert head["te"] == "trailers" and head["connection"] == "TE"
 
 
 def test_fields_of_one_hop_are_removed_from_responses(gateway, upstream):

@@ -52,6 +52,28 @@ def test_options_of_a_whole_server(gateway, upstream):
     assert all(request.startswith(b"OPTIONS * HTTP/1.1\r\n") for request in server.requests)
 
 
+@pytest.mark.parametrize("method, status", [("OPTIONS", 200), ("TRACE", 405)])
+def test_a_request_that_is_forwarded_no_more(gateway, upstream, method, status):
+    """RFC 9110 7.6.2: the gateway answers as if it were meant."""
+    server = upstream(SERVE)
+    proxy = gateway(server)
+    client = proxy.connect()
+    for target in ("*" if method == "OPTIONS" else "/", "/a"):
+        response = client.request(method, target, headers={"Max-Forwards": "0"})
+        assert response.status == status and "GET" in response.header("Allow")
+    assert not server.connections
+    assert {row["cause"] for row in proxy.wait_records("request", 2)} == {"none"}
+
+
+@pytest.mark.parametrize("method, given, passed_on", [
+    ("OPTIONS", "1", b"0"), ("TRACE", "10", b"9"), ("GET", "0", b"0"), ("OPTIONS", "x", b"x"),
+    ("OPTIONS", "99999999999999999999", b"99999999999999999999")])
+def test_forwards_are_counted(gateway, upstream, method, given, passed_on):
+    server = upstream(SERVE)
+    assert gateway(server).request(method, headers={"Max-Forwards": given}).status == 200
+    assert re.findall(rb"(?i)\r\nmax-forwards: ?([^\r]*)", server.requests[0]) == [passed_on]
+
+
 @pytest.mark.parametrize("line", ["GET *", "GET ftp://a/", "GET http:///x", "GET http://:80/",
                                   "GET http://user@a/", "GET http://a,b/", "GET /a#b", "GET a:80"])
 def test_a_wrong_target(gateway, upstream, line):
