@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The parsers of lib/http on any bytes. The first byte of the input says what the others are; for
  * streams of messages, how they are cut into pieces follows from the input too, and must never
- * change what is read. */
+ * change what is read; and what a gateway passes on of them reads the same again. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "lib/base/rng.h"
 #include "lib/http/forwarded.h"
 #include "lib/http/framing.h"
+#include "lib/http/target.h"
 #include "lib/http/timing.h"
 #include "lib/http/trace.h"
 
@@ -67,9 +68,25 @@ static void check_head(const struct http_head *head, const char *bytes, size_t l
     (void)http_field_named(head, "x-request-id");
 }
 
+/* What a target is taken apart into lies in the start line, or is a constant. */
+static void check_target(struct http_head *head)
+{
+    if (http_resolve_target(head) || http_span_is(head->method, "CONNECT"))
+        return;
+    MUST(head->target.length > 0 && memchr("/*?", head->target.at[0], 3));
+    MUST(!memchr(head->target.at, '#', head->target.length));
+    if (head->authority.length == 0)
+        return;
+    check_inside(head->authority, head->start_line);
+    MUST(http_is_host(head->authority) && http_host(head).at == head->authority.at);
+}
+
 /* ---- streams of messages */
 
-enum kind { REQUESTS, RESPONSES, ANSWERS_TO_HEAD };
+enum kind { REQUESTS, RESPONSES, CHUNKED_BODIES };
+
+/* Of so many requests it is remembered whether they were HEAD; the next ones count anew. */
+enum { REMEMBERED = 64 };
 
 /* What has been read of a stream; compared between two ways to cut it. */
 struct reading {
@@ -79,10 +96,20 @@ struct reading {
     struct http_body body;
     bool in_body;
     const char *problem;
-    unsigned messages;
+    unsigned messages, answers;
+    uint64_t heads; /* bit set of the requests that were HEAD */
     uint64_t used;
-    uint64_t content; /* a sum over the content of all bodies */
+    uint64_t content;  /* a sum over the content of all bodies */
+    struct buf passed; /* what a gateway passes on */
 };
+
+static struct reading begin(enum kind kind, uint64_t heads)
+{
+    struct reading reading = {.kind = kind, .heads = heads, .in_body = kind == CHUNKED_BODIES};
+    reading.body.framing = HTTP_CHUNKED;
+    http_chunks_init(&reading.body.chunks);
+    return reading;
+}
 
 static void add_content(struct reading *reading, struct http_span payload)
 {
@@ -92,25 +119,53 @@ static void add_content(struct reading *reading, struct http_span payload)
 
 static void end_message(struct reading *reading)
 {
-    reading->in_body = false;
+    reading->in_body = reading->kind == CHUNKED_BODIES;
+    if (reading->in_body)
+        reading->body = begin(CHUNKED_BODIES, 0).body;
     reading->messages++;
     reading->content = reading->content * 31 + 1;
 }
 
-static void take_head(struct reading *reading, size_t length)
+static void begin_request(struct reading *reading, struct http_head *head)
+{
+    uint64_t bit = UINT64_C(1) << reading->messages % REMEMBERED;
+    reading->heads =
+        http_span_is(head->method, "HEAD") ? reading->heads | bit : reading->heads & ~bit;
+    reading->problem = http_request_body(&reading->body, head);
+    check_target(head);
+}
+
+static void begin_response(struct reading *reading, const struct http_head *head)
+{
+    bool answers_head = reading->heads >> reading->answers % REMEMBERED & 1;
+    reading->problem = http_response_body(&reading->body, head, answers_head);
+    reading->answers += head->status >= 200;
+    if (head->status == 101)
+        reading->problem = "a tunnel";
+}
+
+static void begin_message(struct reading *reading, const char *bytes, size_t length)
 {
     struct http_head head;
+    bool request = reading->kind == REQUESTS;
+    reading->problem = (request ? http_parse_request : http_parse_response)(&head, bytes, length);
+    if (reading->problem)
+        return;
+    check_head(&head, bytes, length);
+    if (request)
+        begin_request(reading, &head);
+    else
+        begin_response(reading, &head);
+}
+
+static void take_head(struct reading *reading, size_t length)
+{
     char *copy = malloc(length);
     MUST(copy != NULL);
     memcpy(copy, buf_head(&reading->head), length);
-    bool request = reading->kind == REQUESTS;
-    reading->problem = (request ? http_parse_request : http_parse_response)(&head, copy, length);
-    if (!reading->problem) {
-        check_head(&head, copy, length);
-        reading->problem =
-            request ? http_request_body(&reading->body, &head)
-                    : http_response_body(&reading->body, &head, reading->kind == ANSWERS_TO_HEAD);
-    }
+    begin_message(reading, copy, length);
+    if (!reading->problem)
+        buf_append(&reading->passed, copy, length);
     free(copy);
     buf_consume(&reading->head, length);
     reading->scanned = 0;
@@ -120,73 +175,112 @@ static void take_head(struct reading *reading, size_t length)
         end_message(reading);
 }
 
+static void take_body(struct reading *reading, const char *bytes, size_t available)
+{
+    size_t used = 0;
+    struct http_span payload = {bytes, 0};
+    reading->problem = http_body_take(&reading->body, bytes, available, &used, &payload);
+    if (reading->problem)
+        return;
+    MUST(used > 0 && used <= available);
+    check_inside(payload, (struct http_span){bytes, (uint32_t)used});
+    MUST(payload.length == 0 || !http_body_drops(&reading->body));
+    add_content(reading, payload);
+    reading->used += used;
+    if (!http_body_drops(&reading->body))
+        buf_append(&reading->passed, bytes, used);
+    buf_consume(&reading->head, used);
+    if (reading->body.complete)
+        end_message(reading);
+}
+
 /* Reads on in what stands in `head`; false when it needs more. */
 static bool take_more(struct reading *reading)
 {
     const char *bytes = buf_head(&reading->head);
-    size_t available = buf_len(&reading->head), used = 0;
-    struct http_span payload = {bytes, 0};
+    size_t available = buf_len(&reading->head);
     if (available == 0 || reading->problem)
         return false;
-    if (!reading->in_body) {
-        size_t length = http_head_end(bytes, available, &reading->scanned);
-        MUST(length <= available && reading->scanned <= available);
-        if (length > 0)
-            take_head(reading, length);
-        return length > 0;
+    if (reading->in_body) {
+        take_body(reading, bytes, available);
+        return !reading->problem;
     }
-    reading->problem = http_body_take(&reading->body, bytes, available, &used, &payload);
-    if (reading->problem)
-        return false;
-    MUST(used > 0 && used <= available);
-    check_inside(payload, (struct http_span){bytes, (uint32_t)used});
-    add_content(reading, payload);
-    reading->used += used;
-    buf_consume(&reading->head, used);
-    if (reading->body.complete)
-        end_message(reading);
-    return true;
+    size_t length = http_head_end(bytes, available, &reading->scanned);
+    MUST(length <= available && reading->scanned <= available);
+    if (length > 0)
+        take_head(reading, length);
+    return length > 0;
 }
 
-/* The cuts: `rng` NULL = one piece, else pieces of mostly few bytes. */
-static struct reading read_stream(enum kind kind, const uint8_t *data, size_t size, struct rng *rng)
+/* Reads on. The cuts: `rng` NULL = one piece, else pieces of mostly few bytes. */
+static void read_stream(struct reading *reading, const uint8_t *data, size_t size, struct rng *rng)
 {
-    struct reading reading = {.kind = kind};
     while (size > 0) {
         uint64_t draw = rng ? rng_next(rng) : UINT64_MAX;
         size_t most = draw & 1 ? (draw >> 8) % 64 : (draw >> 8) % 4;
         size_t piece = rng && most + 1 < size ? most + 1 : size;
-        buf_append(&reading.head, data, piece);
-        while (take_more(&reading))
+        buf_append(&reading->head, data, piece);
+        while (take_more(reading))
             continue;
         data += piece;
         size -= piece;
     }
-    buf_free(&reading.head);
-    return reading;
+    buf_free(&reading->head);
 }
 
 static void compare(const struct reading *a, const struct reading *b)
 {
     MUST(!a->problem == !b->problem);
     MUST(!a->problem || strcmp(a->problem, b->problem) == 0);
-    MUST(a->messages == b->messages && a->content == b->content);
+    MUST(a->messages == b->messages && a->content == b->content && a->heads == b->heads);
     MUST(a->in_body == b->in_body);
     MUST(a->problem || a->used == b->used);
 }
 
-static void check_stream(enum kind kind, const uint8_t *data, size_t size)
+/* The next hop reads the same messages out of what is passed on, and would pass on the same. */
+static void check_passed_on(const struct reading *whole, struct reading again)
+{
+    const struct buf *passed = &whole->passed;
+    if (buf_len(passed) > 0)
+        read_stream(&again, (const uint8_t *)buf_head(passed), buf_len(passed), NULL);
+    MUST(!again.problem);
+    MUST(again.messages == whole->messages);
+    MUST(whole->problem || (again.content == whole->content && again.in_body == whole->in_body));
+    MUST(buf_len(&again.passed) == buf_len(passed));
+    MUST(buf_len(passed) == 0 ||
+         memcmp(buf_head(&again.passed), buf_head(passed), buf_len(passed)) == 0);
+    buf_free(&again.passed);
+}
+
+/* Gives the requests that were HEAD. */
+static uint64_t check_stream(enum kind kind, uint64_t heads, const uint8_t *data, size_t size)
 {
     uint64_t seed = size;
     for (size_t i = 0; i < size; i++)
         seed = (seed ^ data[i]) * UINT64_C(0x100000001b3);
-    struct reading whole = read_stream(kind, data, size, NULL);
+    struct reading whole = begin(kind, heads);
+    read_stream(&whole, data, size, NULL);
     for (int i = 0; i < 4; i++) {
         struct rng rng;
+        struct reading cut = begin(kind, heads);
         rng_init(&rng, seed + (uint64_t)i);
-        struct reading cut = read_stream(kind, data, size, &rng);
+        read_stream(&cut, data, size, &rng);
         compare(&whole, &cut);
+        buf_free(&cut.passed);
     }
+    check_passed_on(&whole, begin(kind, heads));
+    buf_free(&whole.passed);
+    return whole.heads;
+}
+
+/* Requests, a byte that is in neither, and the responses to them in their order. */
+static void check_conversation(const uint8_t *data, size_t size)
+{
+    const uint8_t *between = memchr(data, 0x1e, size);
+    size_t requests = between ? (size_t)(between - data) : size;
+    uint64_t heads = check_stream(REQUESTS, 0, data, requests);
+    if (between)
+        check_stream(RESPONSES, heads, between + 1, size - requests - 1);
 }
 
 /* ---- trace and timing */
@@ -243,13 +337,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     switch (data[0]) {
     case '>':
-        check_stream(REQUESTS, data + 1, size - 1);
+        check_stream(REQUESTS, 0, data + 1, size - 1);
         break;
     case '<':
-        check_stream(RESPONSES, data + 1, size - 1);
+        check_stream(RESPONSES, 0, data + 1, size - 1);
         break;
     case 'H':
-        check_stream(ANSWERS_TO_HEAD, data + 1, size - 1);
+        check_stream(RESPONSES, UINT64_MAX, data + 1, size - 1);
+        break;
+    case 'X':
+        check_conversation(data + 1, size - 1);
+        break;
+    case 'C':
+        check_stream(CHUNKED_BODIES, 0, data + 1, size - 1);
         break;
     case 'F':
         check_forwarded((const char *)data + 1, size - 1);
