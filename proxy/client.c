@@ -55,9 +55,23 @@ static void client_close(struct client *client, bool cut)
     worker_client_gone(worker);
 }
 
+/* For so long a client may go on sending after its last answer, as long as it does not stop. */
+static const duration LINGER_AT_MOST = {30 * NS_PER_S};
+
+/* A client in the middle of an upload has longer than one that has fallen silent. */
+static void prolong_lingering(struct client *client)
+{
+    const struct worker *worker = client->worker;
+    if (worker->phase == WORKER_SERVING &&
+        mono_between(client->lingering, worker->now).ns < LINGER_AT_MOST.ns)
+        timeout_arm(&client->entrance->linger, &client->timeout, worker->now);
+}
+
 /* Takes what the client still sends, so that no reset overtakes the last answer (RFC 9112 9.6). */
 static void linger_on(struct client *client)
 {
+    if (client->conn.readable)
+        prolong_lingering(client);
     while (client->conn.readable) {
         ssize_t got = conn_read(&client->conn, client->worker->scratch, SCRATCH_SIZE);
         if (got < 0) {
@@ -72,6 +86,7 @@ static void begin_lingering(struct client *client)
     client_set_state(client, CLIENT_LINGERING);
     worker_take_back(client->worker, &client->in);
     conn_finish(&client->conn);
+    client->lingering = client->worker->now;
     timeout_arm(&client->entrance->linger, &client->timeout, client->worker->now);
     linger_on(client);
 }

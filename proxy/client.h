@@ -33,6 +33,7 @@ struct client {
     struct timeout timeout;
     struct list node; /* in worker->clients */
     struct grave grave;
+    mono lingering;    /* since when; see LINGERING */
     mono head_started; /* the first byte of the current request was read */
     size_t head_scanned;
     size_t head_bytes; /* of the current request's head */

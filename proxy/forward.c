@@ -137,6 +137,13 @@ void forward_request_head(struct buf *out, const struct http_head *head, const s
     buf_append(out, TEXT("\r\n\r\n"));
 }
 
+static void append_date(struct buf *out, struct worker *worker)
+{
+    buf_append(out, TEXT("Date: "));
+    buf_append(out, worker_date(worker), HTTP_DATE);
+    buf_append(out, TEXT("\r\n"));
+}
+
 static bool keep_in_response(const struct http_head *head, const struct http_field *field,
                              const void *context)
 {
@@ -168,7 +175,7 @@ void forward_response_head(struct buf *out, const struct http_head *head,
         buf_append(out, TEXT("Transfer-Encoding: chunked\r\n"));
     if (head->status >= 200 && !http_has(head, HTTP_FIELD_DATE) &&
         !header_rules_drop(rules, TEXT("date")))
-        buf_printf(out, "Date: %s\r\n", worker_date(exchange->worker));
+        append_date(out, exchange->worker);
     if (head->status >= 200)
         buf_append(out, rules->lines, rules->lines_length);
     hop_append_response(out, head, exchange);

@@ -12,7 +12,7 @@
 #include "proxy/proxy.h"
 #include "proxy/uplink.h"
 
-/* What a client still sends after the last answer is taken for so long. */
+/* What a client still sends after the last answer is taken until it has been silent for so long. */
 static const duration LINGER_FOR = {2 * NS_PER_S};
 
 /* Deferred cleanup looks so often whether a slow client has taken everything. */

@@ -3,10 +3,11 @@
 
 import re
 import threading
+import time
 
 import pytest
 
-from upstream import close, finish_sending, read_head, read_request, repeat, wait_for
+from upstream import close, finish_sending, read_head, read_request, repeat, reset, wait_for
 from wire import request_bytes, response_bytes
 
 OK = response_bytes(200, b"hello")
@@ -173,6 +174,25 @@ def test_early_hints_are_passed_on(gateway, upstream):
         assert first.header("Link") == "<a>"
 
 
+def test_a_client_that_does_not_wait_for_the_100(gateway, upstream):
+    """RFC 9110 10.1.1: it may, and the upstream may leave the 100 out."""
+    server = upstream([repeat(read_request, OK)])
+    client = gateway(server).connect()
+    for length in ({"Content-Length": "5"}, {"Transfer-Encoding": "chunked"}):
+        body = b"12345" if "Content-Length" in length else b"5\r\n12345\r\n0\r\n\r\n"
+        client.send(request_bytes("POST", headers={"Expect": "100-continue", **length}) + body)
+        assert client.read_response(interim=True).status == 200
+    assert [request[-5:] for request in server.requests] == [b"12345"] * 2
+
+
+def test_a_100_that_nobody_waits_for(gateway, upstream):
+    """RFC 9110 15.2: passed on all the same, as often as it comes."""
+    server = upstream([repeat(read_request, b"HTTP/1.1 100 Continue\r\n\r\n" * 3, OK)])
+    client = gateway(server).connect()
+    client.send(request_bytes())
+    assert [client.read_response(interim=True).status for _ in range(4)] == [100, 100, 100, 200]
+
+
 def test_an_old_client_gets_no_1xx(gateway, upstream):
     server = upstream([read_request, b"HTTP/1.1 103 Early Hints\r\n\r\n", OK])
     client = gateway(server).connect()
@@ -223,6 +243,34 @@ def test_an_http_1_0_client_gets_no_chunks(gateway, upstream):
     assert response.header("Transfer-Encoding") is None
     assert response.body == b"hello world"
     assert proxy.request().status == 200 and len(server.connections) == 1
+
+
+def test_an_http_1_0_client_gets_no_chunks_either_way(gateway, upstream):
+    """What ends by close ends by close for it too, and a cut is none."""
+    server = upstream([read_request, b"HTTP/1.1 200 OK\r\n\r\nall ", b"of it", close],
+                      [read_request, b"HTTP/1.1 200 OK\r\n\r\npart", reset])
+    proxy = gateway(server)
+    client = proxy.connect()
+    client.send(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    response = client.read_head()
+    assert response.header("Transfer-Encoding") is None
+    assert response.header("Connection") == "close"
+    assert client.read_to_end() == b"all of it"
+    client = proxy.connect()
+    client.send(b"GET / HTTP/1.0\r\n\r\n")
+    with pytest.raises(ConnectionResetError):
+        client.read_to_end()
+
+
+@pytest.mark.parametrize("field, connections", [(b"", 2), (b"Connection: keep-alive\r\n", 1)])
+def test_an_http_1_0_upstream_that_keeps_alive_or_not(gateway, upstream, field, connections):
+    answer = b"HTTP/1.0 200 OK\r\n" + field + b"Content-Length: 5\r\n\r\nhello"
+    server = upstream([repeat(read_request, answer)])
+    client = gateway(server).connect()
+    for _ in range(2):
+        response = client.request()
+        assert (response.version, response.body) == ("HTTP/1.1", b"hello")
+    assert len(server.connections) == connections
 
 
 def test_an_http_1_0_upstream(gateway, upstream):
@@ -351,6 +399,48 @@ def test_an_early_answer_to_an_unread_body(gateway, upstream):
     response = client.read_response()
     assert (response.status, response.body) == (413, b"too much")
     assert response.header("Connection") == "close"
+    client.finish_sending()
+    client.assert_closed()
+
+
+@pytest.mark.parametrize("ending", [close, finish_sending, lambda conn: None],
+                         ids=["close", "finish", "read on"])
+def test_an_early_answer_to_a_client_that_sends_all_before_it_reads(gateway, upstream, ending):
+    """More than the sockets hold: it is taken and thrown away, so that the answer arrives."""
+    def read_some(conn):
+        conn.read_exactly(1_000_000)
+
+    server = upstream([read_head, read_some, response_bytes(403, b"no"), ending], SERVE)
+    proxy = gateway(server, upstream={"retry": {"attempts": 1}})
+    client = proxy.connect()
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 30000000\r\n\r\n")
+    client.send(b"x" * 30_000_000)
+    response = client.read_response()
+    assert (response.status, response.body) == (403, b"no")
+    row = proxy.only_request()
+    assert (row["status"], row["cause"]) == (403, "none")
+    assert proxy.request().body == b"hello" and len(server.connections) == 2
+
+
+def test_a_client_that_goes_on_sending_is_borne_with(gateway, upstream):
+    """For longer than one that has fallen silent. On a machine that stood still it starts again."""
+    server = upstream([read_head, response_bytes(403, b"no"), finish_sending])
+    proxy = gateway(server)
+    for _ in range(10):
+        longest, last, until = 0, time.monotonic(), time.monotonic() + 4
+        try:
+            client = proxy.connect()
+            client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n")
+            while last < until:
+                time.sleep(0.05)
+                client.send(b"x" * 100)
+                now = time.monotonic()
+                longest, last = max(longest, now - last), now
+            assert client.read_response().status == 403
+            return
+        except (ConnectionError, EOFError):
+            assert longest > 1, f"cut while it was sending, with gaps of {longest} s"
+    pytest.fail("the machine never had time")
 
 
 # ---- routes

@@ -2,6 +2,7 @@
 """Every timeout: what the client gets, what is recorded, and that the upstream is let go."""
 
 import threading
+import time
 
 import pytest
 
@@ -231,6 +232,27 @@ def test_a_head_that_does_not_end(gateway, upstream, sent):
     row = proxy.only_request()
     assert (row["status"], row["cause"]) == (408, "client_timeout")
     assert not server.connections
+
+
+def test_a_head_that_comes_byte_by_byte(gateway, upstream):
+    """The timeout is for the whole head: a byte now and then does not put it off."""
+    server = upstream([close])
+    proxy = gateway(server, listener={"timeout": {"head": "300ms"}})
+    client = proxy.connect()
+    client.sock.settimeout(0.02)
+    deadline = time.monotonic() + 30
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\nX: ")
+    while not client.pending and time.monotonic() < deadline:
+        try:
+            client.send(b"x")
+            client._more("the answer")
+        except TimeoutError:
+            pass
+    client.sock.settimeout(20)
+    assert client.read_response().status == 408
+    row = proxy.only_request()
+    assert (row["status"], row["cause"]) == (408, "client_timeout")
+    assert row["read_ns"] >= 300 * MS and not server.connections
 
 
 def test_a_body_that_does_not_come(gateway, upstream):
