@@ -2,12 +2,14 @@
 #include "proxy/attempt.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "proxy/guard.h"
 #include "proxy/journal.h"
 #include "proxy/passage.h"
 #include "proxy/proxy.h"
 #include "proxy/relay.h"
+#include "proxy/retry.h"
 
 static void enqueue(struct exchange *exchange)
 {
@@ -57,6 +59,15 @@ static void release_uplink(void *arg)
         uplink_put_back(uplink, exchange->uplink_keeps);
 }
 
+/* Once all have been tried, only the last is avoided. */
+static void note_tried(struct exchange *exchange, const struct pool *pool)
+{
+    uint64_t last = uplink_bit(exchange->upstream, pool);
+    exchange->tried |= last;
+    if ((size_t)__builtin_popcountll(exchange->tried) >= exchange->upstream->pool_count)
+        exchange->tried = last;
+}
+
 static void open_books(struct exchange *exchange, const struct uplink_order *order)
 {
     struct attempt *attempt = &exchange->attempt;
@@ -78,6 +89,9 @@ static void open_books(struct exchange *exchange, const struct uplink_order *ord
         .backend_cleanup = -1};
     exchange->attempts++;
     exchange->request_sent = 0;
+    note_tried(exchange, order->pool);
+    if (exchange->passage->per_try.after.ns > 0)
+        timeout_arm(&exchange->passage->per_try, &exchange->try_timeout, worker->now);
     guard_begin(exchange);
     counter_add(&worker->counters.of[COUNTER_ATTEMPTS]);
     if (attempt->reused)
@@ -121,7 +135,7 @@ static enum uplink_result try_start(struct exchange *exchange)
 {
     struct uplink_order order = {.exchange = exchange,
                                  .fresh = exchange->fresh_connection,
-                                 .avoid = exchange->attempts > 0 ? exchange->attempt.pool : NULL,
+                                 .avoid = exchange->tried,
                                  .affinity = exchange->affinity};
     enum uplink_result result = uplink_acquire(exchange->upstream, &order);
     int problem = errno;
@@ -187,9 +201,11 @@ void attempt_close(struct exchange *exchange, enum cause outcome, bool retried)
     if (!mono_is_set(attempt->started))
         return;
     guard_settle(exchange, outcome);
+    timeout_cancel(&exchange->try_timeout);
     journal_attempt(exchange, outcome, retried);
     attempt->started = (mono){0};
-    if (!attempt->uplink || outcome == CAUSE_NONE || outcome == CAUSE_UPSTREAM_STATUS)
+    bool received = !retried && (outcome == CAUSE_NONE || outcome == CAUSE_UPSTREAM_STATUS);
+    if (!attempt->uplink || received)
         return;
     uplink_close(attempt->uplink, cause_row(outcome)->name);
     attempt->uplink = NULL;
@@ -199,27 +215,21 @@ void attempt_received(struct exchange *exchange)
 {
     struct attempt *attempt = &exchange->attempt;
     attempt->last_byte = exchange->worker->now;
+    attempt->uplink->answered = exchange->worker->now;
     enum cause outcome = attempt->record.status >= 500 ? CAUSE_UPSTREAM_STATUS : CAUSE_NONE;
     attempt_close(exchange, outcome, false);
     if (exchange->worker->config->cleanup != PROXY_CLEANUP_DEFERRED)
         release_uplink(exchange);
 }
 
-static bool condition_allows(const struct exchange *exchange, enum cause cause)
+/* ---- the budget */
+
+static void note_budget(struct upstream *upstream, bool denied)
 {
-    unsigned on = exchange->passage->retry->on;
-    switch (cause) {
-    case CAUSE_CONNECT_REFUSED:
-    case CAUSE_CONNECT_TIMEOUT:
-    case CAUSE_CONNECT_FAILED:
-    case CAUSE_TLS_FAILED:
-        return on & RETRY_CONNECT;
-    case CAUSE_REUSED_CLOSED:
-        /* RFC 9110 9.2.2: what is not idempotent and may have been read is not sent again. */
-        return (on & RETRY_REUSED_CLOSED) && (exchange->idempotent || exchange->request_sent == 0);
-    default:
-        return false;
-    }
+    upstream->retries_denied = denied;
+    journal_state(upstream->worker, denied ? STATE_RETRIES_EXHAUSTED : STATE_RETRIES_AVAILABLE,
+                  upstream->name_id,
+                  counter_read(&upstream->worker->counters.of[COUNTER_RETRIES_DENIED]));
 }
 
 static bool budget_allows(struct exchange *exchange)
@@ -230,28 +240,87 @@ static bool budget_allows(struct exchange *exchange)
         return true;
     }
     counter_add(&exchange->worker->counters.of[COUNTER_RETRIES_DENIED]);
+    if (!upstream->retries_denied)
+        note_budget(upstream, true);
     return false;
 }
 
 void upstream_earn_retries(struct upstream *upstream, double share)
 {
     upstream->retry_tokens += share;
-    if (upstream->retry_tokens > RETRY_RESERVE)
-        upstream->retry_tokens = RETRY_RESERVE;
+    if (upstream->retry_tokens < RETRY_RESERVE)
+        return;
+    upstream->retry_tokens = RETRY_RESERVE;
+    if (upstream->retries_denied)
+        note_budget(upstream, false);
+}
+
+/* ---- a further try */
+
+/* Apart from whether what has happened is a reason for one. */
+static bool may_try_again(const struct exchange *exchange)
+{
+    const struct retry_config *config = exchange->passage->retry;
+    return !exchange->head_delivered && exchange->replayable &&
+           exchange->attempts < config->attempts &&
+           retry_is_safe(config, exchange->idempotent, exchange->request_sent > 0);
+}
+
+static void on_pause_over(void *arg)
+{
+    struct exchange *exchange = arg;
+    worker_enter(exchange->worker);
+    attempt_stop_pausing(exchange);
+    attempt_start(exchange);
+}
+
+void attempt_stop_pausing(struct exchange *exchange)
+{
+    if (!exchange->pause)
+        return;
+    timer_stop(exchange->pause);
+    free(exchange->pause);
+    exchange->pause = NULL;
+}
+
+static void begin_pause(struct exchange *exchange, duration pause)
+{
+    exchange_set_state(exchange, EXCHANGE_PAUSING);
+    exchange->pause = mem_alloc(1, sizeof(*exchange->pause));
+    timer_init(exchange->pause, &exchange->worker->loop, on_pause_over, exchange);
+    timer_start(exchange->pause, pause);
+}
+
+static void try_again(struct exchange *exchange, enum cause cause)
+{
+    struct worker *worker = exchange->worker;
+    counter_add(&worker->counters.of[COUNTER_RETRIES]);
+    timeout_cancel(&exchange->timeout);
+    buf_clear(&worker->head_out); /* interim heads that came with an unwanted one */
+    attempt_close(exchange, cause, true);
+    exchange->fresh_connection = cause == CAUSE_REUSED_CLOSED;
+    duration pause = retry_pause(exchange->passage->retry, cause, exchange->attempts, &worker->rng);
+    if (pause.ns > 0)
+        begin_pause(exchange, pause);
+    else
+        attempt_start(exchange);
 }
 
 void attempt_failed(struct exchange *exchange, enum cause cause)
 {
-    bool again = !exchange->head_delivered && exchange->replayable &&
-                 exchange->attempts < exchange->passage->retry->attempts &&
-                 condition_allows(exchange, cause) && budget_allows(exchange);
-    if (!again) {
+    if (may_try_again(exchange) && retry_wants_cause(exchange->passage->retry, cause) &&
+        budget_allows(exchange))
+        try_again(exchange, cause);
+    else
         exchange_fail(exchange, cause);
-        return;
-    }
-    counter_add(&exchange->worker->counters.of[COUNTER_RETRIES]);
-    timeout_cancel(&exchange->timeout);
-    attempt_close(exchange, cause, true);
-    exchange->fresh_connection = cause == CAUSE_REUSED_CLOSED;
-    attempt_start(exchange);
+}
+
+bool attempt_retries_response(struct exchange *exchange, const struct http_head *head)
+{
+    if (!may_try_again(exchange) || !retry_wants_response(exchange->passage->retry, head) ||
+        !budget_allows(exchange))
+        return false;
+    exchange->attempt.record.status = (uint16_t)head->status;
+    try_again(exchange, CAUSE_UPSTREAM_STATUS);
+    return true;
 }

@@ -12,6 +12,13 @@ void attempt_start(struct exchange *exchange);
  * fails the exchange otherwise. May end the exchange. */
 void attempt_failed(struct exchange *exchange, enum cause cause);
 
+/* A final response's head has come. True: it is not passed on, and another try has begun. May end
+ * the exchange. */
+bool attempt_retries_response(struct exchange *exchange, const struct http_head *head);
+
+/* No further try is waited for. */
+void attempt_stop_pausing(struct exchange *exchange);
+
 /* Closes its books: writes the record and, unless the connection was given back, closes it. Does
  * nothing when no try is open. */
 void attempt_close(struct exchange *exchange, enum cause outcome, bool retried);

@@ -113,21 +113,50 @@ const struct conf_table upstream_timeout_table = {
 };
 
 /* In the order of the bits of enum retry_condition. */
-static const char *const retry_conditions[] = {"connect", "reused_closed", NULL};
+static const char *const retry_conditions[] = {"connect", "reused_closed", "closed", "reset",
+                                               "response_timeout", NULL};
 static const struct conf_key retry_keys[] = {
     KEY("attempts", CONF_INT, struct retry_config, attempts, .otherwise = "2", .min = 1, .max = 16,
         .meaning = "Tries in all; 1 = no retry."),
     KEY("on", CONF_FLAGS, struct retry_config, on, .otherwise = "connect,reused_closed",
         .choices = retry_conditions,
-        .meaning = "What is tried again. A request that is not idempotent and may have been read is "
-                   "never sent twice."),
+        .meaning = "What is tried again: a failed connect or TLS handshake; a pooled connection that "
+                   "closes as it is used; a fresh one that closes, or is reset, before a byte of the "
+                   "response; no response in time. A request that is not idempotent and may have "
+                   "been read is not sent twice."),
+    KEY("statuses", CONF_LIST, struct retry_config, statuses, .element = CONF_INT, .min = 400,
+        .max = 599, .meaning = "Responses with these statuses are tried again, too."),
+    KEY("header", CONF_STRING, struct retry_config, header, .flags = CONF_NOT_EMPTY,
+        .meaning = "Responses with a field of this name are tried again, too."),
+    KEY("non_idempotent", CONF_BOOL, struct retry_config, non_idempotent, .otherwise = "false",
+        .meaning = "Also send a request that is not idempotent a second time: it may do its work "
+                   "twice."),
+    KEY("per_try", CONF_DURATION, struct retry_config, per_try, .otherwise = "0s",
+        .meaning = "How long one try may take, from the choice of an endpoint to the end of the "
+                   "response's head; 0s = as long as \"timeout\" allows. It is tried again when "
+                   "\"on\" names response_timeout."),
+    KEY("backoff", CONF_DURATION, struct retry_config, backoff, .otherwise = "0s", .max = 6e10,
+        .meaning = "Pause before a further try at most: drawn evenly from zero to this, doubled with "
+                   "each try; 0s = at once."),
+    KEY("backoff_longest", CONF_DURATION, struct retry_config, backoff_longest, .otherwise = "1s",
+        .max = 6e10, .meaning = "What the doubled pause is cut to."),
     KEY("budget", CONF_SHARE, struct retry_config, budget, .otherwise = "20%", .max = 1,
         .meaning = "Retries at most, as a share of requests; 10 are always allowed."),
 };
+static enum result check_retry(struct conf_read *read, void *object, const struct cJSON *item)
+{
+    struct retry_config *config = object;
+    const char *header = config->header;
+    if (header && !config_is_token(header))
+        return conf_fail(read, conf_member(item, "header"),
+                         "\"%s\" cannot be the name of a field", header);
+    config->header = header ? config_lower(read, header) : NULL;
+    return OK;
+}
 const struct conf_table upstream_retry_table = {
     .name = "retry", .meaning = "Which failed attempts are tried again.",
     .size = sizeof(struct retry_config), .keys = retry_keys, .key_count = ARRAY_LEN(retry_keys),
-    .item_offset = CONF_NO_ITEM,
+    .check = check_retry, .item_offset = CONF_NO_ITEM,
 };
 
 static const struct conf_key connections_keys[] = {
@@ -140,6 +169,14 @@ static const struct conf_key connections_keys[] = {
     KEY("idle_timeout", CONF_DURATION, struct connections_config, idle_timeout, .otherwise = "4s",
         .meaning = "How long an idle connection is kept: below the backend's own keep-alive timeout, "
                    "or it closes connections as they are reused."),
+    KEY("keepalive_margin", CONF_DURATION, struct connections_config, keepalive_margin,
+        .otherwise = "500ms",
+        .meaning = "An endpoint that announces Keep-Alive: timeout=N is not sent a request on a "
+                   "connection idle for longer than N less this. Its max=M is kept to as well."),
+    KEY("max_age", CONF_DURATION, struct connections_config, max_age, .otherwise = "0s",
+        .meaning = "An older connection carries no further request; 0s = any age."),
+    KEY("max_requests", CONF_INT, struct connections_config, max_requests, .otherwise = "0",
+        .max = 1000000000, .meaning = "Requests a connection carries at most; 0 = any number."),
 };
 static const struct conf_table connections_table = {
     .name = "connections", .meaning = "Connections to an upstream's endpoints.",

@@ -16,8 +16,11 @@ extern const struct conf_table proxy_conf_table;
 enum proxy_cleanup { PROXY_CLEANUP_INLINE, PROXY_CLEANUP_DEFERRED, PROXY_CLEANUP_POOLED };
 
 enum retry_condition {
-    RETRY_CONNECT = 1,       /* the connection could not be established: nothing was sent */
-    RETRY_REUSED_CLOSED = 2, /* a pooled connection closed before a byte of the response */
+    RETRY_CONNECT = 1,           /* the connection could not be established: nothing was sent */
+    RETRY_REUSED_CLOSED = 2,     /* a pooled connection closed before a byte of the response */
+    RETRY_CLOSED = 4,            /* a fresh one closed before a byte of the response */
+    RETRY_RESET = 8,             /* a fresh one reset before a byte of the response */
+    RETRY_RESPONSE_TIMEOUT = 16, /* no response head in time */
 };
 
 struct client_timeouts {
@@ -59,9 +62,14 @@ struct upstream_timeouts {
 };
 
 struct retry_config {
-    int64_t attempts; /* tries in all */
-    unsigned on;      /* enum retry_condition */
-    double budget;    /* retries as a share of requests */
+    int64_t attempts;          /* tries in all */
+    unsigned on;               /* enum retry_condition */
+    struct conf_list statuses; /* int64_t: responses that are tried again */
+    const char *header;        /* a response with this field, too; lower case; NULL = none */
+    bool non_idempotent;       /* also what may do its work twice */
+    duration per_try; /* from the choice of an endpoint to the end of the response's head */
+    duration backoff, backoff_longest;
+    double budget; /* retries as a share of requests */
 };
 
 struct connections_config {
@@ -69,6 +77,9 @@ struct connections_config {
     int64_t idle;  /* kept open without a request, per endpoint across all workers */
     int64_t queue; /* requests that may wait for a connection, per upstream and worker */
     duration idle_timeout;
+    duration keepalive_margin; /* closed so long before the endpoint would */
+    duration max_age;          /* 0 = any */
+    int64_t max_requests;      /* 0 = any number */
 };
 
 /* A field that a request must have, or must not. */

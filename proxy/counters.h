@@ -27,6 +27,8 @@
     X(UPLINK_TLS_RESUMED, "upstream_tls_resumed_total", "of these, those that resumed")          \
     X(UPLINK_TLS_FAILED, "upstream_tls_failed_total", "those with endpoints that failed")        \
     X(ACCESS_LOST, "access_lines_lost_total", "access log lines that could not be written")      \
+    X(UPLINKS_SPENT, "upstream_connections_spent_total",                                         \
+      "closed for their age or number of requests, or before the endpoint would")                \
     X(EJECTIONS, "ejections_total", "times an endpoint was ejected because its requests failed") \
     X(EJECTIONS_DENIED, "ejections_denied_total", "ejections that max_ejected did not allow")    \
     X(PANICS, "panics_total", "times so few endpoints were fit that all were used")              \

@@ -34,11 +34,12 @@ void exchange_set_state(struct exchange *exchange, enum exchange_state to)
         [EXCHANGE_STARTED] = TO(QUEUED) | TO(CONNECTING) | TO(DELIVERING) | TO(ENDED),
         [EXCHANGE_QUEUED] = TO(CONNECTING) | TO(DELIVERING) | TO(ENDED),
         [EXCHANGE_CONNECTING] =
-            TO(CONNECTING) | TO(QUEUED) | TO(SENDING) | TO(DELIVERING) | TO(ENDED),
-        [EXCHANGE_SENDING] =
-            TO(CONNECTING) | TO(QUEUED) | TO(WAITING) | TO(RECEIVING) | TO(DELIVERING) | TO(ENDED),
-        [EXCHANGE_WAITING] = TO(CONNECTING) | TO(QUEUED) | TO(RECEIVING) | TO(TUNNELING) |
-                             TO(DELIVERING) | TO(ENDED),
+            TO(CONNECTING) | TO(QUEUED) | TO(PAUSING) | TO(SENDING) | TO(DELIVERING) | TO(ENDED),
+        [EXCHANGE_PAUSING] = TO(QUEUED) | TO(CONNECTING) | TO(DELIVERING) | TO(ENDED),
+        [EXCHANGE_SENDING] = TO(CONNECTING) | TO(QUEUED) | TO(PAUSING) | TO(WAITING) |
+                             TO(RECEIVING) | TO(DELIVERING) | TO(ENDED),
+        [EXCHANGE_WAITING] = TO(CONNECTING) | TO(QUEUED) | TO(PAUSING) | TO(RECEIVING) |
+                             TO(TUNNELING) | TO(DELIVERING) | TO(ENDED),
         [EXCHANGE_TUNNELING] = TO(DELIVERING) | TO(ENDED),
         [EXCHANGE_RECEIVING] = TO(DELIVERING) | TO(ENDED),
         [EXCHANGE_DELIVERING] = TO(ENDED),
@@ -78,10 +79,18 @@ static void on_timeout(void *arg)
     worker_enter(exchange->worker);
     if (exchange->state == EXCHANGE_DELIVERING)
         exchange_deliver(exchange);
-    else if (exchange->state == EXCHANGE_CONNECTING)
-        attempt_failed(exchange, CAUSE_CONNECT_TIMEOUT);
+    else if (exchange->state >= EXCHANGE_CONNECTING && exchange->state <= EXCHANGE_WAITING)
+        attempt_failed(exchange, cause_of_timeout(exchange));
     else
         exchange_fail(exchange, cause_of_timeout(exchange));
+}
+
+/* Armed only while the response's head is waited for. */
+static void on_try_timeout(void *arg)
+{
+    struct exchange *exchange = arg;
+    worker_enter(exchange->worker);
+    attempt_failed(exchange, cause_of_timeout(exchange));
 }
 
 static void on_total_timeout(void *arg)
@@ -118,6 +127,7 @@ static struct exchange *exchange_new(struct client *client)
     timeout_init(&exchange->timeout, on_timeout, exchange);
     timeout_init(&exchange->total_timeout, on_total_timeout, exchange);
     realm_join(exchange->realm);
+    timeout_init(&exchange->try_timeout, on_try_timeout, exchange);
     counter_add(&worker->counters.of[COUNTER_REQUESTS]);
     return exchange;
 }
@@ -322,6 +332,7 @@ static void stop_trying(struct exchange *exchange, enum cause cause)
 {
     if (exchange->state == EXCHANGE_QUEUED)
         exchange_leave_queue(exchange);
+    attempt_stop_pausing(exchange);
     timeout_cancel(&exchange->timeout);
     timeout_cancel(&exchange->total_timeout);
     if (exchange->state == EXCHANGE_TUNNELING && exchange->attempt.uplink)

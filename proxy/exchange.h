@@ -13,6 +13,7 @@
 #define EXCHANGE_STATES(X)                                                                   \
     X(STARTED, "started") /* the head was read */                                            \
     X(QUEUED, "queued")   /* every connection is in use */                                   \
+    X(PAUSING, "pausing") /* before another try */                                           \
     X(CONNECTING, "connecting")                                                              \
     X(SENDING, "sending")       /* the request goes up */                                    \
     X(WAITING, "waiting")       /* the request was sent, nothing of the response is there */ \
@@ -45,9 +46,11 @@ struct exchange {
     struct passage *passage;   /* the way there */
     enum exchange_state state;
     struct list node; /* in upstream->queue */
-    struct timeout timeout, total_timeout;
+    struct timeout timeout, total_timeout, try_timeout;
+    struct timer *pause; /* until the next try; NULL = none */
     struct attempt attempt;
     int attempts;
+    uint64_t tried; /* endpoints, as uplink_bit */
 
     struct buf request;  /* head and body for the upstream */
     size_t request_sent; /* of it */

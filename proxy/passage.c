@@ -39,6 +39,7 @@ static void init_passage(struct realm *realm, struct passage *passage,
                                 .total = &upstream->total,
                                 .wait = &upstream->wait,
                                 .tunnel = &upstream->tunnel};
+    timeout_queue_init(&passage->per_try, &realm->worker->loop, target->retry->per_try);
     if (target->own_timeouts)
         own_timeouts(passage, &realm->worker->loop, target->timeout);
 }
@@ -60,6 +61,7 @@ void passages_release(struct realm *realm)
 {
     for (size_t i = 0; realm->passages && i < realm->config->routing.target_count; i++) {
         struct passage_timeouts *own = realm->passages[i].own;
+        timeout_queue_release(&realm->passages[i].per_try);
         if (!own)
             continue;
         timeout_queue_release(&own->connect);

@@ -17,6 +17,7 @@ struct passage {
     const struct retry_config *retry;
     struct timeout_queue *connect, *response, *body, *total, *wait, *tunnel;
     struct passage_timeouts *own; /* NULL: the upstream's are used */
+    struct timeout_queue per_try;
 };
 
 /* One per target of each route; the realm's upstreams stand already. */

@@ -9,6 +9,7 @@
 #include "proxy/hop.h"
 #include "proxy/limits.h"
 #include "proxy/passage.h"
+#include "proxy/retry.h"
 #include "proxy/tunnel.h"
 
 /* ---- up: the request */
@@ -227,7 +228,9 @@ static bool begin_response(struct exchange *exchange, const struct http_head *he
         exchange->client_keeps = false;
     exchange->attempt.record.status = (uint16_t)head->status;
     exchange->record.status = (uint16_t)head->status;
-    note_backend_timing(exchange, head);
+    if (http_has(head, HTTP_FIELD_KEEP_ALIVE))
+        exchange->attempt.uplink->keepalive = keepalive_read(head);
+    timeout_cancel(&exchange->try_timeout);
     write_head(exchange, head);
     exchange->head_delivered = true;
     exchange->replayable = false;
@@ -260,6 +263,7 @@ static bool begin_tunnel(struct exchange *exchange, const struct http_head *head
     if (!hop_accepts_upgrade(exchange, head))
         return false;
     exchange->attempt.record.status = exchange->record.status = (uint16_t)head->status;
+    timeout_cancel(&exchange->try_timeout);
     write_head(exchange, head);
     exchange->head_delivered = true;
     exchange_set_state(exchange, EXCHANGE_TUNNELING);
@@ -274,8 +278,18 @@ static bool use_head(struct exchange *exchange, const struct http_head *head)
     return head->status < 200 ? pass_interim(exchange, head) : begin_response(exchange, head);
 }
 
+/* Whether another try has begun, because the configuration does not want that response. */
+static bool is_tried_again(struct exchange *exchange, const struct http_head *head)
+{
+    if (head->status < 200)
+        return false;
+    note_backend_timing(exchange, head);
+    return retry_looks_at_responses(exchange->passage->retry) &&
+           attempt_retries_response(exchange, head);
+}
+
 /* Takes the head out of the piece. Sets how much was used (0: not all of it has arrived). Returns a
- * cause when it is wrong. */
+ * cause when it is wrong, and CAUSE_UPSTREAM_STATUS when another try has begun instead. */
 static enum cause take_head(struct exchange *exchange, const struct piece *piece, size_t *used)
 {
     struct uplink *uplink = exchange->attempt.uplink;
@@ -294,6 +308,8 @@ static enum cause take_head(struct exchange *exchange, const struct piece *piece
         if (problem)
             return problem == http_too_many_fields ? CAUSE_RESPONSE_HEAD_TOO_LARGE
                                                    : CAUSE_RESPONSE_MALFORMED;
+        if (is_tried_again(exchange, head))
+            return CAUSE_UPSTREAM_STATUS;
         if (!use_head(exchange, head))
             return CAUSE_RESPONSE_MALFORMED;
         at += length;
@@ -380,6 +396,8 @@ static bool use_piece(struct exchange *exchange, const struct piece *piece)
         exchange->attempt.first_byte = exchange->worker->now;
     enum cause wrong = take_head(exchange, piece, &used);
     size_t head_used = used;
+    if (wrong == CAUSE_UPSTREAM_STATUS)
+        return false;
     if (wrong == CAUSE_NONE && exchange->state == EXCHANGE_RECEIVING &&
         !take_body(exchange, piece, &used, &passed))
         wrong = CAUSE_RESPONSE_MALFORMED;

@@ -182,6 +182,12 @@ void uplink_close(struct uplink *uplink, const char *reason)
         worker_serve_soon(worker);
 }
 
+static void close_spent(struct uplink *uplink)
+{
+    counter_add(&uplink->upstream->worker->counters.of[COUNTER_UPLINKS_SPENT]);
+    uplink_close(uplink, "too old, too many requests, or about to be closed by the endpoint");
+}
+
 static void idle_timed_out(void *arg)
 {
     struct uplink *uplink = arg;
@@ -291,6 +297,7 @@ static struct uplink *uplink_open(struct upstream *upstream, struct pool *pool, 
                               .pool = pool,
                               .state = UPLINK_CONNECTING,
                               .opened = worker->now,
+                              .keepalive = keepalive_unknown,
                               .number = worker->next_connection++};
     list_init(&uplink->node);
     timeout_init(&uplink->idle_timeout, idle_timed_out, uplink);
@@ -334,11 +341,25 @@ static enum uplink_result take_idle(struct uplink_order *order)
 
 /* ---- the choice of an endpoint */
 
+/* Idle connections that are too old, or that the endpoint may be about to close. */
+static void close_stale(struct upstream *upstream, struct pool *pool)
+{
+    struct list *front;
+    while ((front = list_first(&pool->idle))) {
+        struct uplink *uplink = list_entry(front, struct uplink, node);
+        if (!mono_is_set(uplink->use_before) ||
+            mono_before(upstream->worker->now, uplink->use_before))
+            return;
+        close_spent(uplink);
+    }
+}
+
 /* A connection to the endpoint that was chosen. */
 static enum uplink_result acquire_from(struct upstream *upstream, struct uplink_order *order)
 {
     int max = (int)upstream->config->connections.max;
     struct pool *pool = order->pool;
+    close_stale(upstream, pool);
     if (!order->fresh && !list_empty(&pool->idle))
         return take_idle(order);
     if (reserve_slot(pool->shared, max))
@@ -361,7 +382,7 @@ static bool is_left_out(struct upstream *upstream, const struct uplink_order *or
     unsigned reason = 0;
     if (!guard_is_usable(upstream, order->pool))
         return true;
-    if (order->pool == order->avoid)
+    if (order->avoid & uplink_bit(upstream, order->pool))
         reason = pass_over & PASS_OVER_AVOIDED;
     else if ((pass_over & PASS_OVER_COLD) && !guard_is_warm(upstream, order->pool))
         reason = PASS_OVER_COLD;
@@ -430,6 +451,33 @@ static bool must_share(const struct uplink *uplink)
            uplink->pool->open * (int64_t)proxy_worker_count(upstream->worker->proxy) > max;
 }
 
+/* Until when an idle connection may be used; 0 = any time. The endpoint's own timeout is kept away
+ * from, or it closes the connection as it is used. */
+static mono last_use(const struct uplink *uplink)
+{
+    const struct connections_config *config = &uplink->upstream->config->connections;
+    mono until = {0};
+    if (uplink->keepalive.timeout.ns >= 0)
+        until = mono_add(uplink->answered,
+                         duration_ns(uplink->keepalive.timeout.ns - config->keepalive_margin.ns));
+    if (config->max_age.ns > 0) {
+        mono old = mono_add(uplink->opened, config->max_age);
+        if (!mono_is_set(until) || mono_before(old, until))
+            until = old;
+    }
+    return until;
+}
+
+/* Whether no further request may go over it. */
+static bool is_spent(struct uplink *uplink)
+{
+    int64_t most = uplink->upstream->config->connections.max_requests;
+    uplink->use_before = last_use(uplink);
+    return (most > 0 && uplink->requests >= most) || uplink->keepalive.requests == 0 ||
+           (mono_is_set(uplink->use_before) &&
+            !mono_before(uplink->upstream->worker->now, uplink->use_before));
+}
+
 static void keep_idle(struct uplink *uplink, struct upstream *upstream)
 {
     uplink_set_state(uplink, UPLINK_IDLE);
@@ -451,6 +499,8 @@ void uplink_put_back(struct uplink *uplink, bool reusable)
     reusable = reusable && !has_more(uplink);
     if (!reusable || upstream->worker->phase == WORKER_STOPPING)
         uplink_close(uplink, "not reusable");
+    else if (is_spent(uplink))
+        close_spent(uplink);
     else if (must_share(uplink))
         uplink_close(uplink, "another worker waits for it");
     else if (upstream_has_queue(upstream) || follow(uplink))

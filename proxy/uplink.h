@@ -3,6 +3,7 @@
 #ifndef TAILGATE_PROXY_UPLINK_H
 #define TAILGATE_PROXY_UPLINK_H
 
+#include "proxy/keepalive.h"
 #include "proxy/worker.h"
 
 struct exchange;
@@ -30,7 +31,10 @@ struct uplink {
     struct list node; /* in pool->idle */
     struct grave grave;
     mono opened;
-    uint32_t requests; /* carried so far, without the current one */
+    mono answered;              /* the end of the last response */
+    mono use_before;            /* when IDLE: not used from then on; 0 = any time */
+    struct keepalive keepalive; /* as the endpoint said with its last response */
+    uint32_t requests;          /* carried so far, without the current one */
     uint64_t number;
 };
 
@@ -46,12 +50,18 @@ enum uplink_result {
 /* What is asked for, and what was chosen. */
 struct uplink_order {
     struct exchange *exchange;
-    bool fresh;               /* not a connection that was used before */
-    const struct pool *avoid; /* not this endpoint when there is another; NULL = any */
-    uint64_t affinity;        /* the key of a consistent hash */
-    struct pool *pool;        /* set: the endpoint chosen, unless EXHAUSTED or NO_ENDPOINT */
-    struct uplink *uplink;    /* set for READY and PENDING */
+    bool fresh;            /* not a connection that was used before */
+    uint64_t avoid;        /* endpoints (uplink_bit) to be used when there is no other */
+    uint64_t affinity;     /* the key of a consistent hash */
+    struct pool *pool;     /* set: the endpoint chosen, unless EXHAUSTED or NO_ENDPOINT */
+    struct uplink *uplink; /* set for READY and PENDING */
 };
+
+/* The bit of an endpoint in a set; a 65th shares the first's. */
+static inline uint64_t uplink_bit(const struct upstream *upstream, const struct pool *pool)
+{
+    return UINT64_C(1) << ((size_t)(pool - upstream->pools) % 64);
+}
 
 /* A connection to an endpoint chosen by the upstream's balance: an idle one when there is one, or a
  * new one. */

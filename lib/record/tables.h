@@ -141,9 +141,10 @@
     X(POOL_EXHAUSTED, "pool_exhausted") X(POOL_AVAILABLE, "pool_available")                        \
     X(QUEUE_SHED, "queue_shed") X(ACCEPT_PAUSED, "accept_paused")                                  \
     X(ACCEPT_RESUMED, "accept_resumed") X(DESCRIPTORS_EXHAUSTED, "descriptors_exhausted")          \
-    X(DRAINING, "draining") X(RELOADED, "reloaded") \
-    X(ENDPOINT_EJECTED, "endpoint_ejected") X(ENDPOINT_RESTORED, "endpoint_restored") \
-    X(ENDPOINT_DOWN, "endpoint_down") X(ENDPOINT_UP, "endpoint_up") \
+    X(DRAINING, "draining") X(RELOADED, "reloaded")                                                \
+    X(RETRIES_EXHAUSTED, "retries_exhausted") X(RETRIES_AVAILABLE, "retries_available")            \
+    X(ENDPOINT_EJECTED, "endpoint_ejected") X(ENDPOINT_RESTORED, "endpoint_restored")              \
+    X(ENDPOINT_DOWN, "endpoint_down") X(ENDPOINT_UP, "endpoint_up")                                \
     X(PANIC_BEGUN, "panic_begun") X(PANIC_ENDED, "panic_ended")
 
 /* clang-format on */
