@@ -48,12 +48,13 @@ def wait_idle(server, count):
 def test_the_limit_is_exact(gateway, upstream, workers):
     gate = Gate()
     server = upstream([repeat(read_request, gate, OK)])
-    proxy = gateway(server, workers=workers, upstream={
+    proxy = gateway(server, workers=workers, admin={"address": "127.0.0.1:0"}, upstream={
         "connections": {"max": 4}, "timeout": {"queue": "60s", "response": "60s"}})
     clients = [proxy.connect(60) for _ in range(40)]
     for client in clients:
         client.send(request_bytes())
     wait_until(lambda: gate.inside == 4, 20, "4 requests at the upstream")
+    wait_until(lambda: proxy.metric("queued_total") == 36, 20, "the others wait")
     assert established_to(server.address) == 4
     gate.opened.set()
     assert [client.read_response().status for client in clients] == [200] * 40
