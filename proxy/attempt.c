@@ -68,7 +68,8 @@ static void note_tried(struct exchange *exchange, const struct pool *pool)
         exchange->tried = last;
 }
 
-static void open_books(struct exchange *exchange, const struct uplink_order *order)
+static void open_books(struct exchange *exchange, const struct uplink_order *order,
+                       struct breaker_ticket ticket)
 {
     struct attempt *attempt = &exchange->attempt;
     struct worker *worker = exchange->worker;
@@ -92,7 +93,7 @@ static void open_books(struct exchange *exchange, const struct uplink_order *ord
     note_tried(exchange, order->pool);
     if (exchange->passage->per_try.after.ns > 0)
         timeout_arm(&exchange->passage->per_try, &exchange->try_timeout, worker->now);
-    guard_begin(exchange);
+    guard_begin(exchange, ticket);
     counter_add(&worker->counters.of[COUNTER_ATTEMPTS]);
     if (attempt->reused)
         counter_add(&worker->counters.of[COUNTER_REUSES]);
@@ -131,23 +132,38 @@ static void begin_sending(struct exchange *exchange)
     (void)relay_request(exchange);
 }
 
+/* As uplink_acquire, with the breaker's leave. Without it, or without an endpoint, the exchange has
+ * failed: UPLINK_NO_ENDPOINT. */
+static enum uplink_result acquire(struct exchange *exchange, struct uplink_order *order,
+                                  struct breaker_ticket *ticket)
+{
+    struct upstream *upstream = exchange->upstream;
+    if (!guard_admit(upstream, ticket)) {
+        exchange_fail(exchange, CAUSE_BREAKER_OPEN);
+        return UPLINK_NO_ENDPOINT;
+    }
+    enum uplink_result result = uplink_acquire(upstream, order);
+    if (result == UPLINK_EXHAUSTED || result == UPLINK_NO_ENDPOINT)
+        guard_hand_back(upstream, ticket);
+    if (result == UPLINK_NO_ENDPOINT)
+        exchange_fail(exchange, CAUSE_NO_ENDPOINT);
+    return result;
+}
+
 static enum uplink_result try_start(struct exchange *exchange)
 {
+    struct breaker_ticket ticket;
     struct uplink_order order = {.exchange = exchange,
                                  .fresh = exchange->fresh_connection,
                                  .avoid = exchange->tried,
                                  .affinity = exchange->affinity};
-    enum uplink_result result = uplink_acquire(exchange->upstream, &order);
+    enum uplink_result result = acquire(exchange, &order, &ticket);
     int problem = errno;
-    if (result == UPLINK_EXHAUSTED)
+    if (result == UPLINK_EXHAUSTED || result == UPLINK_NO_ENDPOINT)
         return result;
-    if (result == UPLINK_NO_ENDPOINT) {
-        exchange_fail(exchange, CAUSE_NO_ENDPOINT);
-        return result;
-    }
     if (exchange->state == EXCHANGE_QUEUED)
         exchange_leave_queue(exchange);
-    open_books(exchange, &order);
+    open_books(exchange, &order, ticket);
     exchange_set_state(exchange, EXCHANGE_CONNECTING);
     if (result == UPLINK_READY) {
         begin_sending(exchange);
@@ -308,8 +324,9 @@ static void try_again(struct exchange *exchange, enum cause cause)
 
 void attempt_failed(struct exchange *exchange, enum cause cause)
 {
+    guard_settle(exchange, cause); /* it may have opened the breaker */
     if (may_try_again(exchange) && retry_wants_cause(exchange->passage->retry, cause) &&
-        budget_allows(exchange))
+        guard_would_admit(exchange->upstream) && budget_allows(exchange))
         try_again(exchange, cause);
     else
         exchange_fail(exchange, cause);
@@ -317,10 +334,12 @@ void attempt_failed(struct exchange *exchange, enum cause cause)
 
 bool attempt_retries_response(struct exchange *exchange, const struct http_head *head)
 {
-    if (!may_try_again(exchange) || !retry_wants_response(exchange->passage->retry, head) ||
-        !budget_allows(exchange))
+    if (!may_try_again(exchange) || !retry_wants_response(exchange->passage->retry, head))
         return false;
     exchange->attempt.record.status = (uint16_t)head->status;
+    guard_settle(exchange, CAUSE_UPSTREAM_STATUS); /* it may have opened the breaker */
+    if (!guard_would_admit(exchange->upstream) || !budget_allows(exchange))
+        return false;
     try_again(exchange, CAUSE_UPSTREAM_STATUS);
     return true;
 }

@@ -200,6 +200,8 @@ static const struct conf_key upstream_keys[] = {
         .meaning = "TLS with the endpoints, for which {} is enough; absent = none."),
     KEY("health", CONF_OBJECT, struct upstream_config, health, .sub = &health_conf_table,
         .meaning = "Which endpoints are fit to be used."),
+    KEY("breaker", CONF_OBJECT, struct upstream_config, breaker, .sub = &breaker_conf_table,
+        .meaning = "When the upstream is left alone for a while."),
 };
 static const struct conf_table upstream_table = {
     .name = "upstream", .meaning = "A service and the endpoints that provide it.",

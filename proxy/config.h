@@ -6,6 +6,7 @@
 #include "lib/base/clock.h"
 #include "lib/conf/conf.h"
 #include "proxy/config_balance.h"
+#include "proxy/config_breaker.h"
 #include "proxy/config_health.h"
 #include "proxy/config_origin.h"
 #include "proxy/config_tls.h"
@@ -174,6 +175,7 @@ struct upstream_config {
     struct connections_config connections;
     struct upstream_tls_config tls;
     struct health_config health;
+    struct breaker_config breaker;
 };
 
 struct admin_config {

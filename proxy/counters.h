@@ -32,6 +32,7 @@
     X(EJECTIONS, "ejections_total", "times an endpoint was ejected because its requests failed") \
     X(EJECTIONS_DENIED, "ejections_denied_total", "ejections that max_ejected did not allow")    \
     X(PANICS, "panics_total", "times so few endpoints were fit that all were used")              \
+    X(BREAKERS, "breaker_openings_total", "times a breaker opened")                              \
     X(PROBES, "health_checks_total", "health checks answered or given up")                       \
     X(PROBES_FAILED, "health_check_failures_total", "health checks that failed")                 \
     X(ACCEPT_PAUSES, "accept_pauses_total", "times accepting paused for want of descriptors")

@@ -68,8 +68,21 @@ static void append_row(struct buf *out, const struct proxy *proxy, size_t row)
     }
 }
 
+static void append_breakers(struct buf *out, const struct proxy *proxy)
+{
+    const struct upstream_config *upstreams = proxy->config->upstreams.items;
+    buf_append_text(out, "# HELP tailgate_breaker_state 0: closed; 1: open; 2: half open\n"
+                         "# TYPE tailgate_breaker_state gauge\n");
+    for (size_t i = 0; i < proxy->config->upstreams.count; i++) {
+        append_label(out, "tailgate_breaker_state{upstream=\"", upstreams[i].name);
+        buf_printf(out, "\"} %d\n",
+                   (int)breaker_state(&proxy->generation->upstreams[i].shared->breaker));
+    }
+}
+
 void endpoint_metrics_write(struct buf *out, const struct proxy *proxy)
 {
+    append_breakers(out, proxy);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         append_row(out, proxy, i);
 }

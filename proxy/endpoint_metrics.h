@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the admin page shows of each endpoint. */
+/* What the admin page shows of each upstream and endpoint. */
 #ifndef TAILGATE_PROXY_ENDPOINT_METRICS_H
 #define TAILGATE_PROXY_ENDPOINT_METRICS_H
 

@@ -32,6 +32,7 @@ struct attempt {
     struct pool *pool;
     mono started, connecting, connected, secured, sent, first_byte, last_byte;
     bool reused;
+    struct breaker_ticket ticket;
     bool open; /* counted among its endpoint's requests under way */
     struct attempt_record record;
 };

@@ -298,6 +298,7 @@ static void join(struct generation_upstream *upstream, const struct upstream_con
 {
     struct health_group *group = &upstream->shared->group;
     mono now = mono_now();
+    breaker_configure(&upstream->shared->breaker, &config->breaker);
     health_group_configure(group, config->endpoints.count, config->health.panic_threshold);
     for (size_t i = 0; i < config->endpoints.count; i++) {
         struct health *health = &upstream->endpoints[i]->health;

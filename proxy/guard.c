@@ -4,12 +4,14 @@
 #include "proxy/journal.h"
 #include "proxy/proxy.h"
 
-/* What a try's outcome says about its endpoint: enum failure_kind, or that it answered. No entry:
- * nothing (the client went away, the idle race, the gateway's own want of descriptors). */
-enum { ANSWERED = 1 << FAILURE_BIT_COUNT };
+/* What a try's outcome says about its endpoint: enum failure_kind, or that it answered, or only how
+ * long it has not. No entry: nothing (the idle race, the gateway's own want of descriptors). */
+enum { ANSWERED = 1 << FAILURE_BIT_COUNT, ABANDONED = ANSWERED << 1 };
 static const unsigned meanings[CAUSE_COUNT] = {
     [CAUSE_NONE] = ANSWERED,
-    [CAUSE_UPSTREAM_STATUS] = ANSWERED | FAILURE_5XX,
+    [CAUSE_UPSTREAM_STATUS] = ANSWERED,
+    [CAUSE_CLIENT_ABORT] = ABANDONED,
+    [CAUSE_CLIENT_TIMEOUT] = ABANDONED,
     [CAUSE_CONNECT_REFUSED] = FAILURE_CONNECT,
     [CAUSE_CONNECT_FAILED] = FAILURE_CONNECT,
     [CAUSE_CONNECT_TIMEOUT] = FAILURE_CONNECT | FAILURE_TIMEOUT,
@@ -25,6 +27,12 @@ static const unsigned meanings[CAUSE_COUNT] = {
     [CAUSE_RESPONSE_MALFORMED] = FAILURE_INVALID,
     [CAUSE_RESPONSE_HEAD_TOO_LARGE] = FAILURE_INVALID,
 };
+
+static unsigned meaning_of(enum cause outcome, int status)
+{
+    unsigned meaning = meanings[outcome];
+    return meaning == ANSWERED && status >= 500 ? meaning | FAILURE_5XX : meaning;
+}
 
 /* From the choice of the endpoint to the first byte of its response, or until now. */
 static duration time_taken(const struct attempt *attempt, mono now)
@@ -163,11 +171,84 @@ void guard_check_says(struct upstream *upstream, struct pool *pool, bool fit, in
         serve_waiting(upstream);
 }
 
+/* ---- the breaker */
+
+static void announce(struct upstream *upstream, const struct breaker_change *change)
+{
+    static const enum state_kind kinds[] = {
+        [BREAKER_CLOSED] = STATE_BREAKER_CLOSED,
+        [BREAKER_OPEN] = STATE_BREAKER_OPENED,
+        [BREAKER_HALF_OPEN] = STATE_BREAKER_HALF_OPEN,
+    };
+    const struct log *log = &upstream->worker->log;
+    const char *name = upstream->config->name;
+    unsigned long long bad = change->bad, all = change->all;
+    if (!change->changed)
+        return;
+    journal_state(upstream->worker, kinds[change->to], upstream->name_id, change->bad);
+    if (change->to == BREAKER_OPEN) {
+        count(upstream, COUNTER_BREAKERS);
+        log_warn(log, name, "breaker opened: %llu of %llu calls %s", bad, all,
+                 change->slow ? "were slow" : "failed");
+    } else if (change->to == BREAKER_HALF_OPEN) {
+        log_info(log, name, "breaker half open: %lld calls are let through",
+                 (long long)upstream->config->breaker.probes);
+    } else {
+        log_info(log, name, "breaker closed: %llu of %llu calls were bad", bad, all);
+        /* Requests that wait may begin. */
+        serve_waiting(upstream);
+    }
+}
+
+bool guard_admit(struct upstream *upstream, struct breaker_ticket *ticket)
+{
+    struct breaker_change change;
+    *ticket = (struct breaker_ticket){0};
+    if (!breaker_is_on(&upstream->config->breaker))
+        return true;
+    bool admitted = breaker_admit(&upstream->shared->breaker, &upstream->config->breaker,
+                                  upstream->worker->now, ticket, &change);
+    announce(upstream, &change);
+    return admitted;
+}
+
+bool guard_would_admit(const struct upstream *upstream)
+{
+    return !breaker_is_on(&upstream->config->breaker) ||
+           breaker_would_admit(&upstream->shared->breaker, &upstream->config->breaker,
+                               upstream->worker->now);
+}
+
+static void settle_ticket(struct upstream *upstream, struct breaker_ticket *ticket,
+                          unsigned verdict)
+{
+    struct breaker_change change;
+    if (!breaker_is_on(&upstream->config->breaker))
+        return;
+    breaker_settle(&upstream->shared->breaker, &upstream->config->breaker, upstream->worker->now,
+                   ticket, verdict, &change);
+    announce(upstream, &change);
+}
+
+void guard_hand_back(struct upstream *upstream, struct breaker_ticket *ticket)
+{
+    settle_ticket(upstream, ticket, BREAKER_NEITHER);
+}
+
+static unsigned verdict_on(const struct breaker_config *config, unsigned meaning, duration took)
+{
+    unsigned verdict = meaning & config->counts ? BREAKER_FAILED : BREAKER_GOOD;
+    if (config->slow_ratio > 0 && took.ns > config->slow_call.ns)
+        return verdict | BREAKER_SLOW;
+    return meaning & ABANDONED ? BREAKER_NEITHER : verdict;
+}
+
 /* ---- tries */
 
-void guard_begin(struct exchange *exchange)
+void guard_begin(struct exchange *exchange, struct breaker_ticket ticket)
 {
     exchange->attempt.open = true;
+    exchange->attempt.ticket = ticket;
     exchange->upstream->balance.peers[endpoint_of(exchange)].active++;
     counter_add(&exchange->attempt.pool->counters->attempts);
 }
@@ -178,7 +259,7 @@ static void judge_endpoint(struct upstream *upstream, struct pool *pool, unsigne
     const struct passive_config *config = &upstream->config->health.passive;
     bool too_slow = config->latency.ns > 0 && took.ns > config->latency.ns;
     uint64_t of;
-    if (!passive_is_on(config))
+    if (!passive_is_on(config) || ((meaning & ABANDONED) && !too_slow))
         return;
     uint64_t failures =
         health_note(&pool->shared->health, config, too_slow || (meaning & config->counts),
@@ -191,16 +272,20 @@ void guard_settle(struct exchange *exchange, enum cause outcome)
 {
     struct upstream *upstream = exchange->upstream;
     struct attempt *attempt = &exchange->attempt;
-    unsigned meaning = meanings[outcome];
+    unsigned meaning = meaning_of(outcome, attempt->record.status);
     mono now = exchange->worker->now;
     if (!attempt->open)
         return;
     attempt->open = false;
     upstream->balance.peers[endpoint_of(exchange)].active--;
-    if (meaning == 0)
+    if (meaning == 0) {
+        guard_hand_back(upstream, &attempt->ticket);
         return;
+    }
     duration took = time_taken(attempt, now);
     judge_endpoint(upstream, attempt->pool, meaning, took);
-    if (balance_learns(&upstream->balance))
+    settle_ticket(upstream, &attempt->ticket,
+                  verdict_on(&upstream->config->breaker, meaning, took));
+    if (balance_learns(&upstream->balance) && meaning != ABANDONED)
         balance_learn(&upstream->balance, endpoint_of(exchange), took, meaning != ANSWERED, now);
 }

@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Draws the consequences of how tries end and of what health checks find: tells the balance, ejects
- * and restores endpoints, and writes down each of these changes. */
+ * and restores endpoints, opens and closes breakers, and writes down each of these changes. */
 #ifndef TAILGATE_PROXY_GUARD_H
 #define TAILGATE_PROXY_GUARD_H
 
 #include "proxy/exchange.h"
 
+/* Whether the upstream's breaker lets a try through; sets the ticket to begin it with. */
+bool guard_admit(struct upstream *upstream, struct breaker_ticket *ticket);
+
+/* Whether it would. */
+bool guard_would_admit(const struct upstream *upstream);
+
+/* A ticket is handed back without a try. */
+void guard_hand_back(struct upstream *upstream, struct breaker_ticket *ticket);
+
 /* The exchange's current try has begun. */
-void guard_begin(struct exchange *exchange);
+void guard_begin(struct exchange *exchange, struct breaker_ticket ticket);
 
 /* It has ended. Does nothing the second time. */
 void guard_settle(struct exchange *exchange, enum cause outcome);

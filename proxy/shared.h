@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "lib/net/address.h"
+#include "proxy/breaker.h"
 #include "proxy/health.h"
 
 /* What one worker counts of an endpoint, for the metrics. Each worker has a cache line of its own.
@@ -39,6 +40,7 @@ struct shared_upstream {
     atomic_int waiting;       /* requests in the queues of all workers */
     struct shared_idle *idle; /* by worker */
     struct health_group group;
+    struct breaker breaker;
     int uses; /* by generations */
 };
 

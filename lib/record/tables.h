@@ -145,6 +145,8 @@
     X(RETRIES_EXHAUSTED, "retries_exhausted") X(RETRIES_AVAILABLE, "retries_available")            \
     X(ENDPOINT_EJECTED, "endpoint_ejected") X(ENDPOINT_RESTORED, "endpoint_restored")              \
     X(ENDPOINT_DOWN, "endpoint_down") X(ENDPOINT_UP, "endpoint_up")                                \
+    X(BREAKER_OPENED, "breaker_opened") X(BREAKER_HALF_OPEN, "breaker_half_open")                  \
+    X(BREAKER_CLOSED, "breaker_closed")                                                            \
     X(PANIC_BEGUN, "panic_begun") X(PANIC_ENDED, "panic_ended")
 
 /* clang-format on */
