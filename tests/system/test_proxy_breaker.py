@@ -54,8 +54,12 @@ def test_error_ratio(gateway, upstream, workers):
     proxy = gateway(server, workers=workers, admin=ADMIN,
                     upstream=breaker(error_ratio="50%", minimum=6))
     assert statuses(proxy, 4) == [200] * 4
+    # A call is counted when its try is over, which may be after its client has the answer.
+    proxy.wait_records("attempt", 4)
     service.status = 500
-    assert statuses(proxy, 8) == [500] * 4 + [503] * 4
+    assert statuses(proxy, 4) == [500] * 4
+    proxy.wait_records("attempt", 8)
+    assert statuses(proxy, 4) == [503] * 4
     assert len(server.requests) == 8
     (row,) = proxy.records("state")
     assert (row["state_kind"], row["subject"], row["value"]) == ("breaker_opened", "app", 4)
@@ -219,6 +223,23 @@ def test_those_that_wait_are_refused(gateway, upstream):
     service.gate.set()
     assert sorted(client.read_response().status for client in clients) == [500, 503, 503, 503]
     assert len(server.requests) == 1
+
+
+# ---- reload
+
+
+def test_a_reload_does_not_close_it(gateway, refused_address):
+    proxy = gateway(refused_address, admin=ADMIN, upstream=breaker(error_count=2))
+    client = proxy.connect()
+    assert [client.request().status for _ in range(3)] == [502, 502, 503]
+    proxy.reload(proxy.config)
+    assert client.request().status == 503
+    without = {**proxy.config, "upstreams": {"app": {
+        key: value for key, value in proxy.config["upstreams"]["app"].items()
+        if key != "breaker"}}}
+    proxy.reload(without)
+    assert client.request().status == 502
+    assert proxy.metrics()['breaker_state{upstream="app"}'] == 0
 
 
 # ---- configuration
