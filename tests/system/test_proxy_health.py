@@ -67,7 +67,7 @@ def test_what_counts(gateway, upstream, kind, script, status, counts):
     bad = upstream(script(gate))
     keys = passive(consecutive=1, eject_for="5m", counts=[kind if counts else "connect"])
     if kind == "timeout":
-        keys["timeout"] = {"response": "150ms"}
+        keys["timeout"] = {"response": "1500ms"}
         keys["health"]["passive"]["consecutive"] = 2
     good = upstream(SERVE)
     proxy = gateway(bad, good, upstream=keys)

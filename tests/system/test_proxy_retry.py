@@ -50,7 +50,7 @@ def wanting(kind, **keys):
 
 
 def timeouts(kind):
-    return {"timeout": {"response": "200ms"}} if kind == "response_timeout" else {}
+    return {"timeout": {"response": "1500ms"}} if kind == "response_timeout" else {}
 
 
 KINDS = ["closed", "reset", "response_timeout", "status", "header"]
@@ -200,7 +200,7 @@ def test_only_one_endpoint(gateway, upstream):
 def test_per_try(gateway, upstream, never, listed):
     bad, good = upstream([read_request, wait_for(never)]), upstream(SERVE)
     proxy = gateway(bad, good, upstream={"retry": {
-        "per_try": "200ms", "on": ["response_timeout"] if listed else []}})
+        "per_try": "1500ms", "on": ["response_timeout"] if listed else []}})
     assert proxy.request().status == (200 if listed else 504)
     tries = ["response_timeout", "none"] if listed else ["response_timeout"]
     assert proxy.outcome() == (200 if listed else 504,
@@ -209,7 +209,7 @@ def test_per_try(gateway, upstream, never, listed):
 
 def test_per_try_counts_the_connect(gateway, upstream, unanswered_address):
     proxy = gateway(unanswered_address, upstream(SERVE), upstream={"retry": {
-        "per_try": "200ms", "on": ["connect"]}})
+        "per_try": "1500ms", "on": ["connect"]}})
     assert proxy.request().status == 200
     assert proxy.outcome() == (200, "none", ["connect_timeout", "none"])
 
@@ -231,7 +231,7 @@ def test_per_try_ends_with_the_head(gateway, upstream):
 def test_per_try_of_a_route(gateway, upstream, never):
     bad, good = upstream([read_request, wait_for(never)]), upstream(SERVE)
     proxy = gateway(bad, good, upstream={"retry": {"on": ["response_timeout"]}}, routes=[
-        {"path": "/", "upstream": "app", "retry": {"per_try": "200ms"}}])
+        {"path": "/", "upstream": "app", "retry": {"per_try": "1500ms"}}])
     assert proxy.request().status == 200
     assert proxy.outcome()[2] == ["response_timeout", "none"]
 
