@@ -6,6 +6,7 @@
 
 #include "lib/serve/serve.h"
 #include "proxy/endpoint_metrics.h"
+#include "proxy/flow_metrics.h"
 #include "proxy/proxy.h"
 
 struct admin {
@@ -76,6 +77,7 @@ static void write_metrics(struct buf *out, const struct proxy *proxy)
     write_statuses(out, proxy);
     write_causes(out, proxy);
     endpoint_metrics_write(out, proxy);
+    flow_metrics_write(out, proxy);
     if (!proxy->store)
         return;
     write_plain(out, "records_written_total", "records written",

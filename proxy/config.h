@@ -7,6 +7,7 @@
 #include "lib/conf/conf.h"
 #include "proxy/config_balance.h"
 #include "proxy/config_breaker.h"
+#include "proxy/config_flow.h"
 #include "proxy/config_health.h"
 #include "proxy/config_origin.h"
 #include "proxy/config_tls.h"
@@ -147,7 +148,9 @@ struct route_config {
     struct redirect_config redirect;
     struct fixed_response respond;
     struct header_rules request_headers, response_headers;
-    struct conf_list upgrade;         /* const char *; at most ROUTE_MAX_UPGRADES */
+    struct conf_list upgrade; /* const char *; at most ROUTE_MAX_UPGRADES */
+    struct rate_limit_config rate_limit;
+    struct concurrency_config concurrency;
     struct upstream_timeouts timeout; /* those its item names stand in place of the upstream's */
     struct retry_config retry;        /* likewise */
     const struct cJSON *item;         /* where it was read from, for messages */
@@ -173,6 +176,7 @@ struct upstream_config {
     struct upstream_timeouts timeout;
     struct retry_config retry;
     struct connections_config connections;
+    struct concurrency_config concurrency;
     struct upstream_tls_config tls;
     struct health_config health;
     struct breaker_config breaker;

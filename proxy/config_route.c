@@ -160,6 +160,11 @@ static const struct conf_key route_keys[] = {
         .meaning = "Protocols that a client may change to with an Upgrade: the connection then "
                    "becomes a tunnel to the upstream, and no route, rule or limit holds inside it. "
                    "Others are not offered to the upstream. An empty list allows none."),
+    KEY("rate_limit", CONF_OBJECT, struct route_config, rate_limit, .sub = &rate_limit_conf_table,
+        .meaning = "How many of its requests are let through; absent = all."),
+    KEY("concurrency", CONF_OBJECT, struct route_config, concurrency, .sub = &concurrency_conf_table,
+        .meaning = "How many of its requests are under way at a time, in place of the upstream's "
+                   "limit."),
     KEY("timeout", CONF_OBJECT, struct route_config, timeout, .sub = &upstream_timeout_table,
         .meaning = "The keys that stand here hold in place of the upstream's."),
     KEY("retry", CONF_OBJECT, struct route_config, retry, .sub = &upstream_retry_table,
@@ -270,6 +275,18 @@ static enum result check_action(struct conf_read *read, const struct route_confi
                      actions ? "more than one" : "none");
 }
 
+/* What is held back goes on as a request for an upstream. */
+static enum result check_queue(struct conf_read *read, const struct route_config *route,
+                               const struct cJSON *item)
+{
+    bool leads = route->upstream || route->split.count > 0;
+    if (route->rate_limit.rate > 0 && route->rate_limit.mode == RATE_QUEUE && !leads)
+        return conf_fail(read, conf_member(item, "rate_limit"),
+                         "requests that no upstream answers cannot be queued (expected another "
+                         "\"mode\")");
+    return OK;
+}
+
 static enum result check_route(struct conf_read *read, void *object, const struct cJSON *item)
 {
     struct route_config *route = object;
@@ -282,6 +299,8 @@ static enum result check_route(struct conf_read *read, void *object, const struc
         result = check_upgrade(read, route, item);
     if (result == OK)
         result = check_action(read, route, item);
+    if (result == OK)
+        result = check_queue(read, route, item);
     if (result == OK)
         result = redirect_check(read, route, item);
     if (result == OK)

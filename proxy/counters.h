@@ -35,6 +35,9 @@
     X(BREAKERS, "breaker_openings_total", "times a breaker opened")                              \
     X(PROBES, "health_checks_total", "health checks answered or given up")                       \
     X(PROBES_FAILED, "health_check_failures_total", "health checks that failed")                 \
+    X(RATE_HELD, "rate_held_total", "requests that waited for their turn under a rate limit")    \
+    X(RATE_OVERFLOWS, "rate_key_overflows_total", "requests whose key had no place of its own")  \
+    X(GATE_HELD, "concurrency_held_total", "requests that waited under a concurrency limit")     \
     X(ACCEPT_PAUSES, "accept_pauses_total", "times accepting paused for want of descriptors")
 
 #define COUNTER_ENUM(id, name, meaning) COUNTER_##id,

@@ -40,8 +40,7 @@ static const struct {
     {"endpoint_fit", "gauge", "1: used; 0: ejected, or its health checks fail", fit},
 };
 
-/* Values are names and addresses out of the configuration. */
-static void append_label(struct buf *out, const char *before, const char *value)
+void metrics_append_label(struct buf *out, const char *before, const char *value)
 {
     buf_append_text(out, before);
     for (; *value; value++) {
@@ -61,8 +60,8 @@ static void append_row(struct buf *out, const struct proxy *proxy, size_t row)
         for (size_t j = 0; j < upstreams[i].endpoints.count; j++) {
             struct place at = {i, j};
             buf_printf(out, "tailgate_%s", rows[row].name);
-            append_label(out, "{upstream=\"", upstreams[i].name);
-            append_label(out, "\",endpoint=\"", endpoints[j].address);
+            metrics_append_label(out, "{upstream=\"", upstreams[i].name);
+            metrics_append_label(out, "\",endpoint=\"", endpoints[j].address);
             buf_printf(out, "\"} %llu\n", (unsigned long long)rows[row].value(proxy, at));
         }
     }
@@ -74,7 +73,7 @@ static void append_breakers(struct buf *out, const struct proxy *proxy)
     buf_append_text(out, "# HELP tailgate_breaker_state 0: closed; 1: open; 2: half open\n"
                          "# TYPE tailgate_breaker_state gauge\n");
     for (size_t i = 0; i < proxy->config->upstreams.count; i++) {
-        append_label(out, "tailgate_breaker_state{upstream=\"", upstreams[i].name);
+        metrics_append_label(out, "tailgate_breaker_state{upstream=\"", upstreams[i].name);
         buf_printf(out, "\"} %d\n",
                    (int)breaker_state(&proxy->generation->upstreams[i].shared->breaker));
     }

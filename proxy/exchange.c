@@ -12,6 +12,7 @@
 #include "proxy/answer.h"
 #include "proxy/attempt.h"
 #include "proxy/forward.h"
+#include "proxy/gate.h"
 #include "proxy/hop.h"
 #include "proxy/journal.h"
 #include "proxy/limits.h"
@@ -22,6 +23,7 @@
 #include "proxy/relay.h"
 #include "proxy/reply.h"
 #include "proxy/route.h"
+#include "proxy/throttle.h"
 #include "proxy/tunnel.h"
 
 #define EXCHANGE_STATE_NAME(id, name) [EXCHANGE_##id] = name,
@@ -31,7 +33,8 @@ void exchange_set_state(struct exchange *exchange, enum exchange_state to)
 {
 #define TO(id) (1 << EXCHANGE_##id)
     static const unsigned legal[EXCHANGE_STATE_COUNT] = {
-        [EXCHANGE_STARTED] = TO(QUEUED) | TO(CONNECTING) | TO(DELIVERING) | TO(ENDED),
+        [EXCHANGE_STARTED] = TO(HELD) | TO(QUEUED) | TO(CONNECTING) | TO(DELIVERING) | TO(ENDED),
+        [EXCHANGE_HELD] = TO(HELD) | TO(QUEUED) | TO(CONNECTING) | TO(DELIVERING) | TO(ENDED),
         [EXCHANGE_QUEUED] = TO(CONNECTING) | TO(DELIVERING) | TO(ENDED),
         [EXCHANGE_CONNECTING] =
             TO(CONNECTING) | TO(QUEUED) | TO(PAUSING) | TO(SENDING) | TO(DELIVERING) | TO(ENDED),
@@ -73,12 +76,32 @@ static enum cause cause_of_timeout(const struct exchange *exchange)
     }
 }
 
+/* No rate limit holds it back (any more). */
+static void go_on(struct exchange *exchange)
+{
+    struct gate *gate = exchange->passage->gate;
+    if (!gate || gate_admit(gate, exchange))
+        attempt_start(exchange);
+}
+
+static void on_hold_over(struct exchange *exchange)
+{
+    if (exchange->gate) {
+        gate_timed_out(exchange);
+        return;
+    }
+    throttle_leave(exchange);
+    go_on(exchange);
+}
+
 static void on_timeout(void *arg)
 {
     struct exchange *exchange = arg;
     worker_enter(exchange->worker);
     if (exchange->state == EXCHANGE_DELIVERING)
         exchange_deliver(exchange);
+    else if (exchange->state == EXCHANGE_HELD)
+        on_hold_over(exchange);
     else if (exchange->state >= EXCHANGE_CONNECTING && exchange->state <= EXCHANGE_WAITING)
         attempt_failed(exchange, cause_of_timeout(exchange));
     else
@@ -194,7 +217,10 @@ static void forward(struct exchange *exchange, const struct http_head *head,
                          affinity_of_client(&exchange->record.client), &worker->rng);
     upstream_earn_retries(exchange->upstream, exchange->passage->retry->budget);
     timeout_arm(exchange->passage->total, &exchange->total_timeout, worker->now);
-    attempt_start(exchange);
+    if (exchange->hold.ns > 0)
+        throttle_hold(exchange);
+    else
+        go_on(exchange);
 }
 
 static void release_request(void *arg)
@@ -231,6 +257,8 @@ static void take_route(struct exchange *exchange, const struct http_head *head,
     const struct route_config *route =
         (const struct route_config *)realm->config->routes.items + found;
     exchange->record.route = realm->generation->route_names[found];
+    if (route->rate_limit.rate > 0 && !throttle_admit(exchange, (size_t)found, head))
+        return;
     if (route->target_count == 0) {
         reply(exchange, route, &query);
         return;
@@ -330,6 +358,9 @@ static int status_of_failure(const struct exchange *exchange, enum cause cause)
 /* Nothing more is done upstream. */
 static void stop_trying(struct exchange *exchange, enum cause cause)
 {
+    if (exchange->state == EXCHANGE_HELD && !exchange->gate)
+        throttle_leave(exchange);
+    gate_leave(exchange, cause);
     if (exchange->state == EXCHANGE_QUEUED)
         exchange_leave_queue(exchange);
     attempt_stop_pausing(exchange);
@@ -385,6 +416,7 @@ void exchange_deliver(struct exchange *exchange)
 {
     if (exchange->state != EXCHANGE_DELIVERING) {
         exchange->received = exchange->worker->now;
+        gate_leave(exchange, CAUSE_NONE);
         exchange_set_state(exchange, EXCHANGE_DELIVERING);
     }
     if (!client_has_taken_all(exchange))

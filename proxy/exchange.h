@@ -12,6 +12,7 @@
 
 #define EXCHANGE_STATES(X)                                                                   \
     X(STARTED, "started") /* the head was read */                                            \
+    X(HELD, "held")       /* a limit does not let it go on yet */                            \
     X(QUEUED, "queued")   /* every connection is in use */                                   \
     X(PAUSING, "pausing") /* before another try */                                           \
     X(CONNECTING, "connecting")                                                              \
@@ -78,8 +79,12 @@ struct exchange {
     struct defer_stack cleanup;
     mono started, head_read, queued, dequeued, received, delivered;
     int64_t queue_ns;
-    int queued_behind;          /* requests that waited already when it began to wait */
-    uint64_t head_bytes_out;    /* of the response's heads */
+    struct gate *gate;       /* HELD: it waits there; otherwise it has a permit; NULL = neither */
+    mono permitted;          /* when it got it */
+    duration hold;           /* how long the rate limit holds it back before the first try */
+    uint32_t retry_after;    /* s, for the gateway's own answer; 0 = not said */
+    int queued_behind;       /* requests that waited already when it began to wait */
+    uint64_t head_bytes_out; /* of the response's heads */
     struct access_texts *texts; /* NULL: the access log needs none */
     struct request_record record;
 };
@@ -110,7 +115,8 @@ bool exchange_dequeue(struct exchange *exchange);
 /* Whether it has not got a connection to an endpoint yet. */
 static inline bool exchange_waits(const struct exchange *exchange)
 {
-    return exchange->state == EXCHANGE_QUEUED || exchange->state == EXCHANGE_CONNECTING;
+    return exchange->state == EXCHANGE_HELD || exchange->state == EXCHANGE_QUEUED ||
+           exchange->state == EXCHANGE_CONNECTING;
 }
 
 /* Ends it for a reason of the gateway's own: answers with the cause's status, or cuts the response

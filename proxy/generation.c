@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "lib/net/listener.h"
+#include "proxy/gate.h"
 #include "proxy/proxy.h"
+#include "proxy/throttle.h"
 
 enum result generation_read(struct generation **out, const char *path, struct error *error)
 {
@@ -160,6 +162,8 @@ static enum result share(struct generation *generation, struct error *error)
     name_routes(generation);
     for (size_t i = 0; i < count && result == OK; i++)
         result = share_upstream(generation, i, error);
+    generation->throttles = throttles_new(&generation->config);
+    generation->limiters = limiters_new(generation);
     enum result published = publish_names(generation, known, error);
     return result == OK ? published : result;
 }
@@ -327,6 +331,8 @@ void generation_release(struct generation **out)
         release_listener(generation, i);
     for (size_t i = 0; generation->upstreams && i < generation->config.upstreams.count; i++)
         release_upstream(generation, i);
+    throttles_free(&generation->throttles, &generation->config);
+    free(generation->limiters);
     free(generation->listeners);
     free(generation->upstreams);
     free(generation->route_names);

@@ -38,8 +38,10 @@ struct generation {
     struct secure secure; /* the TLS contexts; what uses one holds it */
     struct generation_upstream *upstreams;
     struct generation_listener *listeners;
-    uint16_t *route_names; /* in records */
-    const char **names;    /* all that records may point to */
+    uint16_t *route_names;      /* in records */
+    struct throttle *throttles; /* rate limits, by route */
+    struct limiter *limiters;   /* of requests under way, as gate.h has them */
+    const char **names;         /* all that records may point to */
     size_t name_count;
     atomic_int users; /* workers that have something of it */
     struct list node; /* in proxy->generations */

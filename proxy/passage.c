@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/hash.h"
+#include "proxy/gate.h"
 #include "proxy/proxy.h"
 
 static void own_timeouts(struct passage *passage, struct loop *loop,
@@ -33,6 +34,7 @@ static void init_passage(struct realm *realm, struct passage *passage,
     *passage = (struct passage){.route = route,
                                 .upstream = upstream,
                                 .retry = target->retry,
+                                .gate = gate_find(realm, target->upstream, route),
                                 .connect = &upstream->connect,
                                 .response = &upstream->response,
                                 .body = &upstream->body,

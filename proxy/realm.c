@@ -6,6 +6,7 @@
 
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/gate.h"
 #include "proxy/guard.h"
 #include "proxy/journal.h"
 #include "proxy/passage.h"
@@ -181,6 +182,7 @@ struct realm *realm_new(struct worker *worker, struct generation *generation)
     realm->entrances = mem_alloc(config->listeners.count, sizeof(*realm->entrances));
     for (size_t i = 0; i < config->upstreams.count; i++)
         init_upstream(realm, i);
+    realm->gates = gates_new(realm);
     passages_init(realm);
     for (size_t i = 0; i < config->listeners.count; i++)
         init_entrance(realm, i);
@@ -196,6 +198,7 @@ void realm_release(struct realm *realm)
     for (size_t i = 0; i < realm->config->upstreams.count; i++)
         release_upstream(&realm->upstreams[i]);
     list_remove(&realm->node);
+    free(realm->gates);
     free(realm->entrances);
     free(realm->upstreams);
     proxy_generation_left(realm->worker->proxy, realm->generation);

@@ -15,6 +15,7 @@ struct realm {
     struct entrance *entrances;
     struct upstream *upstreams;
     struct passage *passages; /* by route and target */
+    struct gate *gates;       /* one per limiter of the generation */
     size_t users;             /* exchanges, clients, and connections to endpoints */
     struct list node;         /* in worker->realms */
 };

@@ -8,6 +8,7 @@
 
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/gate.h"
 #include "proxy/journal.h"
 #include "proxy/probe.h"
 #include "proxy/proxy.h"
@@ -76,6 +77,7 @@ void worker_bury(struct worker *worker, struct grave *grave, struct slab *slab, 
 
 static void serve_realm(struct realm *realm)
 {
+    gates_serve(realm);
     for (size_t i = 0; i < realm->config->upstreams.count; i++) {
         struct upstream *upstream = &realm->upstreams[i];
         upstream_share_idle(upstream);
@@ -208,6 +210,7 @@ void worker_learn_names(struct worker *worker, const struct generation *generati
 
 static void init_events(struct worker *worker)
 {
+    timeout_queue_init(&worker->held, &worker->loop, (duration){0});
     soon_init(&worker->bury, &worker->loop, bury_dead, worker);
     soon_init(&worker->serve, &worker->loop, serve_queues, worker);
     soon_init(&worker->retire, &worker->loop, succession_end, worker);
@@ -246,6 +249,7 @@ static void release_loop(struct worker *worker)
     prober_stop(&worker->prober);
     list_foreach_safe (node, &worker->realms)
         realm_release(list_entry(node, struct realm, node));
+    timeout_queue_release(&worker->held);
     timer_stop(&worker->access_flush);
     fd_watch_stop(&worker->wake);
     soon_cancel(&worker->serve);

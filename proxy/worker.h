@@ -103,9 +103,10 @@ struct worker {
     struct rng rng;
     mono now; /* when the callback that runs was entered */
 
-    struct realm *realm; /* what new requests go by */
-    struct list realms;  /* and those that older ones still go by; the oldest is the first */
-    uint64_t told;       /* the number of the latest generation it was shown */
+    struct realm *realm;       /* what new requests go by */
+    struct list realms;        /* and those that older ones still go by; the oldest is the first */
+    uint64_t told;             /* the number of the latest generation it was shown */
+    struct timeout_queue held; /* requests that wait for their turn under a limit */
     struct list clients;
     uint64_t next_connection;
     struct prober *prober; /* health checks, for all workers; NULL in all but one */

@@ -64,3 +64,16 @@ void timeout_queue_move(struct timeout_queue *to, struct timeout_queue *from)
         timer_start(&to->timer,
                     mono_between(mono_now(), list_entry(first, struct timeout, node)->deadline));
 }
+
+void timeout_arm_for(struct timeout_queue *queue, struct timeout *timeout, mono now, duration after)
+{
+    list_remove(&timeout->node);
+    timeout->deadline = mono_add(now, after);
+    struct list *at = &queue->waiting;
+    while (at->prev != &queue->waiting &&
+           mono_before(timeout->deadline, list_entry(at->prev, struct timeout, node)->deadline))
+        at = at->prev;
+    list_insert_before(at, &timeout->node);
+    if (list_first(&queue->waiting) == &timeout->node)
+        timer_start(&queue->timer, after);
+}

@@ -34,6 +34,11 @@ void timeout_cancel(struct timeout *timeout);
  * `to` is empty and of the same loop; when it is off, so are they. */
 void timeout_queue_move(struct timeout_queue *to, struct timeout_queue *from);
 
+/* As timeout_arm, for a wait of its own length instead of the queue's; only for queues whose waits
+ * differ. Takes as many steps as there are later deadlines. */
+void timeout_arm_for(struct timeout_queue *queue, struct timeout *timeout, mono now,
+                     duration after);
+
 static inline bool timeout_armed(const struct timeout *timeout)
 {
     return !list_empty(&timeout->node);

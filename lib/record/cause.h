@@ -71,6 +71,12 @@
       "the circuit breaker was open", "the breaker's thresholds")                                  \
     X(RATE_LIMITED, "rate_limited", 429, "RL", "PR", "http_request_denied",                        \
       "the rate limit was reached", "the limit, or fewer requests")                                \
+    X(RATE_WAIT_LIMIT, "rate_wait_limit", 429, "RL", "PR", "http_request_denied",                  \
+      "under the rate limit its turn would have come later than rate_limit.max_wait",              \
+      "a larger max_wait or rate, or fewer requests")                                              \
+    X(SHED, "shed", 503, "UO", "PR", "connection_limit_reached",                                   \
+      "as many requests were under way as the concurrency limit allows",                           \
+      "a larger concurrency.limit or tolerance, by Little's law; a short queue")                   \
     X(DESCRIPTORS_EXHAUSTED, "descriptors_exhausted", 503, "OM", "RC", "proxy_internal_error",     \
       "the gateway had no file descriptor or port left for a connection",                          \
       "a larger descriptor limit; fewer idle connections")                                         \

@@ -41,7 +41,7 @@
     X(U16, attempts, "tries upstream")                                                             \
     X(U32, client_requests, "requests this client connection had carried before")                  \
     X(SPAN, read, "from the first byte of the request to the end of its head")                     \
-    X(SPAN, queue, "waiting for an upstream connection")                                           \
+    X(SPAN, queue, "waiting for its turn under a limit, or for a connection")                                           \
     X(SPAN, connect, "establishing the upstream connection")                                       \
     X(SPAN, tls, "TLS handshake with the upstream")                                                \
     X(SPAN, send, "sending the request upstream")                                                  \
@@ -147,7 +147,10 @@
     X(ENDPOINT_DOWN, "endpoint_down") X(ENDPOINT_UP, "endpoint_up")                                \
     X(BREAKER_OPENED, "breaker_opened") X(BREAKER_HALF_OPEN, "breaker_half_open")                  \
     X(BREAKER_CLOSED, "breaker_closed")                                                            \
-    X(PANIC_BEGUN, "panic_begun") X(PANIC_ENDED, "panic_ended")
+    X(PANIC_BEGUN, "panic_begun") X(PANIC_ENDED, "panic_ended") \
+    X(RATE_LIMITING_BEGUN, "rate_limiting_begun") X(RATE_LIMITING_ENDED, "rate_limiting_ended") \
+    X(SHEDDING_BEGUN, "shedding_begun") X(SHEDDING_ENDED, "shedding_ended")                        \
+    X(CONCURRENCY_LIMIT, "concurrency_limit")
 
 /* clang-format on */
 

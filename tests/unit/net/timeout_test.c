@@ -72,6 +72,17 @@ static void expire_in_the_order_they_were_armed_and_not_early(void **state)
     assert_true(mono_between(start, mono_now()).ns >= duration_ms(20).ns);
 }
 
+static void waits_of_their_own_length_expire_in_order(void **state)
+{
+    mono now = mono_now();
+    timeout_arm_for(&queue, &all[3].timeout, now, duration_ms(40));
+    timeout_arm_for(&queue, &all[1].timeout, now, duration_ms(10));
+    timeout_arm_for(&queue, &all[0].timeout, now, duration_ms(20));
+    timeout_arm_for(&queue, &all[2].timeout, now, duration_ms(5));
+    running_go(&running);
+    assert_string_equal(story, "cba.");
+}
+
 static void those_armed_later_expire_later(void **state)
 {
     arm(0);
@@ -253,6 +264,7 @@ int main(void)
         TEST(may_be_armed_again_as_it_expires),
         TEST(one_may_cancel_another_that_is_due),
         TEST(its_owner_may_die_as_it_expires),
+        TEST(waits_of_their_own_length_expire_in_order),
         TEST(a_released_queue_is_silent),
         TEST(all_of_a_queue_move_with_the_time_they_have_waited),
         TEST(moving_to_a_queue_without_a_length_disarms),
