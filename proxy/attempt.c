@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "proxy/guard.h"
+#include "proxy/hedge.h"
 #include "proxy/journal.h"
 #include "proxy/passage.h"
 #include "proxy/proxy.h"
@@ -78,6 +79,7 @@ static void open_books(struct exchange *exchange, const struct uplink_order *ord
         (struct attempt){.uplink = order->uplink, .pool = order->pool, .started = worker->now};
     attempt->reused = uplink && uplink->requests > 0;
     attempt->record = (struct attempt_record){
+        .number = (uint16_t)++exchange->attempts,
         .endpoint = order->pool->name_id,
         .connection = uplink ? uplink->number : 0,
         .connection_age = uplink ? mono_between(uplink->opened, worker->now).ns : -1,
@@ -88,7 +90,6 @@ static void open_books(struct exchange *exchange, const struct uplink_order *ord
         .backend_work = -1,
         .backend_gc = -1,
         .backend_cleanup = -1};
-    exchange->attempts++;
     exchange->request_sent = 0;
     note_tried(exchange, order->pool);
     if (exchange->passage->per_try.after.ns > 0)
@@ -132,59 +133,66 @@ static void begin_sending(struct exchange *exchange)
     (void)relay_request(exchange);
 }
 
-/* As uplink_acquire, with the breaker's leave. Without it, or without an endpoint, the exchange has
- * failed: UPLINK_NO_ENDPOINT. */
-static enum uplink_result acquire(struct exchange *exchange, struct uplink_order *order,
-                                  struct breaker_ticket *ticket)
+bool attempt_order(struct exchange *exchange, struct attempt_order *order)
 {
     struct upstream *upstream = exchange->upstream;
-    if (!guard_admit(upstream, ticket)) {
-        exchange_fail(exchange, CAUSE_BREAKER_OPEN);
-        return UPLINK_NO_ENDPOINT;
-    }
-    enum uplink_result result = uplink_acquire(upstream, order);
-    if (result == UPLINK_EXHAUSTED || result == UPLINK_NO_ENDPOINT)
-        guard_hand_back(upstream, ticket);
-    if (result == UPLINK_NO_ENDPOINT)
-        exchange_fail(exchange, CAUSE_NO_ENDPOINT);
-    return result;
+    *order = (struct attempt_order){.uplink = {.exchange = exchange,
+                                               .fresh = exchange->fresh_connection,
+                                               .avoid = exchange->tried,
+                                               .affinity = exchange->affinity},
+                                    .refusal = CAUSE_BREAKER_OPEN};
+    if (!guard_admit(upstream, &order->ticket))
+        return false;
+    order->result = uplink_acquire(upstream, &order->uplink);
+    order->problem = errno;
+    if (order->result != UPLINK_EXHAUSTED && order->result != UPLINK_NO_ENDPOINT)
+        return true;
+    guard_hand_back(upstream, &order->ticket);
+    order->refusal = order->result == UPLINK_EXHAUSTED ? CAUSE_NONE : CAUSE_NO_ENDPOINT;
+    return false;
 }
 
-static enum uplink_result try_start(struct exchange *exchange)
+void attempt_begin(struct exchange *exchange, const struct attempt_order *order)
 {
-    struct breaker_ticket ticket;
-    struct uplink_order order = {.exchange = exchange,
-                                 .fresh = exchange->fresh_connection,
-                                 .avoid = exchange->tried,
-                                 .affinity = exchange->affinity};
-    enum uplink_result result = acquire(exchange, &order, &ticket);
-    int problem = errno;
-    if (result == UPLINK_EXHAUSTED || result == UPLINK_NO_ENDPOINT)
-        return result;
-    if (exchange->state == EXCHANGE_QUEUED)
-        exchange_leave_queue(exchange);
-    open_books(exchange, &order, ticket);
+    open_books(exchange, &order->uplink, order->ticket);
+    exchange->attempt.hedge = order->hedge;
     exchange_set_state(exchange, EXCHANGE_CONNECTING);
-    if (result == UPLINK_READY) {
+    if (order->result == UPLINK_READY) {
         begin_sending(exchange);
-    } else if (result == UPLINK_PENDING) {
+    } else if (order->result == UPLINK_PENDING) {
         exchange->attempt.connecting = exchange->worker->now;
         timeout_arm(exchange->passage->connect, &exchange->timeout, exchange->worker->now);
     } else {
-        exchange_connect_failed(exchange, problem);
+        exchange_connect_failed(exchange, order->problem);
     }
-    return result;
+}
+
+/* False: every connection is in use. */
+static bool try_start(struct exchange *exchange)
+{
+    struct attempt_order order;
+    if (!attempt_order(exchange, &order)) {
+        if (order.refusal != CAUSE_NONE)
+            exchange_fail(exchange, order.refusal);
+        return order.refusal != CAUSE_NONE;
+    }
+    if (exchange->state == EXCHANGE_QUEUED)
+        exchange_leave_queue(exchange);
+    if (exchange->upstream->hedging && exchange->attempts == 0)
+        hedge_plan(exchange);
+    attempt_begin(exchange, &order);
+    return true;
 }
 
 void attempt_start(struct exchange *exchange)
 {
-    if (try_start(exchange) == UPLINK_EXHAUSTED)
+    if (!try_start(exchange))
         enqueue(exchange);
 }
 
 bool exchange_dequeue(struct exchange *exchange)
 {
-    return try_start(exchange) != UPLINK_EXHAUSTED;
+    return try_start(exchange);
 }
 
 void exchange_securing(struct exchange *exchange)
@@ -236,6 +244,11 @@ void attempt_received(struct exchange *exchange)
     attempt_close(exchange, outcome, false);
     if (exchange->worker->config->cleanup != PROXY_CLEANUP_DEFERRED)
         release_uplink(exchange);
+}
+
+bool attempt_may_repeat(const struct exchange *exchange)
+{
+    return retry_is_safe(exchange->passage->retry, exchange->idempotent, true);
 }
 
 /* ---- the budget */
@@ -322,8 +335,16 @@ static void try_again(struct exchange *exchange, enum cause cause)
         attempt_start(exchange);
 }
 
+void attempt_broken(struct exchange *exchange, enum cause cause)
+{
+    if (!hedge_goes_on(exchange, cause))
+        exchange_fail(exchange, cause);
+}
+
 void attempt_failed(struct exchange *exchange, enum cause cause)
 {
+    if (hedge_goes_on(exchange, cause))
+        return;
     guard_settle(exchange, cause); /* it may have opened the breaker */
     if (may_try_again(exchange) && retry_wants_cause(exchange->passage->retry, cause) &&
         guard_would_admit(exchange->upstream) && budget_allows(exchange))
@@ -334,9 +355,13 @@ void attempt_failed(struct exchange *exchange, enum cause cause)
 
 bool attempt_retries_response(struct exchange *exchange, const struct http_head *head)
 {
-    if (!may_try_again(exchange) || !retry_wants_response(exchange->passage->retry, head))
+    if (!retry_wants_response(exchange->passage->retry, head))
         return false;
     exchange->attempt.record.status = (uint16_t)head->status;
+    if (hedge_goes_on(exchange, CAUSE_UPSTREAM_STATUS))
+        return true;
+    if (!may_try_again(exchange))
+        return false;
     guard_settle(exchange, CAUSE_UPSTREAM_STATUS); /* it may have opened the breaker */
     if (!guard_would_admit(exchange->upstream) || !budget_allows(exchange))
         return false;

@@ -19,6 +19,28 @@ bool attempt_retries_response(struct exchange *exchange, const struct http_head 
 /* No further try is waited for. */
 void attempt_stop_pausing(struct exchange *exchange);
 
+/* As attempt_failed, in a way that is no reason to try again. */
+void attempt_broken(struct exchange *exchange, enum cause cause);
+
+/* Whether the request may be sent twice. */
+bool attempt_may_repeat(const struct exchange *exchange);
+
+/* A try that is about to begin. */
+struct attempt_order {
+    struct uplink_order uplink;
+    struct breaker_ticket ticket;
+    enum uplink_result result;
+    int problem;        /* errno, when the result is UPLINK_FAILED */
+    enum cause refusal; /* why there is none; NONE: every connection is in use */
+    bool hedge;         /* beside another */
+};
+
+/* Asks the breaker for leave, and for a connection. False: `refusal`. */
+bool attempt_order(struct exchange *exchange, struct attempt_order *order);
+
+/* Begins the try that was ordered. May end the exchange. */
+void attempt_begin(struct exchange *exchange, const struct attempt_order *order);
+
 /* Closes its books: writes the record and, unless the connection was given back, closes it. Does
  * nothing when no try is open. */
 void attempt_close(struct exchange *exchange, enum cause outcome, bool retried);

@@ -202,6 +202,8 @@ static const struct conf_key upstream_keys[] = {
         .meaning = "Which endpoints are fit to be used."),
     KEY("breaker", CONF_OBJECT, struct upstream_config, breaker, .sub = &breaker_conf_table,
         .meaning = "When the upstream is left alone for a while."),
+    KEY("hedge", CONF_OBJECT, struct upstream_config, hedge, .sub = &hedge_conf_table,
+        .meaning = "When a request without an answer is sent once more; absent = never."),
     KEY("concurrency", CONF_OBJECT, struct upstream_config, concurrency,
         .sub = &concurrency_conf_table,
         .meaning = "How many requests are under way at a time; absent = no limit."),

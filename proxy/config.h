@@ -176,6 +176,7 @@ struct upstream_config {
     struct upstream_timeouts timeout;
     struct retry_config retry;
     struct connections_config connections;
+    struct hedge_config hedge;
     struct concurrency_config concurrency;
     struct upstream_tls_config tls;
     struct health_config health;

@@ -73,6 +73,25 @@ static const struct conf_key concurrency_keys[] = {
     KEY("max_wait", CONF_DURATION, struct concurrency_config, max_wait, .otherwise = "100ms",
         .meaning = "And for how long; then they are refused."),
 };
+
+static const struct conf_key hedge_keys[] = {
+    KEY("delay", CONF_DURATION, struct hedge_config, delay, .otherwise = "0s",
+        .meaning = "A request without a response for so long is sent once more; 0s = by \"quantile\"."),
+    KEY("quantile", CONF_SHARE, struct hedge_config, quantile, .otherwise = "0%", .max = 0.9999,
+        .meaning = "In place of \"delay\": the time within which this share of the responses came "
+                   "lately, as each worker saw it; 0% = by \"delay\"."),
+    KEY("minimum", CONF_INT, struct hedge_config, minimum, .otherwise = "100", .min = 1,
+        .max = 1000000, .meaning = "Quantile: with fewer responses in the window nothing is sent "
+                                   "twice."),
+    KEY("window", CONF_DURATION, struct hedge_config, window, .otherwise = "30s", .min = 1e6,
+        .max = 8.64e13, .meaning = "Quantile: how long a response counts."),
+    KEY("max", CONF_INT, struct hedge_config, max, .otherwise = "1", .min = 1, .max = HEDGE_MAX,
+        .meaning = "Further tries of a request, each after another delay."),
+    KEY("budget", CONF_SHARE, struct hedge_config, budget, .otherwise = "5%", .max = 1,
+        .meaning = "Further tries at most, as a share of requests; 10 are always allowed."),
+    KEY("body", CONF_SIZE, struct hedge_config, body, .otherwise = "16KiB", .max = 65536,
+        .meaning = "A request with a larger body is not sent twice; 0 = none with a body is."),
+};
 /* clang-format on */
 
 /* Keys that say nothing in another mode. */
@@ -151,5 +170,30 @@ const struct conf_table concurrency_conf_table = {
     .keys = concurrency_keys,
     .key_count = ARRAY_LEN(concurrency_keys),
     .check = check_concurrency,
+    .item_offset = CONF_NO_ITEM,
+};
+
+static enum result check_hedge(struct conf_read *read, void *object, const struct cJSON *item)
+{
+    const struct hedge_config *config = object;
+    bool quantile = config->quantile > 0;
+    if ((config->delay.ns > 0) == quantile)
+        return conf_fail(read, item,
+                         "hedging is after a delay or after a quantile of the latency "
+                         "(expected exactly one of \"delay\" and \"quantile\")");
+    if (!quantile && (conf_member(item, "minimum") || conf_member(item, "window")))
+        return conf_fail(read, item, "\"minimum\" and \"window\" are for \"quantile\"");
+    return OK;
+}
+
+const struct conf_table hedge_conf_table = {
+    .name = "hedge",
+    .meaning = "When a request without an answer is sent once more, to another endpoint when there "
+               "is one; the first response wins. Only requests that may be sent twice.",
+    .size = sizeof(struct hedge_config),
+    .keys = hedge_keys,
+    .key_count = ARRAY_LEN(hedge_keys),
+    .shorthand = "delay",
+    .check = check_hedge,
     .item_offset = CONF_NO_ITEM,
 };

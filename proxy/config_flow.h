@@ -33,6 +33,25 @@ struct concurrency_config {
     duration max_wait;
 };
 
+/* Tries of one request that may be under way beside the current one. */
+enum { HEDGE_MAX = 4 };
+
+struct hedge_config {
+    duration delay;  /* 0: by the quantile */
+    double quantile; /* 0: by the delay */
+    int64_t minimum;
+    duration window;
+    int64_t max;
+    double budget;
+    uint64_t body;
+};
+
+static inline bool hedge_is_on(const struct hedge_config *config)
+{
+    return config->delay.ns > 0 || config->quantile > 0;
+}
+
+extern const struct conf_table hedge_conf_table;
 extern const struct conf_table concurrency_conf_table;
 extern const struct conf_table rate_limit_conf_table;
 

@@ -35,6 +35,10 @@
     X(BREAKERS, "breaker_openings_total", "times a breaker opened")                              \
     X(PROBES, "health_checks_total", "health checks answered or given up")                       \
     X(PROBES_FAILED, "health_check_failures_total", "health checks that failed")                 \
+    X(HEDGES, "hedges_total", "tries beside another of the same request")                        \
+    X(HEDGES_WON, "hedges_won_total", "of these, those that were answered first")                \
+    X(HEDGES_LOST, "hedges_lost_total", "tries cancelled because another was answered first")    \
+    X(HEDGES_DENIED, "hedges_denied_total", "hedges that the budget did not allow")              \
     X(RATE_HELD, "rate_held_total", "requests that waited for their turn under a rate limit")    \
     X(RATE_OVERFLOWS, "rate_key_overflows_total", "requests whose key had no place of its own")  \
     X(GATE_HELD, "concurrency_held_total", "requests that waited under a concurrency limit")     \

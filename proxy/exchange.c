@@ -13,6 +13,7 @@
 #include "proxy/attempt.h"
 #include "proxy/forward.h"
 #include "proxy/gate.h"
+#include "proxy/hedge.h"
 #include "proxy/hop.h"
 #include "proxy/journal.h"
 #include "proxy/limits.h"
@@ -361,6 +362,8 @@ static void stop_trying(struct exchange *exchange, enum cause cause)
     if (exchange->state == EXCHANGE_HELD && !exchange->gate)
         throttle_leave(exchange);
     gate_leave(exchange, cause);
+    if (exchange->hedge)
+        hedge_drop(exchange, cause);
     if (exchange->state == EXCHANGE_QUEUED)
         exchange_leave_queue(exchange);
     attempt_stop_pausing(exchange);

@@ -33,6 +33,7 @@ struct attempt {
     struct pool *pool;
     mono started, connecting, connected, secured, sent, first_byte, last_byte;
     bool reused;
+    bool hedge; /* begun beside another try */
     struct breaker_ticket ticket;
     bool open; /* counted among its endpoint's requests under way */
     struct attempt_record record;
@@ -49,8 +50,9 @@ struct exchange {
     enum exchange_state state;
     struct list node; /* in upstream->queue */
     struct timeout timeout, total_timeout, try_timeout;
-    struct timer *pause; /* until the next try; NULL = none */
-    struct attempt attempt;
+    struct timer *pause;    /* until the next try; NULL = none */
+    struct attempt attempt; /* the current one */
+    struct hedge *hedge;    /* others beside it; NULL: none, nor will there be */
     int attempts;
     uint64_t tried; /* endpoints, as uplink_bit */
 

@@ -30,7 +30,6 @@ void journal_attempt(struct exchange *exchange, enum cause outcome, bool retried
     struct attempt_record *record = &exchange->attempt.record;
     fill_attempt_phases(record, &exchange->attempt);
     record->trace_id = exchange->record.trace_id;
-    record->number = (uint16_t)exchange->attempts;
     record->upstream = exchange->upstream->name_id;
     record->outcome = (uint16_t)outcome;
     record->retried = retried;

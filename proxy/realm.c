@@ -8,6 +8,7 @@
 #include "proxy/exchange.h"
 #include "proxy/gate.h"
 #include "proxy/guard.h"
+#include "proxy/hedge.h"
 #include "proxy/journal.h"
 #include "proxy/passage.h"
 #include "proxy/proxy.h"
@@ -79,6 +80,7 @@ static void init_upstream(struct realm *realm, size_t number)
         guard_watch(pool);
     }
     list_init(&upstream->queue);
+    upstream->hedging = hedging_new(&config->hedge, &worker->loop);
     init_balance(upstream);
     init_timeouts(upstream, &worker->loop);
 }
@@ -98,6 +100,7 @@ static void release_upstream(struct upstream *upstream)
         tls_memory_forget(&upstream->pools[i].tls_memory);
         free(upstream->pools[i].tls_name);
     }
+    hedging_free(&upstream->hedging);
     free(upstream->pools);
     balance_release(&upstream->balance);
 }

@@ -6,6 +6,7 @@
 
 #include "proxy/attempt.h"
 #include "proxy/forward.h"
+#include "proxy/hedge.h"
 #include "proxy/hop.h"
 #include "proxy/limits.h"
 #include "proxy/passage.h"
@@ -219,6 +220,8 @@ static bool begin_response(struct exchange *exchange, const struct http_head *he
 {
     if (http_response_body(&exchange->response_body, head, exchange->answers_head))
         return false;
+    if (exchange->hedge)
+        hedge_won(exchange);
     enum http_framing framing = exchange->response_body.framing;
     exchange->uplink_keeps = http_keeps_alive(head) && framing != HTTP_UNTIL_CLOSE;
     exchange->unframe = framing == HTTP_CHUNKED && exchange->client_http_1_0;
@@ -407,7 +410,7 @@ static bool use_piece(struct exchange *exchange, const struct piece *piece)
         /* A head in front of the broken bytes has not been sent: the client can still be told. */
         exchange->head_delivered = head_was_delivered;
         buf_clear(&exchange->worker->head_out);
-        exchange_fail(exchange, wrong);
+        attempt_broken(exchange, wrong);
         return false;
     }
     if (!send_down(exchange, piece->at + head_used, passed))
@@ -450,11 +453,11 @@ static bool on_end(struct exchange *exchange, bool reset)
     } else if (silent && exchange->attempt.reused) {
         attempt_failed(exchange, CAUSE_REUSED_CLOSED);
     } else if (silent && refused) {
-        exchange_fail(exchange, CAUSE_TLS_FAILED);
+        attempt_broken(exchange, CAUSE_TLS_FAILED);
     } else if (reset) {
         attempt_failed(exchange, CAUSE_RESET_BEFORE_RESPONSE);
     } else if (buf_len(&uplink->in) > 0) {
-        exchange_fail(exchange, CAUSE_RESPONSE_MALFORMED); /* half a head */
+        attempt_broken(exchange, CAUSE_RESPONSE_MALFORMED); /* half a head */
     } else {
         attempt_failed(exchange, CAUSE_CLOSED_BEFORE_RESPONSE);
     }

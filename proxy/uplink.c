@@ -9,6 +9,7 @@
 #include "lib/net/dial.h"
 #include "proxy/exchange.h"
 #include "proxy/guard.h"
+#include "proxy/hedge.h"
 #include "proxy/proxy.h"
 #include "proxy/realm.h"
 
@@ -268,6 +269,8 @@ static void uplink_ready(struct conn *conn, void *owner)
 {
     struct uplink *uplink = owner;
     worker_enter(uplink->upstream->worker);
+    if (uplink->exchange && uplink->exchange->hedge)
+        hedge_turn_to(uplink->exchange, uplink);
     switch (uplink->state) {
     case UPLINK_CONNECTING:
         on_connecting(uplink);

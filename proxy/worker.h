@@ -59,9 +59,10 @@ struct upstream {
     struct balance balance; /* its peers are the pools */
     struct list queue;      /* struct exchange, waiting for a connection */
     int queue_length;
-    int idle_limit;      /* idle connections kept per pool */
-    double retry_tokens; /* what the retry budget allows at the moment */
-    bool retries_denied; /* the last one that was asked for */
+    struct hedging *hedging; /* NULL: no request is sent twice at a time */
+    int idle_limit;          /* idle connections kept per pool */
+    double retry_tokens;     /* what the retry budget allows at the moment */
+    bool retries_denied;     /* the last one that was asked for */
     uint16_t name_id;
     struct timeout_queue connect, response, body, total, wait, tunnel, idle;
     struct timeout_queue settle; /* deferred cleanup looks again whether the client has taken all */

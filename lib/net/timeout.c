@@ -77,3 +77,23 @@ void timeout_arm_for(struct timeout_queue *queue, struct timeout *timeout, mono 
     if (list_first(&queue->waiting) == &timeout->node)
         timer_start(&queue->timer, after);
 }
+
+static void take_place(struct list *node, struct list *of)
+{
+    if (list_empty(of))
+        return;
+    list_insert_before(of, node);
+    list_remove(of);
+}
+
+void timeout_swap(struct timeout *a, struct timeout *b)
+{
+    struct list aside;
+    mono deadline = a->deadline;
+    list_init(&aside);
+    take_place(&aside, &a->node);
+    take_place(&a->node, &b->node);
+    take_place(&b->node, &aside);
+    a->deadline = b->deadline;
+    b->deadline = deadline;
+}

@@ -39,6 +39,10 @@ void timeout_queue_move(struct timeout_queue *to, struct timeout_queue *from);
 void timeout_arm_for(struct timeout_queue *queue, struct timeout *timeout, mono now,
                      duration after);
 
+/* Each takes the other's place and deadline; one that is not armed leaves the other unarmed. What
+ * they call stays their own. */
+void timeout_swap(struct timeout *a, struct timeout *b);
+
 static inline bool timeout_armed(const struct timeout *timeout)
 {
     return !list_empty(&timeout->node);

@@ -103,6 +103,8 @@
       "a longer drain")                                                                            \
     X(FAULT_ABORT, "fault_abort", 503, "FI", "PR", "proxy_internal_response",                      \
       "an injected fault answered instead of the upstream", "")                                    \
+    X(HEDGE_LOST, "hedge_lost", 0, "-", "--", "",                                                  \
+      "another try of the same request was answered first, and this one was cancelled", "")        \
     X(UPSTREAM_STATUS, "upstream_status", 0, "-", "--", "",                                        \
       "the upstream's own 5xx, passed on", "look inside the upstream")
 /* clang-format on */

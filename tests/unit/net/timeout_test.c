@@ -72,6 +72,19 @@ static void expire_in_the_order_they_were_armed_and_not_early(void **state)
     assert_true(mono_between(start, mono_now()).ns >= duration_ms(20).ns);
 }
 
+static void two_may_change_places(void **state)
+{
+    mono now = mono_now();
+    timeout_arm_for(&queue, &all[0].timeout, now, duration_ms(5));
+    timeout_arm_for(&queue, &all[1].timeout, now, duration_ms(10));
+    timeout_arm_for(&queue, &all[3].timeout, now, duration_ms(20));
+    timeout_swap(&all[0].timeout, &all[1].timeout);
+    timeout_swap(&all[1].timeout, &all[2].timeout);
+    assert_false(timeout_armed(&all[1].timeout));
+    running_go(&running);
+    assert_string_equal(story, "ca.");
+}
+
 static void waits_of_their_own_length_expire_in_order(void **state)
 {
     mono now = mono_now();
@@ -265,6 +278,7 @@ int main(void)
         TEST(one_may_cancel_another_that_is_due),
         TEST(its_owner_may_die_as_it_expires),
         TEST(waits_of_their_own_length_expire_in_order),
+        TEST(two_may_change_places),
         TEST(a_released_queue_is_silent),
         TEST(all_of_a_queue_move_with_the_time_they_have_waited),
         TEST(moving_to_a_queue_without_a_length_disarms),

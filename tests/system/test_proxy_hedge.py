@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: MIT
+"""Hedging: when a request is sent a second time, which answer the client gets, and what is written
+down about the others."""
+
+import threading
+
+import pytest
+
+from upstream import close, read_request, repeat, reset, wait_for
+from waiting import wait_until
+from wire import response_bytes
+
+FAST = response_bytes(200, b"fast")
+SLOW = response_bytes(200, b"slow")
+GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+@pytest.fixture
+def gate():
+    """An event the scripts wait for; set when the test ends."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def slow(upstream, gate):
+    """An endpoint that answers when the gate is open."""
+    return upstream([repeat(read_request, wait_for(gate), SLOW)])
+
+
+@pytest.fixture
+def fast(upstream):
+    return upstream([repeat(read_request, FAST)])
+
+
+def hedged(**options):
+    return {"hedge": {"delay": "30ms", "budget": "100%", **options}}
+
+
+def tries(proxy, count):
+    return [(row["number"], row["endpoint"], row["outcome"])
+            for row in proxy.wait_records("attempt", count)]
+
+
+def test_the_second_try_wins(gateway, slow, fast, gate):
+    proxy = gateway(slow, fast, admin="127.0.0.1:0", upstream=hedged())
+    response = proxy.request()
+    assert (response.status, response.body) == (200, b"fast")
+    assert tries(proxy, 2) == [(1, slow.address, "hedge_lost"), (2, fast.address, "none")]
+    row = proxy.only_request()
+    assert (row["status"], row["cause"], row["attempts"]) == (200, "none", 2)
+    gate.set()
+    assert slow.connections[0].over.wait(20) and slow.connections[0].closed_by_peer
+    figures = proxy.metrics()
+    assert [figures[f"hedges_{name}total"] for name in ("", "won_", "lost_")] == [1, 1, 1]
+    # The tries were under way at the same time.
+    first, second = proxy.records("attempt")
+    assert second["started_ns"] - first["started_ns"] >= 30_000_000
+
+
+def test_the_first_try_wins(gateway, upstream, slow, gate):
+    first_gate = threading.Event()
+    first = upstream([repeat(read_request, wait_for(first_gate), FAST)])
+    proxy = gateway(first, slow, upstream=hedged())
+    client = proxy.connect()
+    client.send(GET)
+    slow.wait_requests(1)
+    first_gate.set()
+    assert client.read_response().body == b"fast"
+    assert tries(proxy, 2) == [(1, first.address, "none"), (2, slow.address, "hedge_lost")]
+    # The connection of the winner is used again.
+    assert client.request().status == 200
+    assert len(first.connections) == 1 or len(slow.connections) >= 1
+
+
+def test_quick_answers_are_not_hedged(gateway, fast, upstream):
+    other = upstream([repeat(read_request, FAST)])
+    proxy = gateway(fast, other, upstream=hedged(delay="1h"))
+    client = proxy.connect()
+    assert [client.request().status for _ in range(5)] == [200] * 5
+    assert len(proxy.wait_records("attempt", 5)) == 5
+
+
+@pytest.mark.parametrize("ending, outcome", [(close, "closed_before_response"),
+                                             (reset, "reset_before_response"),
+                                             (b"garbage\r\n\r\n", "response_malformed")])
+def test_a_try_that_fails_leaves_the_other(gateway, upstream, ending, outcome):
+    """Whichever fails, the other goes on; no retry is needed."""
+    first_gate, second_gate = threading.Event(), threading.Event()
+    first = upstream([read_request, wait_for(first_gate), ending])
+    second = upstream([read_request, wait_for(second_gate), FAST])
+    proxy = gateway(first, second, upstream={**hedged(), "retry": {"attempts": 1}})
+    client = proxy.connect()
+    client.send(GET)
+    second.wait_requests(1)
+    first_gate.set()
+    proxy.wait_records("attempt", 1)
+    second_gate.set()
+    assert client.read_response().body == b"fast"
+    assert tries(proxy, 2) == [(1, first.address, outcome), (2, second.address, "none")]
+
+
+def test_a_hedge_that_fails_leaves_the_first(gateway, upstream, slow, gate):
+    second = upstream([read_request, close])
+    proxy = gateway(slow, second, upstream={**hedged(), "retry": {"attempts": 1}})
+    client = proxy.connect()
+    client.send(GET)
+    proxy.wait_records("attempt", 1)
+    gate.set()
+    assert client.read_response().body == b"slow"
+    assert tries(proxy, 2) == [(1, slow.address, "none"),
+                               (2, second.address, "closed_before_response")]
+
+
+def test_a_hedge_that_cannot_connect_leaves_the_first(gateway, slow, gate, refused_address):
+    proxy = gateway(slow, refused_address, upstream={**hedged(), "retry": {"attempts": 1}})
+    client = proxy.connect()
+    client.send(GET)
+    proxy.wait_records("attempt", 1)
+    gate.set()
+    assert client.read_response().body == b"slow"
+    assert [outcome for *_, outcome in tries(proxy, 2)] == ["none", "connect_refused"]
+
+
+def test_both_time_out(gateway, slow, upstream, gate):
+    second = upstream([read_request, wait_for(gate)])
+    proxy = gateway(slow, second, upstream={**hedged(), "timeout": {"response": "300ms"},
+                                            "retry": {"attempts": 1}})
+    assert proxy.request().status == 504
+    assert [outcome for *_, outcome in tries(proxy, 2)] == ["response_timeout"] * 2
+    assert proxy.only_request()["cause"] == "response_timeout"
+
+
+def test_a_client_that_leaves_ends_both(gateway, slow, upstream, gate):
+    second = upstream([read_request, wait_for(gate)])
+    proxy = gateway(slow, second, upstream=hedged())
+    client = proxy.connect()
+    client.send(GET)
+    second.wait_requests(1)
+    client.close()
+    assert [outcome for *_, outcome in tries(proxy, 2)] == ["client_abort"] * 2
+    gate.set()
+
+
+@pytest.mark.parametrize("method, body", [("POST", b"x"), ("PATCH", None), ("PUT", b"x" * 2000)])
+def test_what_may_not_be_sent_twice_is_not(gateway, slow, fast, gate, method, body):
+    proxy = gateway(slow, fast, admin="127.0.0.1:0", upstream=hedged(delay="1ms", body="1KiB"))
+    client = proxy.connect()
+    client.send(b"%s / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s" % (
+        method.encode(), len(body or b""), body or b""))
+    slow.wait_requests(1)
+    # Another request, hedged after it, shows that its own delay has passed.
+    slower = proxy.connect()
+    slower.send(GET)
+    assert slower.read_response().status == 200
+    gate.set()
+    assert client.read_response().body == b"slow"
+    posted = [row for row in proxy.records("attempt") if row["endpoint"] == slow.address]
+    assert posted and [row["method"] for row in proxy.wait_records("request", 2)
+                       if row["attempts"] > 1] in ([], ["GET"])
+
+
+def test_a_small_body_is_sent_twice(gateway, slow, fast):
+    proxy = gateway(slow, fast, upstream=hedged())
+    assert proxy.request("PUT", body=b"small").body == b"fast"
+    assert [request.endswith(b"small") for server in (slow, fast)
+            for request in server.wait_requests(1)] == [True, True]
+
+
+def test_the_budget(gateway, slow, fast, gate):
+    proxy = gateway(slow, fast, admin="127.0.0.1:0", upstream=hedged(budget="0%"))
+    clients = [proxy.connect() for _ in range(24)]
+    for client in clients:
+        client.send(GET)
+    wait_until(lambda: proxy.metrics()["hedges_denied_total"] >= 2, 20, "hedges denied")
+    gate.set()
+    assert [client.read_response().status for client in clients] == [200] * 24
+    assert proxy.metrics()["hedges_total"] == 10
+
+
+def test_several_hedges(gateway, upstream, slow, fast, gate):
+    other = upstream([read_request, wait_for(gate)])
+    proxy = gateway(slow, other, fast, upstream={**hedged(max=2), "connections": {"idle": 0}})
+    assert proxy.request().body == b"fast"
+    got = tries(proxy, 3)
+    assert sorted(outcome for *_, outcome in got) == ["hedge_lost", "hedge_lost", "none"]
+
+
+def test_after_a_quantile(gateway, upstream, gate):
+    """Nothing is hedged before enough was seen; then whatever takes longer than most is."""
+    first = upstream([repeat(read_request, FAST)] * 1)
+    stuck = threading.Event()
+    second = upstream([*([read_request, FAST] * 15), repeat(read_request, wait_for(stuck), SLOW)])
+    proxy = gateway(first, second, admin="127.0.0.1:0", upstream={"hedge": {
+        "quantile": "90%", "minimum": 30, "window": "1h", "budget": "100%"}})
+    client = proxy.connect()
+    for _ in range(30):
+        assert client.request().status == 200
+    before = proxy.metrics()["hedges_total"]
+    assert before == 0
+    for _ in range(4):
+        assert client.request().body == b"fast"
+    assert proxy.metrics()["hedges_total"] >= 1
+    stuck.set()
+
+
+@pytest.mark.parametrize("cleanup", ["inline", "deferred", "pooled"])
+@pytest.mark.threads
+def test_many_at_once(gateway, upstream, cleanup):
+    """Connections, permits and memory come back, whoever wins."""
+    servers = [upstream([repeat(read_request, FAST)]) for _ in range(2)]
+    proxy = gateway(*servers, workers=2, cleanup=cleanup,
+                    upstream={**hedged(delay="1ms", max=2), "concurrency": {"limit": 8}})
+    clients = [proxy.connect() for _ in range(8)]
+    for _ in range(20):
+        for client in clients:
+            client.send(GET)
+        assert [client.read_response().status for client in clients] == [200] * 8
+    rows = proxy.wait_records("request", 160)
+    assert len(proxy.records("attempt")) == sum(row["attempts"] for row in rows)
+
+
+@pytest.mark.parametrize("hedge, message", [
+    ({}, "exactly one of"),
+    ({"delay": "1s", "quantile": "90%"}, "exactly one of"),
+    ({"delay": "1s", "minimum": 5}, "are for \"quantile\""),
+])
+def test_what_makes_no_sense_is_refused(command, write_config, hedge, message):
+    path = write_config({"listeners": ["127.0.0.1:0"],
+                         "routes": [{"path": "/", "upstream": "app"}], "upstreams": {
+                             "app": {"endpoints": ["127.0.0.1:9"], "hedge": hedge}}},
+                        "proxy.json")
+    done = command("check", path)
+    assert done.returncode == 2 and message in done.stderr
