@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "proxy/credential.h"
 #include "proxy/exchange.h"
 #include "proxy/limits.h"
 #include "proxy/origin.h"
@@ -46,6 +47,7 @@ static void client_close(struct client *client, bool cut)
     list_remove(&client->node);
     worker_take_back(worker, &client->in);
     worker_take_back(worker, &client->out);
+    credential_release(client);
     if (cut)
         conn_reset(&client->conn);
     else

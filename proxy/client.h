@@ -39,8 +39,9 @@ struct client {
     size_t head_bytes; /* of the current request's head */
     uint32_t requests; /* carried before the current one */
     uint64_t number;
-    struct ip_peer peer; /* at the other end, or whom it speaks for */
-    bool trusted;        /* what it says about its clients is believed */
+    struct ip_peer peer;           /* at the other end, or whom it speaks for */
+    struct credential *credential; /* NULL: nothing is told of a certificate */
+    bool trusted;                  /* what it says about its clients is believed */
 };
 
 /* Takes over an accepted socket. */

@@ -21,6 +21,10 @@ bool config_take_given(const struct conf_table *table, const struct cJSON *item,
 bool config_is_token(const char *text);
 bool config_is_value(const char *text);
 
+/* Refuses what cannot be the name of a field that is set, added or removed. */
+enum result header_name_check(struct conf_read *read, const char *name,
+                              const struct cJSON *item) MUST_USE;
+
 /* The text in lower case, in the reading's arena. */
 const char *config_lower(struct conf_read *read, const char *text);
 

@@ -48,7 +48,7 @@ static bool is_one_of(const char *name, const char *const *names, size_t count)
     return false;
 }
 
-static enum result check_name(struct conf_read *read, const char *name, const struct cJSON *item)
+enum result header_name_check(struct conf_read *read, const char *name, const struct cJSON *item)
 {
     if (!config_is_token(name))
         return conf_fail(read, item, "\"%s\" cannot be the name of a field", name);
@@ -72,7 +72,7 @@ static enum result check_values(struct conf_read *read, const struct conf_list *
 {
     const struct header_value *values = list->items;
     for (size_t i = 0; i < list->count; i++) {
-        enum result result = check_name(read, values[i].name, values[i].item);
+        enum result result = header_name_check(read, values[i].name, values[i].item);
         if (result != OK)
             return result;
         if (!config_is_value(values[i].value))
@@ -97,7 +97,7 @@ static enum result check_others(struct conf_read *read, const struct header_rule
     for (size_t i = 0; i < rules->add.count && result == OK; i++)
         result = check_host(read, add[i].name, add[i].item);
     for (size_t i = 0; i < rules->remove.count && result == OK; i++) {
-        result = check_name(read, removed[i], conf_member(item, "remove"));
+        result = header_name_check(read, removed[i], conf_member(item, "remove"));
         if (result == OK)
             result = check_host(read, removed[i], conf_member(item, "remove"));
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/config_tls.h"
 
+#include "proxy/config_route.h"
+
 /* clang-format off */
 #define KEY(key_name, key_type, holder, member, ...)                                               \
     {.name = (key_name), .type = (key_type), .offset = offsetof(holder, member), __VA_ARGS__}
@@ -48,9 +50,29 @@ static const struct conf_key listener_tls_keys[] = {
                    "they must. One that is shown must be good either way."),
     KEY("client_ca", CONF_STRING, struct listener_tls_config, client_ca, .flags = CONF_NOT_EMPTY,
         .meaning = "PEM file: the authorities that sign clients' certificates."),
+    KEY("subject_field", CONF_STRING, struct listener_tls_config, subject_field,
+        .flags = CONF_NOT_EMPTY,
+        .meaning = "The field of a request that tells the upstream the subject of the client's "
+                   "certificate, as \"CN=alice,O=Example\". What clients send under this name is not "
+                   "passed on."),
+    KEY("certificate_field", CONF_STRING, struct listener_tls_config, certificate_field,
+        .flags = CONF_NOT_EMPTY,
+        .meaning = "The field that hands on the certificate itself, as RFC 9440 does in "
+                   "\"Client-Cert\". What clients send under this name is not passed on."),
     KEY("tickets", CONF_BOOL, struct listener_tls_config, tickets, .otherwise = "true",
         .meaning = "Whether clients may resume sessions, which saves most of a handshake's work."),
 };
+static enum result check_field(struct conf_read *read, const struct listener_tls_config *tls,
+                               const char *key, const char *name)
+{
+    const struct cJSON *at = conf_member(tls->item, key);
+    if (!name)
+        return OK;
+    if (!tls->client_certificate)
+        return conf_fail(read, at, "\"%s\" has no effect without \"client_certificate\": "
+                         "\"optional\" or \"required\"", key);
+    return header_name_check(read, name, at);
+}
 static enum result check_listener_tls(struct conf_read *read, void *object,
                                       const struct cJSON *item)
 {
@@ -64,7 +86,9 @@ static enum result check_listener_tls(struct conf_read *read, void *object,
         return conf_fail(read, conf_member(item, "client_ca"),
                          "\"client_ca\" has no effect without \"client_certificate\": \"optional\" or "
                          "\"required\"");
-    return OK;
+    enum result result = check_field(read, tls, "subject_field", tls->subject_field);
+    return result == OK ? check_field(read, tls, "certificate_field", tls->certificate_field)
+                        : result;
 }
 const struct conf_table listener_tls_table = {
     .name = "listener_tls", .meaning = "TLS with clients.",

@@ -19,6 +19,8 @@ struct listener_tls_config {
     const char *ciphers, *ciphersuites;
     int client_certificate; /* enum tls_ask */
     const char *client_ca;
+    /* Fields that tell the upstream of a client's certificate; NULL = none. */
+    const char *subject_field, *certificate_field;
     bool tickets;
     const struct cJSON *item; /* NULL: the listener has no TLS */
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "proxy/credential.h"
 #include "proxy/hop.h"
 #include "proxy/origin.h"
 #include "proxy/realm.h"
@@ -48,6 +49,7 @@ bool header_rules_drop(const struct header_rules *rules, const char *name, size_
 /* What of a request is not passed on. */
 struct request_filter {
     const struct header_rules *rules;
+    const struct listener_tls_config *tls; /* NULL: nothing is told of certificates */
     uint32_t replaced; /* bit set of enum http_field_id: the gateway writes its own, or none */
 };
 
@@ -68,6 +70,8 @@ static bool keep_in_request(const struct http_head *head, const struct http_fiel
                             const void *context)
 {
     const struct request_filter *filter = context;
+    if (filter->tls && credential_replaces(filter->tls, field->name))
+        return false;
     return !(filter->replaced >> field->id & 1) && !http_is_hop_by_hop(head, field) &&
            !header_rules_drop(filter->rules, field->name.at, field->name.length);
 }
@@ -105,7 +109,9 @@ void forward_request_head(struct buf *out, const struct http_head *head, const s
     const struct passage *passage = exchange->passage;
     const struct header_rules *rules = &passage->route->request_headers;
     const struct identity_config *identity = &exchange->realm->config->identity;
-    const struct request_filter filter = {rules, replaced_in_request(exchange, head)};
+    struct client *client = exchange->client;
+    const struct request_filter filter = {rules, credential_fields(client),
+                                          replaced_in_request(exchange, head)};
     char value[TRACE_TEXT];
     const char *version = head->start_line.at + head->start_line.length - (sizeof("HTTP/1.1") - 1);
     if (head->authority.length > 0)
@@ -125,7 +131,8 @@ void forward_request_head(struct buf *out, const struct http_head *head, const s
         buf_append(out, id, sizeof(id));
         buf_append(out, TEXT("\r\n"));
     }
-    origin_append(out, exchange->client, head, rules);
+    origin_append(out, client, head, rules);
+    credential_append(out, client, rules);
     if ((identity->via == VIA_BOTH || identity->via == VIA_REQUEST) &&
         !header_rules_drop(rules, TEXT("via")))
         origin_append_via(out, identity, head->minor_version);

@@ -7,6 +7,7 @@
 #ifndef TAILGATE_LIB_NET_TLS_H
 #define TAILGATE_LIB_NET_TLS_H
 
+#include "lib/base/buf.h"
 #include "lib/net/conn.h"
 
 struct tls_context;
@@ -77,6 +78,11 @@ enum result tls_accept(struct conn *conn, struct tls_context *server, struct err
  * = neither is checked. `memory` may be NULL: no session is kept. */
 enum result tls_connect(struct conn *conn, struct tls_context *client, const char *name,
                         struct tls_memory *memory, struct error *error) MUST_USE;
+
+/* Append what the certificate that the peer has shown, and that was found good, says: its subject
+ * as RFC 4514 writes it, in ASCII, and all of it, DER in base64. False: it has shown none. */
+bool tls_peer_subject(const struct conn *conn, struct buf *out);
+bool tls_peer_certificate(const struct conn *conn, struct buf *out);
 
 /* Whether TLS is on it, and whether its handshake resumed an earlier session. */
 bool tls_is_on(const struct conn *conn);

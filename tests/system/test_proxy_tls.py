@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """TLS with clients."""
 
+import base64
 import socket
 import ssl
 import threading
@@ -161,6 +162,50 @@ def test_a_client_certificate_is_optional(secured, authority, stranger):
     with pytest.raises(ssl.SSLError, match="unknown ca"):
         with TlsClient(proxy.address, trusting(authority, stranger.issue("client"))) as client:
             client.request()
+
+
+def told(upstream, *names):
+    """What the last request told of a certificate."""
+    lines = upstream.requests[-1].decode("latin-1").split("\r\n")
+    fields = [line.split(": ", 1) for line in lines if ": " in line]
+    return [value for name, value in fields if name.lower() in [other.lower() for other in names]]
+
+
+@pytest.mark.parametrize("version", [V1_2, V1_3])
+def test_the_upstream_is_told_of_the_certificate(secured, upstream, authority, version):
+    server = upstream(SERVE)
+    proxy = secured(server, tls={
+        "client_certificate": "optional", "client_ca": authority.certificate,
+        "subject_field": "X-Client-Subject", "certificate_field": "Client-Cert"})
+    pair = authority.issue("alice")
+    lie = {"x-client-subject": "CN=mallory", "CLIENT-CERT": ":bWFsbG9yeQ==:"}
+    context, session = trusting(authority, pair, version=version), None
+    der = ssl.PEM_cert_to_DER_cert(open(pair.certificate).read())
+    for _ in range(2):  # a resumed session brings the certificate with it
+        with TlsClient(proxy.address, context, session=session) as client:
+            for _ in range(2):
+                assert client.request(headers=lie).status == 200
+                assert told(server, "X-Client-Subject") == ["CN=alice"]
+                [value] = told(server, "Client-Cert")
+                assert value == ":" + base64.b64encode(der).decode() + ":"
+            session = client.sock.session
+    with TlsClient(proxy.address, trusting(authority)) as client:
+        assert client.request(headers=lie).status == 200
+        assert told(server, "X-Client-Subject", "Client-Cert") == []
+    assert proxy.metric("client_tls_resumed_total") == 1
+
+
+def test_a_subject_cannot_write_fields(secured, upstream, authority):
+    server = upstream(SERVE)
+    proxy = secured(server, tls={
+        "client_certificate": "required", "client_ca": authority.certificate,
+        "subject_field": "X-Client-Subject"})
+    pair = authority.issue("b.test", subject="/CN=a\r\nX-Role: admin/O=\u00c4, B")
+    with TlsClient(proxy.address, trusting(authority, pair)) as client:
+        assert client.request().status == 200
+    assert told(server, "X-Role") == []
+    [value] = told(server, "X-Client-Subject")
+    assert value == "O=\\C3\\84\\, B,CN=a\\0D\\0AX-Role: admin"
 
 
 # ---- sessions

@@ -62,7 +62,7 @@ class Authority:
     def certificate(self):
         return self._own.certificate
 
-    def issue(self, *names, kind="ec", days=2, dates=None):
+    def issue(self, *names, kind="ec", days=2, dates=None, subject=None):
         """A certificate for the names, host names or IP addresses, and its key. `dates` are those of
         its beginning and its end (datetime), else it begins now and lasts for `days`."""
         self._issued += 1
@@ -70,7 +70,7 @@ class Authority:
         extensions = self._folder / f"issued-{self._issued}.ext"
         extensions.write_text("subjectAltName=" + ",".join(_alternative(name) for name in names))
         openssl("req", "-newkey", *NEW_KEY[kind], "-nodes", "-keyout", pair.key,
-                "-out", f"{pair.certificate}.csr", "-subj", f"/CN={names[0]}")
+                "-out", f"{pair.certificate}.csr", "-utf8", "-subj", subject or f"/CN={names[0]}")
         signing = ["-in", f"{pair.certificate}.csr", "-out", pair.certificate,
                    "-extfile", extensions]
         if dates:
