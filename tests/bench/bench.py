@@ -33,9 +33,11 @@ import figures
 import measure
 import scenarios
 import servers
+import tls_scenarios
 
-IDLE_CLIENTS = 9000
-PACKAGES = {"nginx": "nginx", "haproxy": "haproxy", "wrk": "wrk"}
+SCENARIOS = (*scenarios.SCENARIOS, *tls_scenarios.SCENARIOS)
+MEMORY = (scenarios.MEMORY, tls_scenarios.MEMORY)
+PACKAGES = {"nginx": "nginx", "haproxy": "haproxy", "wrk": "wrk", "openssl": "openssl"}
 
 
 def say(text):
@@ -85,17 +87,17 @@ def run_scenario(options, tools, scenario, folder):
     return result, found
 
 
-def run_memory(options, tools, folder):
+def run_memory(options, tools, memory, folder):
     """Bytes an idle client costs each candidate; each turn has processes of its own, for what an
     earlier turn left behind would be used again."""
-    scenario = scenarios.Scenario("memory", "idle clients", 128, ())
+    scenario = memory.scenario
     sizes = {name: [] for name in scenario.candidates}
     for _ in range(min(options.rounds, 3)):
         with servers.Stage(options, tools, scenario, folder) as candidates:
             for server in candidates:
-                sizes[server.name].append(measure.idle_clients(server, IDLE_CLIENTS))
-                say(f"memory {server.name}: {sizes[server.name][-1]:.0f} bytes a client")
-    return sizes, figures.memory_figure(IDLE_CLIENTS, sizes[scenarios.TAILGATE])
+                sizes[server.name].append(measure.idle_clients(server, memory))
+                say(f"{scenario.name} {server.name}: {sizes[server.name][-1]:.0f} bytes a client")
+    return sizes, figures.memory_figure(memory, sizes[scenarios.TAILGATE])
 
 
 def version(argv):
@@ -118,12 +120,13 @@ def print_report(options, tools, results, sizes, found):
         print(f"\n### {result['title']}\n\n{figures.cost_table(result['turns'])}")
         if "at_rate" in result:
             print(f"\n{figures.latency_table(result['rate'], result['at_rate'])}")
-    if sizes:
-        print(f"\n### {IDLE_CLIENTS} idle keep-alive clients\n\n{figures.memory_table(sizes)}")
+    for title, its in sizes.items():
+        print(f"\n### {title}\n\n{figures.memory_table(its)}")
 
 
 def read_options():
-    names = [*(scenario.name for scenario in scenarios.SCENARIOS), "memory"]
+    names = [*(scenario.name for scenario in SCENARIOS),
+             *(memory.scenario.name for memory in MEMORY)]
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tailgate", required=True, help="the program")
@@ -165,14 +168,16 @@ def main():
     with tempfile.TemporaryDirectory(prefix="tailgate-bench-") as name:
         folder = pathlib.Path(name)
         folder.chmod(0o755)
-        for scenario in scenarios.SCENARIOS:
+        tls_scenarios.make_certificate(tools["openssl"], folder)
+        for scenario in SCENARIOS:
             if scenario.name in options.only:
                 result, its = run_scenario(options, tools, scenario, folder)
                 results.append(result)
                 found += its
-        if "memory" in options.only:
-            sizes, figure = run_memory(options, tools, folder)
-            found.append(figure)
+        for memory in MEMORY:
+            if memory.scenario.name in options.only:
+                sizes[memory.title], figure = run_memory(options, tools, memory, folder)
+                found.append(figure)
     print_report(options, tools, results, sizes, found)
     if options.json:
         options.json.write_text(json.dumps(

@@ -61,10 +61,10 @@ def latency_figure(scenario, turns):
                   *ratio(turns, "p99_us", scenarios.TAILGATE, base), 1.0)
 
 
-def memory_figure(count, sizes):
+def memory_figure(memory, sizes):
     kib = [size / scenarios.KIB for size in sizes]
-    return Figure(f"{count} idle keep-alive clients", "user memory of each",
-                  statistics.median(kib), min(kib), max(kib), 1.0, " KiB")
+    return Figure(memory.title, "user memory of each", statistics.median(kib), min(kib), max(kib),
+                  memory.limit, " KiB")
 
 
 def table(heads, rows, right_from=1):

@@ -5,11 +5,16 @@ import json
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 
 # Clients come from several addresses: one has fewer than 30,000 ports to connect from.
 SOURCES = [f"127.0.0.{last}" for last in range(2, 12)]
+
+ANY_SERVER = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+ANY_SERVER.check_hostname = False
+ANY_SERVER.verify_mode = ssl.CERT_NONE
 
 
 def url(scenario, server):
@@ -72,15 +77,20 @@ def receive(sock):
     return got
 
 
-def idle_clients(server, count):
-    """Bytes of private memory that each of `count` idle clients costs. Each has made a request
-    before the memory is read, and makes another one behind it: it was really held."""
-    clients = []
+def connect(server, scheme, number):
+    sock = socket.create_connection(("127.0.0.1", server.port), 10,
+                                    (SOURCES[number % len(SOURCES)], 0))
+    return ANY_SERVER.wrap_socket(sock) if scheme == "https" else sock
+
+
+def idle_clients(server, memory):
+    """Bytes of private memory that each idle client costs. Each has made a request before the memory
+    is read, and makes another one behind it: it was really held."""
+    clients, count = [], memory.clients
     before = server.private_bytes()
     try:
         for number in range(count):
-            sock = socket.create_connection(("127.0.0.1", server.port), 10,
-                                            (SOURCES[number % len(SOURCES)], 0))
+            sock = connect(server, memory.scenario.scheme, number)
             clients.append(sock)
             request(sock)
         grown = server.private_bytes() - before

@@ -51,6 +51,18 @@ class Scenario:
         return (*PEERS, TAILGATE, *self.others)
 
 
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """Idle clients that are held, each after a request."""
+    scenario: Scenario
+    clients: int
+    limit: float | None = None  # KiB for each; None: it is only stated
+
+    @property
+    def title(self):
+        return f"{self.clients} {self.scenario.title}"
+
+
 SCENARIOS = (
     Scenario("keep-alive", "keep-alive, small response", 128,
              (Aim(BETTER, 0.90), Aim(RELAY)), (RELAY,)),
@@ -73,3 +85,5 @@ SCENARIOS = (
                  haproxy_front="log stdout format raw local0\n    option httplog",
                  tailgate={"access_log": "{folder}/tailgate-access.log"}), latency=False),
 )
+
+MEMORY = Memory(Scenario("memory", "idle keep-alive clients", 128, ()), 9000, 1.0)
