@@ -266,7 +266,7 @@ void client_exchange_ended(struct client *client, enum client_next next)
         client_continue(client);
         break;
     case CLIENT_FINISH:
-        if (!client->conn.readable && buf_len(&client->in) == 0) {
+        if (!client->conn.readable && buf_len(&client->in) == 0 && conn_part(&client->conn)) {
             client_close(client, false);
             break;
         }

@@ -20,11 +20,6 @@ static ssize_t plain_writev(struct conn *conn, const struct iovec *parts, int co
     return sendmsg(conn->fd, &message, MSG_NOSIGNAL);
 }
 
-static void plain_finish(struct conn *conn)
-{
-    shutdown(conn->fd, SHUT_WR);
-}
-
 static void plain_close(struct conn *conn, bool orderly)
 {
     close(conn->fd);
@@ -34,7 +29,6 @@ const struct conn_ops conn_plain = {.name = "plain",
                                     .short_read_empties = true,
                                     .read = plain_read,
                                     .writev = plain_writev,
-                                    .finish = plain_finish,
                                     .close = plain_close};
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
@@ -52,6 +46,8 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
         conn->readable = conn->writable = true;
         conn->crossed = false;
     }
+    if (conn->finishing && conn->writable)
+        conn_finish(conn);
     conn->ready(conn, conn->owner);
 }
 
@@ -65,6 +61,7 @@ enum result conn_init(struct conn *conn, struct loop *loop, int fd, const struct
     conn->fd = fd;
     conn->readable = conn->writable = conn->peer_closed = false;
     conn->truncated = conn->drained = conn->crossed = conn->more_follows = false;
+    conn->parted = conn->finishing = false;
     conn->problem = 0;
     /* Registered once: edge-triggered events for both directions cost no further epoll_ctl(2). */
     event_assign(&conn->event, loop->base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
@@ -137,9 +134,16 @@ bool conn_peer_gone(struct conn *conn)
     return true;
 }
 
+bool conn_part(struct conn *conn)
+{
+    return !conn->ops->part || conn->ops->part(conn);
+}
+
 void conn_finish(struct conn *conn)
 {
-    conn->ops->finish(conn);
+    conn->finishing = !conn_part(conn);
+    if (!conn->finishing)
+        shutdown(conn->fd, SHUT_WR);
 }
 
 static void end(struct conn *conn, bool orderly)

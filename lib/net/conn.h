@@ -28,8 +28,8 @@ struct conn_ops {
     /* As read(2) and writev(2), with errno. */
     ssize_t (*read)(struct conn *conn, void *bytes, size_t n);
     ssize_t (*writev)(struct conn *conn, const struct iovec *parts, int count);
-    /* As conn_finish. */
-    void (*finish)(struct conn *conn);
+    /* As conn_part; NULL = there is nothing to say. */
+    bool (*part)(struct conn *conn);
     /* `orderly`: the peer is told that nothing is missing, where there is a way to. */
     void (*close)(struct conn *conn, bool orderly);
 };
@@ -51,6 +51,8 @@ struct conn {
     bool truncated;   /* the end came without the goodbye that TLS has: something may be missing */
     bool drained;     /* TLS: the last look at the socket left nothing in it */
     bool crossed;     /* TLS: a read waits for room to write, or a write for something to read */
+    bool parted;      /* TLS: the goodbye has been said, or cannot be */
+    bool finishing;   /* conn_finish waits for room to write */
     bool more_follows; /* TLS: what is being written is not the last of it */
     int problem;       /* errno of a reset that conn_peer_gone found, for the next read */
 };
@@ -85,7 +87,12 @@ ssize_t conn_writev(struct conn *conn, const struct iovec *parts, int count);
  * shows nowhere else. */
 bool conn_peer_gone(struct conn *conn);
 
-/* Tells the peer that nothing more will be sent; it may still be read from. */
+/* Says goodbye, where there is a way to: a connection that is closed after it ends in good order.
+ * False: there is no room to say it, and closing now would look as if something were missing. */
+bool conn_part(struct conn *conn);
+
+/* Tells the peer that nothing more will be sent, as soon as there is room to; it may still be read
+ * from. */
 void conn_finish(struct conn *conn);
 
 /* Closes in an orderly way, or with a reset that the peer notices at once. Harmless when closed. */

@@ -228,22 +228,21 @@ static ssize_t tls_writev(struct conn *conn, const struct iovec *parts, int coun
     return (ssize_t)total;
 }
 
-static void say_goodbye(SSL *ssl)
+static bool tls_part(struct conn *conn)
 {
-    if (SSL_is_init_finished(ssl) && SSL_shutdown(ssl) < 0)
-        ERR_clear_error();
-}
-
-static void tls_finish(struct conn *conn)
-{
-    say_goodbye(conn->ops_state);
-    conn_plain.finish(conn);
+    SSL *ssl = conn->ops_state;
+    int done = conn->parted || !SSL_is_init_finished(ssl) ? 1 : SSL_shutdown(ssl);
+    conn->parted = done >= 0 || SSL_get_error(ssl, done) != SSL_ERROR_WANT_WRITE;
+    if (!conn->parted)
+        conn->writable = false;
+    ERR_clear_error();
+    return conn->parted;
 }
 
 static void tls_close(struct conn *conn, bool orderly)
 {
     if (orderly)
-        say_goodbye(conn->ops_state);
+        (void)tls_part(conn);
     take_off(conn);
     conn_plain.close(conn, orderly);
 }
@@ -252,7 +251,7 @@ static const struct conn_ops conn_tls = {.name = "tls",
                                          .handshake = tls_handshake,
                                          .read = tls_read,
                                          .writev = tls_writev,
-                                         .finish = tls_finish,
+                                         .part = tls_part,
                                          .close = tls_close};
 
 /* ---- putting it on */
