@@ -268,6 +268,12 @@ static const struct conf_key proxy_keys[] = {
         .flags = CONF_AT_START, .meaning = "Bytes of records at most; what comes after is dropped and counted; 0 = no limit."),
     KEY("access_log", CONF_OBJECT, struct proxy_config, access_log, .sub = &access_log_table,
         .flags = CONF_AT_START, .meaning = "One line per request. The file is opened anew on SIGUSR1."),
+    KEY("user", CONF_STRING, struct proxy_config, user, .flags = CONF_NOT_EMPTY | CONF_AT_START,
+        .meaning = "Who the process becomes once its ports are open and its keys are read, when it is "
+                   "started as root. Records and logs are written as this user, and a reload reads the "
+                   "configuration and keys as this user."),
+    KEY("group", CONF_STRING, struct proxy_config, group, .flags = CONF_NOT_EMPTY | CONF_AT_START,
+        .meaning = "The group it becomes a member of with `user`; absent = the user's own."),
     KEY("drain", CONF_DURATION, struct proxy_config, drain, .otherwise = "30s",
         .meaning = "How long requests in flight may go on after SIGTERM."),
     KEY("seed", CONF_INT, struct proxy_config, seed, .otherwise = "0", .max = 9007199254740991.0,
@@ -304,6 +310,10 @@ static void complete_limits(struct proxy_config *config)
 
 static enum result check_proxy(struct conf_read *read, void *object, const struct cJSON *item)
 {
+    const struct proxy_config *config = object;
+    if (config->group && !config->user)
+        return conf_fail(read, conf_member(item, "group"),
+                         "\"group\" goes with \"user\", which is missing");
     complete_limits(object);
     return routing_build(read, object);
 }

@@ -210,6 +210,7 @@ struct proxy_config {
     uint64_t record_limit;
     struct access_log_config access_log;
     duration drain;
+    const char *user, *group; /* NULL: those it was started as; the user's own */
     int64_t seed;
     struct limits_config limits;
     struct identity_config identity;

@@ -13,6 +13,7 @@
 
 #include "proxy/admin.h"
 #include "proxy/descriptors.h"
+#include "proxy/privileges.h"
 #include "proxy/reload.h"
 #include "proxy/uplink.h"
 
@@ -64,6 +65,7 @@ static void on_stop_signal(void *arg)
     struct proxy *proxy = arg;
     if (atomic_load(&proxy->phase) == WORKER_SERVING) {
         log_info(&proxy->log, NULL, "draining: no new connections, requests in flight go on");
+        notify_stopping(&proxy->notify);
         set_phase(proxy, WORKER_DRAINING);
         timer_start(&proxy->drain_deadline, proxy->config->drain);
     } else {
@@ -169,7 +171,9 @@ static enum result prepare(struct proxy *proxy, struct generation *first, struct
     }
     generation_activate(first, NULL);
     proxy->generation = first;
-    result = access_open(&proxy->access, &proxy->config->access_log, error);
+    result = privileges_drop(proxy->config, &proxy->log, error);
+    if (result == OK)
+        result = access_open(&proxy->access, &proxy->config->access_log, error);
     if (result == OK)
         result = open_records(proxy, error);
     return result;
@@ -197,6 +201,7 @@ static enum result prepare_loop(struct proxy *proxy, int control_fd, struct erro
     signal_watch_start(&proxy->on_int, &proxy->loop, SIGINT, on_stop_signal, proxy);
     signal_watch_start(&proxy->on_usr1, &proxy->loop, SIGUSR1, on_reopen_signal, proxy);
     signal_watch_start(&proxy->on_hup, &proxy->loop, SIGHUP, on_reload_signal, proxy);
+    notify_open(&proxy->notify, &proxy->loop, &proxy->log);
     if (proxy->config->admin.address)
         result = admin_open(&proxy->admin, proxy, proxy->config->admin.address, error);
     if (result != OK || control_fd < 0)
@@ -242,6 +247,7 @@ static void say_ready(struct proxy *proxy)
     proxy_addresses(proxy, &addresses);
     log_info(&proxy->log, NULL, "ready: %zu workers listen on %s", proxy->worker_count,
              buf_head(&addresses));
+    notify_ready(&proxy->notify, buf_head(&addresses));
     control_ready(&proxy->control, buf_head(&addresses));
     buf_free(&addresses);
 }
@@ -272,6 +278,7 @@ static void release_main_loop(struct proxy *proxy)
         return;
     control_stop(&proxy->control);
     admin_close(&proxy->admin);
+    notify_close(&proxy->notify);
     timer_stop(&proxy->drain_deadline);
     signal_watch_stop(&proxy->on_term);
     signal_watch_stop(&proxy->on_int);
@@ -349,6 +356,7 @@ enum exit_status proxy_run(const char *config_path, int control_fd)
 {
     struct error error = {{0}};
     struct generation *first;
+    privileges_confine(control_fd);
     enum result result = generation_read(&first, config_path, &error);
     if (result == OK)
         secure_inspect(first->doc, &first->config, warn, NULL);

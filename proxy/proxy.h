@@ -9,6 +9,7 @@
 #include "lib/serve/control.h"
 #include "proxy/generation.h"
 #include "proxy/names.h"
+#include "proxy/notify.h"
 #include "proxy/worker.h"
 
 struct proxy {
@@ -33,6 +34,7 @@ struct proxy {
     struct timer drain_deadline;
     struct signal_watch on_term, on_int, on_usr1, on_hup;
     struct control control;
+    struct notify notify;
     struct admin *admin; /* NULL: none */
     uint64_t seed;
 };

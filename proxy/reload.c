@@ -70,9 +70,11 @@ void reload_begin(struct proxy *proxy)
         proxy->reload_again = true;
         return;
     }
+    notify_reloading(&proxy->notify);
     if (make_next(proxy, &next, &error) != OK) {
         proxy->reloads_refused++;
         log_error(&proxy->log, NULL, "not reloaded, the old configuration goes on: %s", error.text);
+        notify_ready(&proxy->notify, error.text);
         return;
     }
     secure_inspect(next->doc, &next->config, warn, proxy);
@@ -80,12 +82,13 @@ void reload_begin(struct proxy *proxy)
     hand_out(proxy, next);
 }
 
-static void say_reloaded(const struct proxy *proxy)
+static void say_reloaded(struct proxy *proxy)
 {
     struct buf addresses = {0};
     proxy_addresses(proxy, &addresses);
     log_info(&proxy->log, NULL, "reloaded: configuration %llu is in use, workers listen on %s",
              (unsigned long long)proxy->generation->number, buf_head(&addresses));
+    notify_ready(&proxy->notify, buf_head(&addresses));
     buf_free(&addresses);
 }
 
