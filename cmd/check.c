@@ -15,6 +15,7 @@
 #include "lib/base/memory.h"
 #include "lib/conf/conf.h"
 #include "proxy/config.h"
+#include "proxy/endpoints_file.h"
 #include "proxy/secure.h"
 
 enum kind { KIND_BACKEND, KIND_EXPERIMENT, KIND_PROXY, KIND_COUNT };
@@ -89,12 +90,14 @@ static void warn(void *arg, const char *message)
 }
 
 /* The files that a proxy's configuration names, as the proxy would open them. */
-static enum result check_proxy_files(const struct conf_doc *doc, const struct proxy_config *config,
-                                     struct error *error)
+static enum result check_proxy_files(const struct conf_doc *doc, struct proxy_config *config,
+                                     struct arena *arena, struct error *error)
 {
     struct secure secure;
-    enum result result = secure_build(&secure, doc, config, error);
+    enum result result = endpoints_files_read(doc, config, arena, error);
 
+    if (result == OK)
+        result = secure_build(&secure, doc, config, error);
     if (result != OK)
         return result;
     secure_release(&secure);
@@ -111,7 +114,7 @@ static enum result check_table(const struct conf_doc *doc, const struct what *wh
     enum result result = conf_read(doc, conf_doc_root(doc), table, object, &arena, error);
 
     if (result == OK && what->kind == KIND_PROXY && !what->no_files)
-        result = check_proxy_files(doc, object, error);
+        result = check_proxy_files(doc, object, &arena, error);
     free(object);
     arena_free(&arena);
     return result;

@@ -74,6 +74,8 @@ static void write_metrics(struct buf *out, const struct proxy *proxy)
     write_plain(out, "reloads_total", "configurations taken over while running", proxy->reloads);
     write_plain(out, "reloads_refused_total", "configurations refused while running",
                 proxy->reloads_refused);
+    write_plain(out, "endpoint_files_refused_total", "files of endpoints refused while running",
+                proxy->updates_refused);
     write_statuses(out, proxy);
     write_causes(out, proxy);
     endpoint_metrics_write(out, proxy);

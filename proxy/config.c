@@ -85,7 +85,7 @@ static const struct conf_key endpoint_keys[] = {
     KEY("weight", CONF_INT, struct endpoint_config, weight, .otherwise = "1", .min = 1, .max = 1000,
         .meaning = "Share of the requests relative to the other endpoints."),
 };
-static const struct conf_table endpoint_table = {
+const struct conf_table endpoint_conf_table = {
     .name = "endpoint", .meaning = "One server of an upstream.",
     .size = sizeof(struct endpoint_config), .keys = endpoint_keys,
     .key_count = ARRAY_LEN(endpoint_keys), .shorthand = "address", .item_offset = CONF_NO_ITEM,
@@ -184,10 +184,26 @@ static const struct conf_table connections_table = {
     .key_count = ARRAY_LEN(connections_keys), .item_offset = CONF_NO_ITEM,
 };
 
+static enum result check_upstream(struct conf_read *read, void *object, const struct cJSON *item)
+{
+    const struct upstream_config *upstream = object;
+    bool both = upstream->endpoints.count > 0 && upstream->endpoints_file;
+    if (upstream->endpoints.count > 0 || upstream->endpoints_file)
+        return both ? conf_fail(read, conf_member(item, "endpoints_file"),
+                                "\"endpoints\" and \"endpoints_file\" exclude each other")
+                    : OK;
+    return conf_fail(read, NULL, "\"endpoints\" is missing (or \"endpoints_file\")");
+}
+
 static const struct conf_key upstream_keys[] = {
     KEY("endpoints", CONF_LIST, struct upstream_config, endpoints,
-        .flags = CONF_REQUIRED | CONF_NOT_EMPTY, .sub = &endpoint_table,
+        .flags = CONF_NOT_EMPTY, .sub = &endpoint_conf_table,
         .meaning = "The servers that answer."),
+    KEY("endpoints_file", CONF_STRING, struct upstream_config, endpoints_file,
+        .flags = CONF_NOT_EMPTY,
+        .meaning = "Instead of `endpoints`: a file that holds {\"endpoints\": [...]}. When it changes, "
+                   "those that are new join and those that went are drained; what is wrong with it is "
+                   "logged, and the old ones stay."),
     KEY("balance", CONF_OBJECT, struct upstream_config, balance, .sub = &balance_conf_table,
         .meaning = "How an endpoint is chosen; a string is the rule."),
     KEY("timeout", CONF_OBJECT, struct upstream_config, timeout, .sub = &upstream_timeout_table,
@@ -211,7 +227,8 @@ static const struct conf_key upstream_keys[] = {
 static const struct conf_table upstream_table = {
     .name = "upstream", .meaning = "A service and the endpoints that provide it.",
     .size = sizeof(struct upstream_config), .name_offset = offsetof(struct upstream_config, name),
-    .keys = upstream_keys, .key_count = ARRAY_LEN(upstream_keys), .item_offset = CONF_NO_ITEM,
+    .keys = upstream_keys, .key_count = ARRAY_LEN(upstream_keys), .check = check_upstream,
+    .item_offset = offsetof(struct upstream_config, item),
 };
 
 static const struct conf_key admin_keys[] = {
@@ -274,6 +291,8 @@ static const struct conf_key proxy_keys[] = {
                    "configuration and keys as this user."),
     KEY("group", CONF_STRING, struct proxy_config, group, .flags = CONF_NOT_EMPTY | CONF_AT_START,
         .meaning = "The group it becomes a member of with `user`; absent = the user's own."),
+    KEY("watch", CONF_DURATION, struct proxy_config, watch, .otherwise = "1s", .min = 10e6, .max = 3600e9,
+        .meaning = "How often files of endpoints are looked at."),
     KEY("drain", CONF_DURATION, struct proxy_config, drain, .otherwise = "30s",
         .meaning = "How long requests in flight may go on after SIGTERM."),
     KEY("seed", CONF_INT, struct proxy_config, seed, .otherwise = "0", .max = 9007199254740991.0,

@@ -13,6 +13,7 @@
 #include "proxy/config_tls.h"
 
 extern const struct conf_table proxy_conf_table;
+extern const struct conf_table endpoint_conf_table;
 
 /* When a request's resources are given back. */
 enum proxy_cleanup { PROXY_CLEANUP_INLINE, PROXY_CLEANUP_DEFERRED, PROXY_CLEANUP_POOLED };
@@ -169,9 +170,18 @@ struct routing {
     bool by_host;        /* some route looks at the host */
 };
 
+/* What tells a file from its successor. */
+struct file_mark {
+    uint64_t device, inode, size;
+    int64_t changed; /* ns */
+};
+
 struct upstream_config {
     const char *name;
-    struct conf_list endpoints; /* struct endpoint_config */
+    const struct cJSON *item;
+    struct conf_list endpoints; /* struct endpoint_config; those of the file when there is one */
+    const char *endpoints_file; /* NULL: they stand in the configuration */
+    struct file_mark file_mark; /* derived: of the file, before it was read */
     struct balance_config balance;
     struct upstream_timeouts timeout;
     struct retry_config retry;
@@ -209,6 +219,7 @@ struct proxy_config {
     const char *record; /* folder of segments, NULL = nothing is recorded */
     uint64_t record_limit;
     struct access_log_config access_log;
+    duration watch; /* between two looks at files of endpoints */
     duration drain;
     const char *user, *group; /* NULL: those it was started as; the user's own */
     int64_t seed;

@@ -7,24 +7,54 @@
 #include <unistd.h>
 
 #include "lib/net/listener.h"
+#include "proxy/endpoints_file.h"
 #include "proxy/gate.h"
 #include "proxy/proxy.h"
 #include "proxy/throttle.h"
 
-enum result generation_read(struct generation **out, const char *path, struct error *error)
+/* From the document, which it owns from now on. */
+static enum result read_config(struct generation *generation, struct error *error)
+{
+    enum result result =
+        conf_read(generation->doc, conf_doc_root(generation->doc), &proxy_conf_table,
+                  &generation->config, &generation->arena, error);
+    if (result == OK)
+        result =
+            endpoints_files_read(generation->doc, &generation->config, &generation->arena, error);
+    if (result == OK)
+        result = secure_build(&generation->secure, generation->doc, &generation->config, error);
+    return result;
+}
+
+static enum result make(struct generation **out, struct conf_doc *doc, struct error *error)
 {
     struct generation *generation = mem_alloc(1, sizeof(*generation));
     list_init(&generation->node);
-    enum result result = conf_doc_read(&generation->doc, path, error);
-    if (result == OK)
-        result = conf_read(generation->doc, conf_doc_root(generation->doc), &proxy_conf_table,
-                           &generation->config, &generation->arena, error);
-    if (result == OK)
-        result = secure_build(&generation->secure, generation->doc, &generation->config, error);
+    generation->doc = doc;
+    enum result result = read_config(generation, error);
     if (result != OK)
         generation_release(&generation);
     *out = generation;
     return result;
+}
+
+enum result generation_read(struct generation **out, const char *path, struct error *error)
+{
+    struct conf_doc *doc = NULL;
+    *out = NULL;
+    enum result result = conf_doc_read(&doc, path, error);
+    return result == OK ? make(out, doc, error) : result;
+}
+
+enum result generation_read_again(struct generation **out, const struct generation *before,
+                                  struct error *error)
+{
+    struct conf_doc *doc = NULL;
+    const char *text = conf_doc_text(before->doc);
+    *out = NULL;
+    enum result result =
+        conf_doc_parse(&doc, conf_doc_name(before->doc), text, strlen(text), error);
+    return result == OK ? make(out, doc, error) : result;
 }
 
 static enum result parse_address(struct address *address, const char *text, struct error *error)

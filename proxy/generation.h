@@ -51,6 +51,11 @@ struct generation {
 enum result generation_read(struct generation **generation, const char *path,
                             struct error *error) MUST_USE;
 
+/* The same configuration once more, with what its files hold now: not what has become of its own
+ * file meanwhile. */
+enum result generation_read_again(struct generation **generation, const struct generation *before,
+                                  struct error *error) MUST_USE;
+
 /* Makes what workers will share: finds what other generations have of the same upstreams and
  * endpoints, opens the listening sockets that `before` (NULL: there is none) does not have, and
  * adds it to the proxy's. */

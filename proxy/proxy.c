@@ -196,6 +196,7 @@ static enum result prepare_loop(struct proxy *proxy, int control_fd, struct erro
     if (proxy->news_fd < 0)
         return error_errno(error, "cannot make an eventfd");
     fd_watch_start(&proxy->news, &proxy->loop, proxy->news_fd, on_news, proxy);
+    reload_watch(proxy);
     timer_init(&proxy->drain_deadline, &proxy->loop, on_drain_deadline, proxy);
     signal_watch_start(&proxy->on_term, &proxy->loop, SIGTERM, on_stop_signal, proxy);
     signal_watch_start(&proxy->on_int, &proxy->loop, SIGINT, on_stop_signal, proxy);
@@ -279,6 +280,7 @@ static void release_main_loop(struct proxy *proxy)
     control_stop(&proxy->control);
     admin_close(&proxy->admin);
     notify_close(&proxy->notify);
+    timer_stop(&proxy->watch);
     timer_stop(&proxy->drain_deadline);
     signal_watch_stop(&proxy->on_term);
     signal_watch_stop(&proxy->on_int);

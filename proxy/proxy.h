@@ -23,7 +23,8 @@ struct proxy {
     struct generation *_Atomic generation; /* the latest; set by the main thread */
     atomic_int taking;                     /* workers that have not taken it over yet */
     bool reloading, reload_again;
-    uint64_t reloads, reloads_refused;
+    uint64_t reloads, reloads_refused, updates_refused;
+    struct timer watch; /* the next look at files of endpoints */
     struct access_log access;
     struct worker *workers;
     size_t worker_count;

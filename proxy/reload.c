@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "proxy/endpoints_file.h"
 #include "proxy/generation.h"
 
 /* ---- what cannot change while the gateway runs */
@@ -30,9 +31,15 @@ static enum result check_fixed(const struct proxy *proxy, const struct generatio
 
 /* ---- the steps */
 
-static enum result make_next(struct proxy *proxy, struct generation **next, struct error *error)
+/* From the configuration's file, or from what was read of it before. */
+enum source { SOURCE_FILE, SOURCE_MEMORY };
+
+static enum result make_next(struct proxy *proxy, enum source source, struct generation **next,
+                             struct error *error)
 {
-    enum result result = generation_read(next, proxy->config_path, error);
+    enum result result = source == SOURCE_FILE
+                             ? generation_read(next, proxy->config_path, error)
+                             : generation_read_again(next, proxy->generation, error);
     if (result == OK)
         result = check_fixed(proxy, *next, error);
     if (result == OK)
@@ -50,6 +57,7 @@ static void warn(void *arg, const char *message)
 
 static void hand_out(struct proxy *proxy, struct generation *next)
 {
+    proxy->reloading = true;
     generation_activate(next, proxy->generation);
     proxy->config = &next->config;
     atomic_store(&proxy->taking, (int)proxy->worker_count);
@@ -71,16 +79,52 @@ void reload_begin(struct proxy *proxy)
         return;
     }
     notify_reloading(&proxy->notify);
-    if (make_next(proxy, &next, &error) != OK) {
+    if (make_next(proxy, SOURCE_FILE, &next, &error) != OK) {
         proxy->reloads_refused++;
         log_error(&proxy->log, NULL, "not reloaded, the old configuration goes on: %s", error.text);
         notify_ready(&proxy->notify, error.text);
         return;
     }
     secure_inspect(next->doc, &next->config, warn, proxy);
-    proxy->reloading = true;
     hand_out(proxy, next);
 }
+
+/* ---- endpoints in files */
+
+static void update_endpoints(struct proxy *proxy, const char *upstream)
+{
+    struct error error;
+    struct generation *next;
+    if (make_next(proxy, SOURCE_MEMORY, &next, &error) == OK) {
+        log_info(&proxy->log, upstream, "its file of endpoints has changed");
+        hand_out(proxy, next);
+        return;
+    }
+    proxy->updates_refused++;
+    log_error(&proxy->log, upstream, "the old endpoints stay: %s", error.text);
+    endpoints_files_mark(&proxy->generation->config);
+}
+
+static void look_at_files(void *arg)
+{
+    struct proxy *proxy = arg;
+    if (atomic_load(&proxy->phase) != WORKER_SERVING)
+        return;
+    const struct upstream_config *changed =
+        proxy->reloading ? NULL : endpoints_files_changed(proxy->config);
+    if (changed)
+        update_endpoints(proxy, changed->name);
+    reload_watch(proxy);
+}
+
+void reload_watch(struct proxy *proxy)
+{
+    timer_init(&proxy->watch, &proxy->loop, look_at_files, proxy);
+    if (endpoints_files_used(proxy->config))
+        timer_start(&proxy->watch, proxy->config->watch);
+}
+
+/* ---- the end */
 
 static void say_reloaded(struct proxy *proxy)
 {
@@ -97,6 +141,8 @@ static void reload_done(struct proxy *proxy)
     proxy->reloading = false;
     proxy->reloads++;
     say_reloaded(proxy);
+    timer_stop(&proxy->watch);
+    reload_watch(proxy);
     if (proxy->reload_again) {
         proxy->reload_again = false;
         reload_begin(proxy);

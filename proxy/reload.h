@@ -10,6 +10,10 @@
  * workers still take the last one over, it is read once they have. */
 void reload_begin(struct proxy *proxy);
 
+/* Begins to look at the files of endpoints, when there are any; what changes is taken over as by a
+ * reload, but without a look at the configuration's own file. */
+void reload_watch(struct proxy *proxy);
+
 /* A worker has taken the latest generation over, or let go of an old one. */
 void reload_look(struct proxy *proxy);
 

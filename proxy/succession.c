@@ -39,6 +39,30 @@ static void point_realm(struct realm *realm, const struct realm *to)
         point_upstream(&realm->upstreams[i], to);
 }
 
+static bool endpoints_differ(const struct upstream *from, const struct upstream *to)
+{
+    for (size_t i = 0; i < from->pool_count; i++)
+        if (!find_pool(to, &from->pools[i]))
+            return true;
+    return from->pool_count != to->pool_count;
+}
+
+/* By one worker for all. */
+static void write_down(const struct realm *from, const struct realm *to)
+{
+    struct worker *worker = to->worker;
+    if (worker->number != 0)
+        return;
+    journal_state(worker, STATE_RELOADED, NAME_NONE, to->generation->number);
+    for (size_t i = 0; i < from->config->upstreams.count; i++) {
+        const struct upstream *upstream = &from->upstreams[i];
+        int index = proxy_config_upstream(to->config, upstream->config->name);
+        if (index >= 0 && endpoints_differ(upstream, &to->upstreams[index]))
+            journal_state(worker, STATE_ENDPOINTS_CHANGED, upstream->name_id,
+                          to->upstreams[index].pool_count);
+    }
+}
+
 /* ---- what moves */
 
 /* Clients that are between requests; the others follow when their request has ended. Those of an
@@ -101,8 +125,7 @@ void succession_begin(struct worker *worker, struct generation *generation)
         inherit(&old->upstreams[i]);
         upstream_move_idle(&old->upstreams[i]);
     }
-    if (worker->number == 0)
-        journal_state(worker, STATE_RELOADED, NAME_NONE, generation->number);
+    write_down(old, new);
     realm_leave(old);
 }
 

@@ -28,6 +28,10 @@ enum result conf_doc_parse(struct conf_doc **doc, const char *name, const char *
                            struct error *error) MUST_USE;
 void conf_doc_free(struct conf_doc **doc);
 
+/* What it was made of: the name, and the text with its comments blanked out. */
+const char *conf_doc_name(const struct conf_doc *doc);
+const char *conf_doc_text(const struct conf_doc *doc);
+
 /* The tree. A caller may change it (an experiment's variants); values put there have the place of
  * the nearest known parent. */
 struct cJSON *conf_doc_root(const struct conf_doc *doc);

@@ -72,6 +72,16 @@ void conf_doc_free(struct conf_doc **doc)
     free(dead);
 }
 
+const char *conf_doc_name(const struct conf_doc *doc)
+{
+    return doc->name;
+}
+
+const char *conf_doc_text(const struct conf_doc *doc)
+{
+    return doc->text;
+}
+
 struct cJSON *conf_doc_root(const struct conf_doc *doc)
 {
     return doc->root;

@@ -142,6 +142,7 @@
     X(QUEUE_SHED, "queue_shed") X(ACCEPT_PAUSED, "accept_paused")                                  \
     X(ACCEPT_RESUMED, "accept_resumed") X(DESCRIPTORS_EXHAUSTED, "descriptors_exhausted")          \
     X(DRAINING, "draining") X(RELOADED, "reloaded")                                                \
+    X(ENDPOINTS_CHANGED, "endpoints_changed")                                                     \
     X(RETRIES_EXHAUSTED, "retries_exhausted") X(RETRIES_AVAILABLE, "retries_available")            \
     X(ENDPOINT_EJECTED, "endpoint_ejected") X(ENDPOINT_RESTORED, "endpoint_restored")              \
     X(ENDPOINT_DOWN, "endpoint_down") X(ENDPOINT_UP, "endpoint_up")                                \
