@@ -177,6 +177,14 @@ def test_limits_of_one_listener(start, upstream, connect):
         assert connect(address).request(path="/" + "x" * 100).status == 414
 
 
+def test_limits_follow_a_reload(gateway, upstream):
+    proxy = gateway(upstream(SERVE))
+    fields = {f"X-{i}": "y" for i in range(10)}
+    assert proxy.request(headers=fields).status == 200
+    proxy.reload({**proxy.config, "limits": {"fields": 5}})
+    assert proxy.request(headers=fields).status == 431
+
+
 def test_at_the_limits(gateway, upstream):
     server = upstream(SERVE)
     client = gateway(server, limits={"target": "100", "fields": 3, "request_body": "5"}).connect()

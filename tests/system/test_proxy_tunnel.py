@@ -346,14 +346,28 @@ def test_a_tunnel_is_cut_at_the_drain_deadline(gateway, upstream):
     assert (row["status"], row["cause"], row["cut_short"]) == (101, "drain_timeout", 1)
 
 
+def test_a_tunnel_outlives_a_reload(gateway, upstream):
+    server = upstream(ECHO)
+    proxy = gateway(server)
+    client, _ = upgrade(proxy)
+    for i in range(3):
+        proxy.reload({**proxy.config, "limits": {"fields": 100 + i}})
+        client.send(b"hello")
+        assert client.read_exactly(5) == b"hello"
+    client.finish_sending()
+    assert client.read_to_end() == b"bye"
+    assert proxy.only_request()["cause"] == "none"
+
+
 # ---- bounded memory
 
 
 def test_a_client_that_does_not_read_stops_the_upstream(gateway, upstream):
+    """For longer than the listener's timeouts, which are for responses."""
     count = LARGE // MIB
     sender = Sender(count)
     server = upstream([read_head, SWITCH, sender])
-    proxy = gateway(server, environment=ENVIRONMENT)
+    proxy = gateway(server, listener={"timeout": {"send": "200ms"}}, environment=ENVIRONMENT)
     before = proxy.resident()
     client, _ = upgrade(proxy, timeout=60)
     assert steady(lambda: sender.sent) < 64 * MIB
