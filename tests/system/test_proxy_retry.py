@@ -240,8 +240,8 @@ def test_per_try_of_a_route(gateway, upstream, never):
 
 
 def pausing(gateway, upstream, **options):
-    """A gateway that pauses for up to a minute before its second try, and for longer than a second
-    with this seed."""
+    """A gateway that pauses for up to a minute before its second try, and for longer than
+    three seconds with this seed."""
     servers = [upstream([repeat(read_request, BUSY)]) for _ in range(2)]
     return gateway(*servers, seed=2, upstream={
         "retry": {"statuses": [503], "backoff": "60s", "backoff_longest": "60s"},
@@ -253,7 +253,7 @@ def asked(servers):
 
 
 def test_the_total_timeout_holds_while_it_pauses(gateway, upstream):
-    proxy, servers = pausing(gateway, upstream, timeout={"total": "700ms"})
+    proxy, servers = pausing(gateway, upstream, timeout={"total": "3s"})
     assert proxy.request().status == 504
     assert proxy.outcome() == (504, "total_timeout", ["upstream_status"])
     assert asked(servers) == 1
