@@ -37,6 +37,13 @@ static void client_set_state(struct client *client, enum client_state to)
 
 /* ---- the end */
 
+static void release_pipe(struct client *client)
+{
+    if (client->pipe)
+        pipes_take_back(&client->worker->pipes, client->pipe);
+    client->pipe = NULL;
+}
+
 static void client_close(struct client *client, bool cut)
 {
     struct worker *worker = client->worker;
@@ -48,6 +55,7 @@ static void client_close(struct client *client, bool cut)
     worker_take_back(worker, &client->in);
     worker_take_back(worker, &client->out);
     credential_release(client);
+    release_pipe(client);
     if (cut)
         conn_reset(&client->conn);
     else
@@ -304,6 +312,27 @@ bool client_read_body(struct client *client, bool *stalled)
 
 /* ---- sending */
 
+/* The socket has no room for the rest. */
+static void wait_for_room(struct client *client)
+{
+    timeout_arm(&client->entrance->send, &client->timeout, client->worker->now);
+}
+
+static bool flush_pipe(struct client *client)
+{
+    while (client->pipe->held > 0) {
+        ssize_t put = pipe_drain(client->pipe, &client->conn);
+        if (put == CONN_FAILED)
+            return false;
+        if (put == CONN_AGAIN) {
+            wait_for_room(client);
+            return true;
+        }
+    }
+    release_pipe(client);
+    return true;
+}
+
 static bool flush(struct client *client)
 {
     struct buf *out = &client->out;
@@ -312,18 +341,19 @@ static bool flush(struct client *client)
         if (put == CONN_FAILED)
             return false;
         if (put == CONN_AGAIN) {
-            timeout_arm(&client->entrance->send, &client->timeout, client->worker->now);
+            wait_for_room(client);
             return true;
         }
         buf_consume(out, (size_t)put);
     }
     timeout_cancel(&client->timeout);
     worker_take_back(client->worker, out);
-    return true;
+    return !client->pipe || flush_pipe(client);
 }
 
 static void keep_unsent(struct client *client, const struct iovec *parts, int count, size_t sent)
 {
+    assert(!client->pipe); /* it would go out behind these */
     worker_lend(client->worker, &client->out);
     for (int i = 0; i < count; i++) {
         size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
@@ -354,6 +384,13 @@ bool client_send(struct client *client, const struct iovec *parts, int count)
     }
     keep_unsent(client, parts, count, (size_t)put);
     return flush(client);
+}
+
+bool client_send_pipe(struct client *client, struct pipe *pipe)
+{
+    client->exchange->record.bytes_out += pipe->held;
+    client->pipe = pipe;
+    return flush_pipe(client);
 }
 
 /* ---- events */

@@ -27,9 +27,10 @@ struct client {
     struct entrance *entrance;
     struct exchange *exchange; /* when BUSY */
     enum client_state state;
-    bool taking;    /* client_continue is running further up the stack */
-    struct buf in;  /* received and not yet used */
-    struct buf out; /* to be sent; empty most of the time */
+    bool taking;       /* client_continue is running further up the stack */
+    struct buf in;     /* received and not yet used */
+    struct buf out;    /* to be sent; empty most of the time */
+    struct pipe *pipe; /* holds what is to be sent behind `out`; NULL most of the time */
     struct timeout timeout;
     struct list node; /* in worker->clients */
     struct grave grave;
@@ -53,8 +54,11 @@ bool client_send(struct client *client, const struct iovec *parts, int count);
 /* Whether everything sent so far has been taken by the socket. */
 static inline bool client_drained(const struct client *client)
 {
-    return buf_len(&client->out) == 0;
+    return buf_len(&client->out) == 0 && !client->pipe;
 }
+
+/* As client_send, what the pipe holds, and gives the pipe back once it is empty. */
+bool client_send_pipe(struct client *client, struct pipe *pipe);
 
 /* What follows an exchange: the next request; an orderly end; an orderly end that first takes what
  * the client still sends (or a reset would swallow the answer); a cut the client notices. */

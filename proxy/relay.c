@@ -11,6 +11,7 @@
 #include "proxy/limits.h"
 #include "proxy/passage.h"
 #include "proxy/retry.h"
+#include "proxy/splice.h"
 #include "proxy/tunnel.h"
 
 /* ---- up: the request */
@@ -159,7 +160,7 @@ struct piece {
     bool kept; /* it stands in uplink->in */
 };
 
-static ssize_t read_piece(struct uplink *uplink, struct piece *piece)
+static ssize_t read_piece(struct uplink *uplink, struct piece *piece, size_t most)
 {
     struct worker *worker = uplink->upstream->worker;
     ssize_t got;
@@ -170,7 +171,7 @@ static ssize_t read_piece(struct uplink *uplink, struct piece *piece)
         piece->at = buf_head(&uplink->in);
         piece->length = buf_len(&uplink->in);
     } else {
-        got = conn_read(&uplink->conn, worker->scratch, SCRATCH_SIZE);
+        got = conn_read(&uplink->conn, worker->scratch, most);
         piece->at = worker->scratch;
         piece->length = got > 0 ? (size_t)got : 0;
     }
@@ -234,6 +235,7 @@ static bool begin_response(struct exchange *exchange, const struct http_head *he
     if (http_has(head, HTTP_FIELD_KEEP_ALIVE))
         exchange->attempt.uplink->keepalive = keepalive_read(head);
     timeout_cancel(&exchange->try_timeout);
+    splice_note_length(exchange);
     write_head(exchange, head);
     exchange->head_delivered = true;
     exchange->replayable = false;
@@ -373,7 +375,10 @@ static bool send_down(struct exchange *exchange, const char *body, size_t length
         parts[count++] = (struct iovec){(void *)(uintptr_t)body, length};
     if (chunk && length > 0)
         parts[count++] = (struct iovec){(void *)(uintptr_t)chunk_end, sizeof(chunk_end) - 1};
-    bool sent = count == 0 || client_send(exchange->client, parts, count);
+    ssize_t got;
+    struct pipe *pipe = count > 0 ? splice_pipe(exchange) : NULL;
+    bool sent = pipe ? splice_body(exchange, pipe, parts, count, &got)
+                     : count == 0 || client_send(exchange->client, parts, count);
     buf_clear(head);
     if (!sent)
         exchange_client_gone(exchange, CAUSE_CLIENT_ABORT);
@@ -464,26 +469,55 @@ static bool on_end(struct exchange *exchange, bool reset)
     return false;
 }
 
+/* Moves one piece of the body through the pipe. Returns what conn_read would; false in `*alive`:
+ * the exchange has ended. */
+static ssize_t move_piece(struct exchange *exchange, struct pipe *pipe, bool *alive)
+{
+    ssize_t got;
+    if (!splice_body(exchange, pipe, NULL, 0, &got)) {
+        exchange_client_gone(exchange, CAUSE_CLIENT_ABORT);
+        *alive = false;
+    } else if (exchange->response_body.complete) {
+        response_received(exchange);
+        *alive = false;
+    }
+    return got;
+}
+
+/* Reads one piece and uses it. */
+static ssize_t copy_piece(struct exchange *exchange, bool *alive)
+{
+    struct uplink *uplink = exchange->attempt.uplink;
+    bool body = exchange->state == EXCHANGE_RECEIVING;
+    struct piece piece;
+    size_t most = body ? SCRATCH_SIZE : splice_first_read(exchange);
+    ssize_t got = read_piece(uplink, &piece, most);
+    if (got > 0)
+        *alive = use_piece(exchange, &piece);
+    /* More is wanted; a reset may have come together with what was just read. */
+    if (got > 0 && *alive && !uplink->conn.readable)
+        (void)conn_peer_gone(&uplink->conn);
+    return got;
+}
+
 bool relay_response(struct exchange *exchange)
 {
     struct uplink *uplink = exchange->attempt.uplink;
     while (uplink->conn.readable) {
-        struct piece piece;
         if (!client_drained(exchange->client)) {
             /* Nothing is read for a client that does not take what it has. */
             timeout_cancel(&exchange->timeout);
             return true;
         }
-        ssize_t got = read_piece(uplink, &piece);
+        bool alive = true;
+        struct pipe *pipe = splice_pipe(exchange);
+        ssize_t got = pipe ? move_piece(exchange, pipe, &alive) : copy_piece(exchange, &alive);
+        if (!alive)
+            return false;
         if (got == CONN_AGAIN)
             break;
         if (got < 0)
             return on_end(exchange, got == CONN_FAILED);
-        if (!use_piece(exchange, &piece))
-            return false;
-        /* More is wanted; a reset may have come together with what was just read. */
-        if (!uplink->conn.readable)
-            (void)conn_peer_gone(&uplink->conn);
     }
     if (exchange->state == EXCHANGE_RECEIVING)
         timeout_arm(exchange->passage->body, &exchange->timeout, exchange->worker->now);

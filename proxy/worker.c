@@ -16,6 +16,10 @@
 #include "proxy/succession.h"
 #include "proxy/uplink.h"
 
+/* Pipes for long bodies, per worker. One is held as long as a client has not taken what is in it;
+ * with so many slow clients, the next one's body is copied. */
+enum { PIPES_MAX = 64 };
+
 /* ---- memory */
 
 void worker_lend(struct worker *worker, struct buf *buf)
@@ -185,6 +189,7 @@ static void init_memory(struct worker *worker)
     slab_init(&worker->texts_slab, sizeof(struct access_texts), true);
     slab_init(&worker->exchange_slab, sizeof(struct exchange), recycle);
     worker->stash.keeps = recycle;
+    pipes_init(&worker->pipes, PIPES_MAX);
     worker->scratch = mem_alloc(1, SCRATCH_SIZE);
     list_init(&worker->clients);
     list_init(&worker->realms);
@@ -270,6 +275,7 @@ void worker_release(struct worker *worker)
     buf_free(&worker->head_out);
     buf_free(&worker->access_lines.text);
     free(worker->scratch);
+    pipes_release(&worker->pipes);
     slab_free(&worker->client_slab);
     slab_free(&worker->uplink_slab);
     slab_free(&worker->exchange_slab);

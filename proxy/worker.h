@@ -17,6 +17,7 @@
 #include "lib/http/head.h"
 #include "lib/net/conn.h"
 #include "lib/net/listener.h"
+#include "lib/net/pipe.h"
 #include "lib/net/timeout.h"
 #include "lib/net/tls.h"
 #include "lib/record/reader.h"
@@ -38,7 +39,8 @@ struct pool {
     const char *name;
     struct list idle; /* struct uplink, the most recently used first */
     int idle_count;
-    int open; /* connections of this worker, idle or not */
+    int open;         /* connections of this worker, idle or not */
+    bool long_bodies; /* the last response was long: the next one may be as well */
     uint16_t name_id;
     struct endpoint_counters *counters; /* this worker's */
     char *tls_name; /* what the endpoint's certificate must be for; NULL = anything */
@@ -114,6 +116,7 @@ struct worker {
 
     struct slab client_slab, exchange_slab, uplink_slab, texts_slab;
     struct stash stash;
+    struct pipes pipes;    /* for long bodies; in use only while bytes wait for a client */
     struct list graveyard; /* closed connections whose callers may still look at them */
     struct soon bury, serve, retire;
 

@@ -178,6 +178,18 @@ static const char *take_one(struct http_chunks *chunks, char c)
     }
 }
 
+uint64_t http_chunks_run(const struct http_chunks *chunks)
+{
+    return chunks->state == CHUNK_DATA ? chunks->left : 0;
+}
+
+void http_chunks_skip(struct http_chunks *chunks, uint64_t n)
+{
+    chunks->left -= n;
+    if (chunks->left == 0)
+        chunks->state = CHUNK_DATA_CR;
+}
+
 /* Whether the next byte belongs to an extension, its semicolon and the space around it included. */
 static bool extends(const struct http_chunks *chunks, char c)
 {
@@ -203,9 +215,7 @@ const char *http_chunks_take(struct http_chunks *chunks, const char *bytes, size
         *data_at = at;
         *data_length = run;
         at += run;
-        chunks->left -= run;
-        if (chunks->left == 0)
-            chunks->state = CHUNK_DATA_CR;
+        http_chunks_skip(chunks, run);
     }
     *used = at;
     return NULL;

@@ -49,4 +49,8 @@ void http_chunks_init(struct http_chunks *chunks);
 const char *http_chunks_take(struct http_chunks *chunks, const char *bytes, size_t length,
                              size_t *used, size_t *data_at, size_t *data_length);
 
+/* Bytes of the current chunk's data that are still to come, and taking `n` of them unseen. */
+uint64_t http_chunks_run(const struct http_chunks *chunks);
+void http_chunks_skip(struct http_chunks *chunks, uint64_t n);
+
 #endif

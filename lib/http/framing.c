@@ -119,3 +119,20 @@ const char *http_body_take(struct http_body *body, const char *bytes, size_t len
     *payload = (struct http_span){bytes, (uint32_t)take};
     return NULL;
 }
+
+uint64_t http_body_run(const struct http_body *body)
+{
+    if (body->framing == HTTP_LENGTH)
+        return body->left;
+    return body->framing == HTTP_CHUNKED ? http_chunks_run(&body->chunks) : 0;
+}
+
+void http_body_skip(struct http_body *body, uint64_t n)
+{
+    if (body->framing == HTTP_CHUNKED) {
+        http_chunks_skip(&body->chunks, n);
+        return;
+    }
+    body->left -= n;
+    body->complete = body->left == 0;
+}

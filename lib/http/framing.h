@@ -42,4 +42,10 @@ static inline bool http_body_drops(const struct http_body *body)
 const char *http_body_take(struct http_body *body, const char *bytes, size_t length, size_t *used,
                            struct http_span *payload);
 
+/* Bytes of content that follow for sure, with nothing between them: who does not want to look at
+ * them passes them on unseen and says how many by http_body_skip. 0: nobody knows. */
+uint64_t http_body_run(const struct http_body *body);
+/* `n` is at most what http_body_run returned. */
+void http_body_skip(struct http_body *body, uint64_t n);
+
 #endif

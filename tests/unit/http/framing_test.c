@@ -186,6 +186,35 @@ static void takes_no_more_than_the_length(void **state)
     assert_false(reading_of(body, bytes, 4, 2, 1).complete);
 }
 
+static void skips_what_is_sure_to_be_content(void **state)
+{
+    struct http_body body;
+    parse_response(200, ONE_ONE, "Content-Length: 10\r\n");
+    assert_null(http_response_body(&body, &head, false));
+    assert_int_equal(http_body_run(&body), 10);
+    http_body_skip(&body, 9);
+    assert_false(body.complete);
+    http_body_skip(&body, 1);
+    assert_true(body.complete);
+    assert_int_equal(http_body_run(&body), 0);
+}
+
+static void skips_within_a_chunk(void **state)
+{
+    struct http_body body;
+    size_t used;
+    struct http_span payload;
+    parse_response(200, ONE_ONE, "Transfer-Encoding: chunked\r\n");
+    assert_null(http_response_body(&body, &head, false));
+    assert_int_equal(http_body_run(&body), 0);
+    assert_null(http_body_take(&body, SAMPLE("a\r\n01"), &used, &payload));
+    assert_int_equal(http_body_run(&body), 8);
+    http_body_skip(&body, 8);
+    assert_int_equal(http_body_run(&body), 0);
+    assert_null(http_body_take(&body, SAMPLE("\r\n0\r\n\r\n"), &used, &payload));
+    assert_true(body.complete);
+}
+
 static void takes_nothing_where_there_is_no_body(void **state)
 {
     struct http_body body;
@@ -217,6 +246,8 @@ int main(void)
         cmocka_unit_test(refuses_lengths_that_can_be_read_two_ways),
         cmocka_unit_test(knows_responses_without_a_body),
         cmocka_unit_test(takes_no_more_than_the_length),
+        cmocka_unit_test(skips_what_is_sure_to_be_content),
+        cmocka_unit_test(skips_within_a_chunk),
         cmocka_unit_test(takes_nothing_where_there_is_no_body),
         cmocka_unit_test(takes_everything_until_the_close),
     };
