@@ -9,6 +9,7 @@
 
 #include "proxy/credential.h"
 #include "proxy/exchange.h"
+#include "proxy/greeting.h"
 #include "proxy/limits.h"
 #include "proxy/origin.h"
 #include "proxy/realm.h"
@@ -19,6 +20,7 @@ static const char *const state_names[] = {CLIENT_STATES(CLIENT_STATE_NAME)};
 static void client_set_state(struct client *client, enum client_state to)
 {
     static const unsigned legal[CLIENT_STATE_COUNT] = {
+        [CLIENT_GREETING] = 1 << CLIENT_HANDSHAKE | 1 << CLIENT_IDLE | 1 << CLIENT_CLOSED,
         [CLIENT_HANDSHAKE] = 1 << CLIENT_IDLE | 1 << CLIENT_LINGERING | 1 << CLIENT_CLOSED,
         [CLIENT_IDLE] = 1 << CLIENT_HEAD | 1 << CLIENT_BUSY | 1 << CLIENT_CLOSED,
         [CLIENT_HEAD] = 1 << CLIENT_BUSY | 1 << CLIENT_CLOSED,
@@ -52,6 +54,8 @@ static void client_close(struct client *client, bool cut)
     client_set_state(client, CLIENT_CLOSED);
     timeout_cancel(&client->timeout);
     list_remove(&client->node);
+    list_foreach_safe (node, &client->uplinks)
+        uplink_orphan(list_entry(node, struct uplink, of_client));
     worker_take_back(worker, &client->in);
     worker_take_back(worker, &client->out);
     credential_release(client);
@@ -112,7 +116,7 @@ void client_stop(struct client *client)
 
 void client_drain(struct client *client)
 {
-    if (client->state == CLIENT_IDLE)
+    if (client->state == CLIENT_IDLE || client->state == CLIENT_GREETING)
         client_close(client, false);
 }
 
@@ -126,9 +130,10 @@ bool client_may_stay(const struct client *client)
 void client_follow(struct client *client)
 {
     struct entrance *from = client->entrance, *to = from->successor;
-    if (!to || client->state == CLIENT_BUSY)
+    if (!to || client->state == CLIENT_BUSY || client->state == CLIENT_GREETING)
         return;
     client->entrance = to;
+    client->trusted = origin_trusts(&to->config->origin, &client->peer);
     realm_join(to->realm);
     realm_leave(from->realm);
 }
@@ -425,6 +430,39 @@ static void on_handshake(struct client *client)
     }
 }
 
+/* Nothing but HTTP, or the handshake before it, is to come now. */
+static void await_first(struct client *client)
+{
+    struct entrance *entrance = client->entrance;
+    struct error error;
+    if (entrance->tls && tls_accept(&client->conn, entrance->tls, &error) != OK) {
+        log_error(&client->worker->log, NULL, "%s", error.text);
+        client_close(client, false);
+        return;
+    }
+    timeout_arm(entrance->tls ? &entrance->head : &entrance->idle, &client->timeout,
+                client->worker->now);
+}
+
+static void on_greeting(struct client *client)
+{
+    switch (greeting_read(client)) {
+    case GREETING_FAILED:
+        client_close(client, false);
+        return;
+    case GREETING_WAITS:
+        return;
+    case GREETING_DONE:
+        break;
+    }
+    client_set_state(client, client->entrance->tls ? CLIENT_HANDSHAKE : CLIENT_IDLE);
+    await_first(client);
+    if (client->state == CLIENT_HANDSHAKE)
+        on_handshake(client);
+    else if (client->state == CLIENT_IDLE)
+        client_continue(client);
+}
+
 static void on_timeout(void *arg)
 {
     static const struct refusal too_late = {408, CAUSE_CLIENT_TIMEOUT,
@@ -432,6 +470,10 @@ static void on_timeout(void *arg)
     struct client *client = arg;
     worker_enter(client->worker);
     switch (client->state) {
+    case CLIENT_GREETING:
+        greeting_late(client);
+        client_close(client, false);
+        break;
     case CLIENT_HANDSHAKE:
         handshake_failed(client, "it did not end in time");
         client_close(client, false);
@@ -468,6 +510,9 @@ static void client_ready(struct conn *conn, void *owner)
     struct client *client = owner;
     worker_enter(client->worker);
     switch (client->state) {
+    case CLIENT_GREETING:
+        on_greeting(client);
+        break;
     case CLIENT_HANDSHAKE:
         on_handshake(client);
         break;
@@ -492,13 +537,17 @@ void client_accept(struct entrance *entrance, int fd, const struct address *peer
     struct worker *worker = entrance->worker;
     struct client *client = slab_get(&worker->client_slab);
     struct error error;
+    bool greets = entrance->config->proxy_protocol != 0;
     worker_enter(worker);
     *client = (struct client){.worker = worker,
                               .entrance = entrance,
-                              .state = entrance->tls ? CLIENT_HANDSHAKE : CLIENT_IDLE,
+                              .state = greets          ? CLIENT_GREETING
+                                       : entrance->tls ? CLIENT_HANDSHAKE
+                                                       : CLIENT_IDLE,
                               .number = worker->next_connection++,
                               .peer = address_peer(peer)};
     client->trusted = origin_trusts(&entrance->config->origin, &client->peer);
+    list_init(&client->uplinks);
     timeout_init(&client->timeout, on_timeout, client);
     if (conn_init(&client->conn, &worker->loop, fd, &conn_plain, client_ready, client, &error) !=
         OK) {
@@ -507,14 +556,11 @@ void client_accept(struct entrance *entrance, int fd, const struct address *peer
         slab_put(&worker->client_slab, client);
         return;
     }
-    if (entrance->tls && tls_accept(&client->conn, entrance->tls, &error) != OK) {
-        log_error(&worker->log, NULL, "%s", error.text);
-        conn_close(&client->conn);
-        slab_put(&worker->client_slab, client);
-        return;
-    }
     realm_join(entrance->realm);
     counter_add(&worker->counters.of[COUNTER_CONNECTIONS]);
     list_push_back(&worker->clients, &client->node);
-    timeout_arm(entrance->tls ? &entrance->head : &entrance->idle, &client->timeout, worker->now);
+    if (greets)
+        timeout_arm(&entrance->greeting, &client->timeout, worker->now);
+    else
+        await_first(client);
 }

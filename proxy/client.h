@@ -10,6 +10,7 @@ struct exchange;
 
 /* client_set_state draws the legal steps between them. */
 #define CLIENT_STATES(X)                                                                 \
+    X(GREETING, "greeting")   /* a PROXY header is to come */                            \
     X(HANDSHAKE, "handshake") /* TLS is being set up */                                  \
     X(IDLE, "idle")           /* nothing of a request has arrived */                     \
     X(HEAD, "head")           /* part of a head has arrived */                           \
@@ -41,6 +42,8 @@ struct client {
     uint32_t requests; /* carried before the current one */
     uint64_t number;
     struct ip_peer peer;           /* at the other end, or whom it speaks for */
+    struct ip_peer local;          /* the end it knows, from a PROXY header */
+    struct list uplinks;           /* struct uplink: connections that are this client's alone */
     struct credential *credential; /* NULL: nothing is told of a certificate */
     bool trusted;                  /* what it says about its clients is believed */
 };

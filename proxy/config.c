@@ -21,6 +21,8 @@ static const struct conf_key client_timeout_keys[] = {
         .meaning = "Between two writes of a response that the client does not take."),
     KEY("idle", CONF_DURATION, struct client_timeouts, idle, .otherwise = "75s",
         .meaning = "Between two requests of a kept-alive connection."),
+    KEY("proxy_header", CONF_DURATION, struct client_timeouts, proxy_header, .otherwise = "5s",
+        .meaning = "From the connection to the end of its PROXY header, where one is asked for."),
 };
 static const struct conf_table client_timeout_table = {
     .name = "client_timeout", .meaning = "How long the gateway waits for a client; 0s = for ever.",
@@ -59,6 +61,9 @@ static const struct conf_table limits_table = {
     .size = sizeof(struct limits_config), .keys = limits_keys, .key_count = ARRAY_LEN(limits_keys),
     .item_offset = CONF_NO_ITEM,
 };
+/* In the order of sets of enum proxy_header_version. */
+static const char *const proxy_protocols[] = {"off", "v1", "v2", "any", NULL};
+static const char *const proxy_protocols_sent[] = {"off", "v1", "v2", NULL};
 
 static const struct conf_key listener_keys[] = {
     KEY("address", CONF_ADDRESS, struct listener_config, address, .flags = CONF_REQUIRED,
@@ -69,6 +74,10 @@ static const struct conf_key listener_keys[] = {
         .meaning = "The keys that stand here hold in place of the proxy's."),
     KEY("tls", CONF_OBJECT, struct listener_config, tls, .sub = &listener_tls_table,
         .meaning = "TLS with clients; absent = none."),
+    KEY("proxy_protocol", CONF_ENUM, struct listener_config, proxy_protocol, .otherwise = "off",
+        .choices = proxy_protocols,
+        .meaning = "Each connection begins with a PROXY header of that version, or is closed. It says "
+                   "who the client is, and is believed: let nobody else reach this address."),
     KEY("origin", CONF_OBJECT, struct listener_config, origin, .sub = &origin_table,
         .meaning = "How the upstream learns whom a request comes from, and who is believed about it."),
 };
@@ -212,6 +221,11 @@ static const struct conf_key upstream_keys[] = {
         .meaning = "Which failed attempts are tried again."),
     KEY("connections", CONF_OBJECT, struct upstream_config, connections, .sub = &connections_table,
         .meaning = "Connections to the endpoints."),
+    KEY("proxy_protocol", CONF_ENUM, struct upstream_config, proxy_protocol, .otherwise = "off",
+        .choices = proxy_protocols_sent,
+        .meaning = "A PROXY header of that version in front of each connection tells the endpoint who "
+                   "the client is. Such a connection carries the requests of one client connection "
+                   "alone, and is closed with it."),
     KEY("tls", CONF_OBJECT, struct upstream_config, tls, .sub = &upstream_tls_table,
         .meaning = "TLS with the endpoints, for which {} is enough; absent = none."),
     KEY("health", CONF_OBJECT, struct upstream_config, health, .sub = &health_conf_table,

@@ -27,10 +27,11 @@ enum retry_condition {
 };
 
 struct client_timeouts {
-    duration head; /* from the first byte of a request to the end of its head */
-    duration body; /* between two reads of a request's body */
-    duration send; /* between two writes of a response */
-    duration idle; /* between two requests of a connection */
+    duration head;         /* from the first byte of a request to the end of its head */
+    duration body;         /* between two reads of a request's body */
+    duration send;         /* between two writes of a response */
+    duration idle;         /* between two requests of a connection */
+    duration proxy_header; /* from the connection to the end of its PROXY header */
 };
 
 /* How large a request may be. */
@@ -43,6 +44,7 @@ struct request_limits {
 
 struct listener_config {
     const char *address;
+    int proxy_protocol; /* bit set of enum proxy_header_version; 0 = none */
     struct client_timeouts timeout;
     struct request_limits limits; /* those its item does not name are the proxy's */
     struct listener_tls_config tls;
@@ -188,6 +190,7 @@ struct upstream_config {
     struct connections_config connections;
     struct hedge_config hedge;
     struct concurrency_config concurrency;
+    int proxy_protocol; /* enum proxy_header_version; 0 = none */
     struct upstream_tls_config tls;
     struct health_config health;
     struct breaker_config breaker;

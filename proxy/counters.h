@@ -26,6 +26,9 @@
     X(UPLINK_TLS, "upstream_tls_handshakes_total", "TLS handshakes with endpoints")              \
     X(UPLINK_TLS_RESUMED, "upstream_tls_resumed_total", "of these, those that resumed")          \
     X(UPLINK_TLS_FAILED, "upstream_tls_failed_total", "those with endpoints that failed")        \
+    X(PROXY_HEADERS, "proxy_headers_total", "PROXY headers read from clients")                   \
+    X(PROXY_HEADERS_REFUSED, "proxy_headers_refused_total",                                      \
+      "client connections closed for want of a right one in time")                               \
     X(ACCESS_LOST, "access_lines_lost_total", "access log lines that could not be written")      \
     X(UPLINKS_SPENT, "upstream_connections_spent_total",                                         \
       "closed for their age or number of requests, or before the endpoint would")                \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/origin.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/http/forwarded.h"
@@ -156,13 +157,16 @@ static void append_reached_by(struct buf *out, const struct client *client,
 {
     struct http_span host = http_host(head);
     const char *scheme = scheme_of(client);
+    char other[6] = ""; /* the port that a PROXY header names */
+    const char *port = client->local.kind == IP_PEER_UNKNOWN ? client->entrance->port : other;
     if (!header_rules_drop(rules, TEXT("x-forwarded-proto")))
         append_line(out, "X-Forwarded-Proto", scheme, strlen(scheme));
     if (host.length > 0 && !header_rules_drop(rules, TEXT("x-forwarded-host")))
         append_line(out, "X-Forwarded-Host", host.at, host.length);
-    if (*client->entrance->port && !header_rules_drop(rules, TEXT("x-forwarded-port")))
-        append_line(out, "X-Forwarded-Port", client->entrance->port,
-                    strlen(client->entrance->port));
+    if (client->local.kind == IP_PEER_IP)
+        snprintf(other, sizeof(other), "%u", client->local.port);
+    if (*port && !header_rules_drop(rules, TEXT("x-forwarded-port")))
+        append_line(out, "X-Forwarded-Port", port, strlen(port));
 }
 
 static void append_forwarded(struct buf *out, const struct client *client,

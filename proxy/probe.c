@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/net/dial.h"
+#include "proxy/announce.h"
 #include "proxy/guard.h"
 
 /* A healthy answer has a head of less than this. */
@@ -193,6 +194,11 @@ static void connected(struct probe *probe)
     struct tls_context *tls = probe->upstream->tls;
     struct pool *pool = probe->pool;
     struct error error;
+    int problem = announce_own(&probe->conn, probe->upstream->config);
+    if (problem) {
+        conclude(probe, false, strerror(problem));
+        return;
+    }
     if (config_of(probe)->kind == PROBE_TCP) {
         conclude(probe, true, NULL);
         return;

@@ -156,6 +156,7 @@ static void init_entrance(struct realm *realm, size_t number)
     timeout_queue_init(&entrance->body, &worker->loop, config->timeout.body);
     timeout_queue_init(&entrance->send, &worker->loop, config->timeout.send);
     timeout_queue_init(&entrance->idle, &worker->loop, config->timeout.idle);
+    timeout_queue_init(&entrance->greeting, &worker->loop, config->timeout.proxy_header);
     timeout_queue_init(&entrance->linger, &worker->loop, LINGER_FOR);
     take_socket(entrance, number);
     uint16_t port = address_peer(&entrance->listener.address).port;
@@ -165,8 +166,8 @@ static void init_entrance(struct realm *realm, size_t number)
 
 static void release_entrance(struct entrance *entrance)
 {
-    struct timeout_queue *queues[] = {&entrance->head, &entrance->body, &entrance->send,
-                                      &entrance->idle, &entrance->linger};
+    struct timeout_queue *queues[] = {&entrance->head, &entrance->body,   &entrance->send,
+                                      &entrance->idle, &entrance->linger, &entrance->greeting};
     listener_close(&entrance->listener);
     for (size_t i = 0; i < ARRAY_LEN(queues); i++)
         timeout_queue_release(queues[i]);

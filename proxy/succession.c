@@ -17,12 +17,14 @@ static struct pool *find_pool(const struct upstream *upstream, const struct pool
     return NULL;
 }
 
-/* What is connected by TLS is not handed on: the new configuration may trust others, and the
+/* What was announced by another PROXY header, or by none, is not handed on. Nor is what is
+ * connected by TLS: the new configuration may trust others, and the
  * session that is to be resumed is noted in the pool. */
 static void point_upstream(struct upstream *upstream, const struct realm *to)
 {
     int index = proxy_config_upstream(to->config, upstream->config->name);
-    bool same = index >= 0 && !upstream->tls && !to->upstreams[index].tls;
+    bool same = index >= 0 && !upstream->tls && !to->upstreams[index].tls &&
+                upstream->config->proxy_protocol == to->upstreams[index].config->proxy_protocol;
     for (size_t i = 0; i < upstream->pool_count; i++)
         upstream->pools[i].successor =
             same ? find_pool(&to->upstreams[index], &upstream->pools[i]) : NULL;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/net/dial.h"
+#include "proxy/announce.h"
 #include "proxy/exchange.h"
 #include "proxy/guard.h"
 #include "proxy/hedge.h"
@@ -173,6 +174,7 @@ void uplink_close(struct uplink *uplink, const char *reason)
               (unsigned long long)uplink->number, reason);
     uplink_set_state(uplink, UPLINK_CLOSED);
     uplink->exchange = NULL;
+    list_remove(&uplink->of_client);
     timeout_cancel(&uplink->idle_timeout);
     worker_take_back(worker, &uplink->in);
     conn_close(&uplink->conn);
@@ -187,6 +189,14 @@ static void close_spent(struct uplink *uplink)
 {
     counter_add(&uplink->upstream->worker->counters.of[COUNTER_UPLINKS_SPENT]);
     uplink_close(uplink, "too old, too many requests, or about to be closed by the endpoint");
+}
+
+void uplink_orphan(struct uplink *uplink)
+{
+    list_remove(&uplink->of_client);
+    uplink->client = NULL;
+    if (uplink->state == UPLINK_IDLE)
+        uplink_close(uplink, "its client has gone");
 }
 
 static void idle_timed_out(void *arg)
@@ -243,6 +253,8 @@ static void begin_securing(struct uplink *uplink)
 static void on_connecting(struct uplink *uplink)
 {
     int problem = dial_error(uplink->conn.fd);
+    if (!problem && uplink->client)
+        problem = announce_client(uplink);
     if (problem) {
         exchange_connect_failed(uplink->exchange, problem);
         return;
@@ -303,6 +315,7 @@ static struct uplink *uplink_open(struct upstream *upstream, struct pool *pool, 
                               .keepalive = keepalive_unknown,
                               .number = worker->next_connection++};
     list_init(&uplink->node);
+    list_init(&uplink->of_client);
     timeout_init(&uplink->idle_timeout, idle_timed_out, uplink);
     if (conn_init(&uplink->conn, &worker->loop, fd, &conn_plain, uplink_ready, uplink, &error) !=
         OK) {
@@ -315,12 +328,20 @@ static struct uplink *uplink_open(struct upstream *upstream, struct pool *pool, 
     return uplink;
 }
 
+static void bind_to_client(struct uplink *uplink, struct client *client)
+{
+    uplink->client = client;
+    list_push_back(&client->uplinks, &uplink->of_client);
+}
+
 static enum uplink_result dial_endpoint(struct upstream *upstream, struct uplink_order *order)
 {
     int fd = dial_start(&order->pool->shared->address);
     order->uplink = fd >= 0 ? uplink_open(upstream, order->pool, fd) : NULL;
     if (order->uplink) {
         order->uplink->exchange = order->exchange;
+        if (upstream->config->proxy_protocol)
+            bind_to_client(order->uplink, order->exchange->client);
         return UPLINK_PENDING;
     }
     int problem = errno;
@@ -331,9 +352,30 @@ static enum uplink_result dial_endpoint(struct upstream *upstream, struct uplink
     return UPLINK_FAILED;
 }
 
-static enum uplink_result take_idle(struct uplink_order *order)
+/* Too old, or about to be closed by the endpoint. */
+static bool is_stale(const struct uplink *uplink)
 {
-    struct uplink *uplink = list_entry(list_pop_front(&order->pool->idle), struct uplink, node);
+    return mono_is_set(uplink->use_before) &&
+           !mono_before(uplink->upstream->worker->now, uplink->use_before);
+}
+
+/* The idle connection that was used last and may carry the order's request, or NULL. */
+static struct uplink *find_idle(const struct upstream *upstream, const struct uplink_order *order)
+{
+    if (order->fresh)
+        return NULL;
+    list_foreach (node, &order->pool->idle) {
+        struct uplink *uplink = list_entry(node, struct uplink, node);
+        bool may = !upstream->config->proxy_protocol || uplink->client == order->exchange->client;
+        if (may && !is_stale(uplink))
+            return uplink;
+    }
+    return NULL;
+}
+
+static enum uplink_result take_idle(struct uplink_order *order, struct uplink *uplink)
+{
+    list_remove(&uplink->node);
     count_idle(order->pool, -1);
     timeout_cancel(&uplink->idle_timeout);
     uplink_set_state(uplink, UPLINK_BUSY);
@@ -350,8 +392,7 @@ static void close_stale(struct upstream *upstream, struct pool *pool)
     struct list *front;
     while ((front = list_first(&pool->idle))) {
         struct uplink *uplink = list_entry(front, struct uplink, node);
-        if (!mono_is_set(uplink->use_before) ||
-            mono_before(upstream->worker->now, uplink->use_before))
+        if (!is_stale(uplink))
             return;
         close_spent(uplink);
     }
@@ -363,12 +404,13 @@ static enum uplink_result acquire_from(struct upstream *upstream, struct uplink_
     int max = (int)upstream->config->connections.max;
     struct pool *pool = order->pool;
     close_stale(upstream, pool);
-    if (!order->fresh && !list_empty(&pool->idle))
-        return take_idle(order);
+    struct uplink *idle = find_idle(upstream, order);
+    if (idle)
+        return take_idle(order, idle);
     if (reserve_slot(pool->shared, max))
         return dial_endpoint(upstream, order);
-    if (order->fresh && !list_empty(&pool->idle)) {
-        /* The limit is full of connections that nobody uses: one makes room. */
+    if (!list_empty(&pool->idle)) {
+        /* The limit is full of connections that this request may not use: one makes room. */
         uplink_close(list_entry(pool->idle.prev, struct uplink, node), "makes room");
         if (reserve_slot(pool->shared, max))
             return dial_endpoint(upstream, order);
@@ -477,8 +519,7 @@ static bool is_spent(struct uplink *uplink)
     int64_t most = uplink->upstream->config->connections.max_requests;
     uplink->use_before = last_use(uplink);
     return (most > 0 && uplink->requests >= most) || uplink->keepalive.requests == 0 ||
-           (mono_is_set(uplink->use_before) &&
-            !mono_before(uplink->upstream->worker->now, uplink->use_before));
+           is_stale(uplink);
 }
 
 static void keep_idle(struct uplink *uplink, struct upstream *upstream)
@@ -499,7 +540,8 @@ void uplink_put_back(struct uplink *uplink, bool reusable)
     struct upstream *upstream = uplink->upstream;
     uplink->exchange = NULL;
     uplink->requests++;
-    reusable = reusable && !has_more(uplink);
+    bool orphaned = upstream->config->proxy_protocol && !uplink->client;
+    reusable = reusable && !orphaned && !has_more(uplink);
     if (!reusable || upstream->worker->phase == WORKER_STOPPING)
         uplink_close(uplink, "not reusable");
     else if (is_spent(uplink))

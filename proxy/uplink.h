@@ -27,6 +27,8 @@ struct uplink {
     enum uplink_state state;
     struct buf in; /* part of a response head, or bytes behind one */
     size_t head_scanned;
+    struct client *client; /* whose requests alone it carries; NULL: anybody's */
+    struct list of_client; /* in client->uplinks */
     struct timeout idle_timeout;
     struct list node; /* in pool->idle */
     struct grave grave;
@@ -72,6 +74,9 @@ enum uplink_result uplink_acquire(struct upstream *upstream, struct uplink_order
 void uplink_put_back(struct uplink *uplink, bool reusable);
 
 void uplink_close(struct uplink *uplink, const char *reason);
+
+/* The client whose connection it is has gone. */
+void uplink_orphan(struct uplink *uplink);
 
 void pool_close_idle(struct pool *pool, const char *reason);
 

@@ -79,7 +79,8 @@ struct entrance {
     struct entrance *successor; /* the same in the worker's current realm; NULL: there is none */
     struct tls_context *tls;    /* NULL: its clients speak plain HTTP */
     char port[6];               /* in digits; empty for a Unix socket */
-    struct timeout_queue head, body, send, idle, linger; /* of its clients */
+    bool refused_greeting;      /* a PROXY header was missing or wrong: said once, not for each */
+    struct timeout_queue head, body, send, idle, linger, greeting; /* of its clients */
 };
 
 /* Buffers are lent to a connection or exchange while it has bytes in flight. The stash keeps what

@@ -129,6 +129,15 @@ bool ip_network_has(const struct ip_network *network, const struct ip *ip)
 
 /* ---- peers */
 
+bool ip_port_parse(uint16_t *port, const char *text, size_t length)
+{
+    unsigned number;
+    if (!parse_number(text, length, UINT16_MAX, &number))
+        return false;
+    *port = (uint16_t)number;
+    return true;
+}
+
 /* Where the address ends and what follows it: a colon and a port, or nothing. NULL: it has no end.
  */
 static const char *end_of_address(const char *text, size_t length, bool *bracketed)
@@ -145,7 +154,6 @@ static const char *end_of_address(const char *text, size_t length, bool *bracket
 bool ip_peer_parse(struct ip_peer *peer, const char *text, size_t length)
 {
     bool bracketed;
-    unsigned port = 0;
     const char *end = text + length, *stop = end_of_address(text, length, &bracketed);
     *peer = (struct ip_peer){.kind = IP_PEER_IP};
     if (!stop)
@@ -154,11 +162,8 @@ bool ip_peer_parse(struct ip_peer *peer, const char *text, size_t length)
     if (!ip_parse(&peer->ip, from, (size_t)(stop - from)) ||
         (bracketed && !memchr(from, ':', (size_t)(stop - from))))
         return false;
-    if (rest < end &&
-        (*rest != ':' || !parse_number(rest + 1, (size_t)(end - rest - 1), UINT16_MAX, &port)))
-        return false;
-    peer->port = (uint16_t)port;
-    return true;
+    return rest == end ||
+           (*rest == ':' && ip_port_parse(&peer->port, rest + 1, (size_t)(end - rest - 1)));
 }
 
 size_t ip_peer_format(const struct ip_peer *peer, char out[IP_PEER_TEXT])

@@ -58,6 +58,9 @@ struct ip_peer {
  * "[2001:db8::1]:80". */
 bool ip_peer_parse(struct ip_peer *peer, const char *text, size_t length);
 
+/* Digits without a leading zero, up to 65535. */
+bool ip_port_parse(uint16_t *port, const char *text, size_t length);
+
 /* Writes one of these forms (an IPv6 address in brackets when there is a port), "unix:" for a Unix
  * socket, or nothing, and a NUL; returns the length. */
 size_t ip_peer_format(const struct ip_peer *peer, char out[IP_PEER_TEXT]);

@@ -101,6 +101,22 @@ ssize_t conn_read(struct conn *conn, void *bytes, size_t n)
     return CONN_AGAIN;
 }
 
+ssize_t conn_peek(struct conn *conn, void *bytes, size_t n)
+{
+    ssize_t got;
+    do {
+        got = recv(conn->fd, bytes, n, MSG_PEEK);
+    } while (got < 0 && errno == EINTR);
+    if (got > 0)
+        return got;
+    if (got == 0)
+        return CONN_EOF;
+    if (errno != EAGAIN && errno != EWOULDBLOCK)
+        return CONN_FAILED;
+    conn->readable = false;
+    return CONN_AGAIN;
+}
+
 ssize_t conn_write(struct conn *conn, const void *bytes, size_t n)
 {
     struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = n};

@@ -78,6 +78,9 @@ int conn_handshake(struct conn *conn, struct error *error);
 /* Reads up to `n` bytes (n > 0). */
 ssize_t conn_read(struct conn *conn, void *bytes, size_t n);
 
+/* As conn_read, but what was read stays to be read again. For plain connections alone. */
+ssize_t conn_peek(struct conn *conn, void *bytes, size_t n);
+
 ssize_t conn_write(struct conn *conn, const void *bytes, size_t n);
 ssize_t conn_writev(struct conn *conn, const struct iovec *parts, int count);
 
