@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/http/head.h"
@@ -61,6 +62,7 @@ static const struct conf_table limits_table = {
     .size = sizeof(struct limits_config), .keys = limits_keys, .key_count = ARRAY_LEN(limits_keys),
     .item_offset = CONF_NO_ITEM,
 };
+
 /* In the order of sets of enum proxy_header_version. */
 static const char *const proxy_protocols[] = {"off", "v1", "v2", "any", NULL};
 static const char *const proxy_protocols_sent[] = {"off", "v1", "v2", NULL};
@@ -68,6 +70,9 @@ static const char *const proxy_protocols_sent[] = {"off", "v1", "v2", NULL};
 static const struct conf_key listener_keys[] = {
     KEY("address", CONF_ADDRESS, struct listener_config, address, .flags = CONF_REQUIRED,
         .meaning = "Where to accept connections; port 0 chooses a free one."),
+    KEY("mode", CONF_STRING, struct listener_config, mode,
+        .meaning = "Permissions of a Unix socket in octal, such as \"0660\": who connects must be allowed "
+                   "to write. Absent = what the umask leaves."),
     KEY("timeout", CONF_OBJECT, struct listener_config, timeout, .sub = &client_timeout_table,
         .meaning = "How long the gateway waits for a client."),
     KEY("limits", CONF_OBJECT, struct listener_config, limits, .sub = &request_limits_table,
@@ -81,10 +86,27 @@ static const struct conf_key listener_keys[] = {
     KEY("origin", CONF_OBJECT, struct listener_config, origin, .sub = &origin_table,
         .meaning = "How the upstream learns whom a request comes from, and who is believed about it."),
 };
+/* Three octal digits, behind a zero or not. */
+static enum result check_listener(struct conf_read *read, void *object, const struct cJSON *item)
+{
+    struct listener_config *listener = object;
+    const char *mode = listener->mode;
+    size_t length = mode ? strlen(mode) : 0;
+    if (!mode)
+        return OK;
+    if (strncmp(listener->address, "unix:", 5) != 0)
+        return conf_fail(read, conf_member(item, "mode"), "\"mode\" is for Unix sockets");
+    if (strspn(mode, "01234567") != length || length < 3 || length > 4 ||
+        (length == 4 && mode[0] != '0'))
+        return conf_fail(read, conf_member(item, "mode"),
+                         "\"%s\" are no permissions (expected octal digits such as \"0660\")", mode);
+    listener->permissions = (unsigned)strtoul(mode, NULL, 8);
+    return OK;
+}
 static const struct conf_table listener_table = {
     .name = "listener", .meaning = "An address the gateway accepts connections on.",
     .size = sizeof(struct listener_config), .keys = listener_keys,
-    .key_count = ARRAY_LEN(listener_keys), .shorthand = "address",
+    .key_count = ARRAY_LEN(listener_keys), .shorthand = "address", .check = check_listener,
     .item_offset = offsetof(struct listener_config, item),
 };
 

@@ -44,7 +44,9 @@ struct request_limits {
 
 struct listener_config {
     const char *address;
-    int proxy_protocol; /* bit set of enum proxy_header_version; 0 = none */
+    const char *mode;     /* of a Unix socket; NULL = what the umask leaves */
+    unsigned permissions; /* derived from `mode`; 0 = likewise */
+    int proxy_protocol;   /* bit set of enum proxy_header_version; 0 = none */
     struct client_timeouts timeout;
     struct request_limits limits; /* those its item does not name are the proxy's */
     struct listener_tls_config tls;

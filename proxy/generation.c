@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/generation.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/net/listener.h"
@@ -230,10 +232,16 @@ static bool has_port(const struct generation *generation, in_port_t port)
     return false;
 }
 
-static enum result open_sockets(struct generation_listener *listener, size_t workers,
+static const struct listener_config *config_of(const struct generation *generation, size_t number)
+{
+    return (const struct listener_config *)generation->config.listeners.items + number;
+}
+
+static enum result open_sockets(struct generation_listener *listener,
+                                const struct listener_config *config, size_t workers,
                                 struct error *error)
 {
-    static const struct listener_options options = {.share = true};
+    const struct listener_options options = {.share = true, .mode = config->permissions};
     bool is_path = listener->configured.u.any.sa_family == AF_UNIX;
     for (size_t i = 0; i < workers; i++) {
         if (i > 0 && is_path) {
@@ -268,7 +276,8 @@ static enum result open_listener(struct generation *generation, size_t number,
     enum result result = has_port(before, port_of(&listener->configured))
                              ? OK
                              : listener_check_free(&listener->configured, error);
-    return result == OK ? open_sockets(listener, workers, error) : result;
+    return result == OK ? open_sockets(listener, config_of(generation, number), workers, error)
+                        : result;
 }
 
 static enum result open_listeners(struct generation *generation, const struct generation *before,
@@ -341,11 +350,24 @@ static void join(struct generation_upstream *upstream, const struct upstream_con
     }
 }
 
+/* Of a path that goes on being listened on under other permissions. A path that is gone is left to
+ * whoever took it. */
+static void keep_mode(const struct generation *generation, size_t number)
+{
+    const struct generation_listener *listener = &generation->listeners[number];
+    unsigned mode = config_of(generation, number)->permissions;
+    if (listener->kept >= 0 && mode != 0 && chmod(listener->configured.u.un.sun_path, mode) != 0)
+        log_warn(&generation->proxy->log, NULL, "cannot set the permissions of %s: %s",
+                 listener->configured.u.un.sun_path, strerror(errno));
+}
+
 void generation_activate(struct generation *generation, const struct generation *before)
 {
     const struct upstream_config *upstreams = generation->config.upstreams.items;
     if (before)
         leave(before);
+    for (size_t i = 0; i < generation->config.listeners.count; i++)
+        keep_mode(generation, i);
     for (size_t i = 0; i < generation->config.upstreams.count; i++)
         join(&generation->upstreams[i], &upstreams[i]);
 }

@@ -80,21 +80,34 @@ static void resume_accepting(void *arg)
     accept_some(listener, ACCEPT_BATCH);
 }
 
+/* What to do about it. */
+static const char *bind_hint(int problem, bool path)
+{
+    switch (problem) {
+    case EADDRINUSE:
+        return path ? "another program already does, or something else is there (stop it, remove "
+                      "it, or choose another path)"
+                    : "another program already does (stop it, or choose another port)";
+    case EACCES:
+        return path ? "not allowed (its folder must be writable)"
+                    : "not allowed (ports below 1024 need privileges)";
+    case ENOENT:
+        return "its folder is not there (make it, or choose another path)";
+    case EADDRNOTAVAIL:
+        return "no interface of this machine has the address (choose one that has, or 0.0.0.0 or "
+               "[::] for all)";
+    default:
+        return strerror(problem);
+    }
+}
+
 static enum result bind_error(struct error *error, const struct address *address)
 {
     char text[ADDRESS_TEXT];
-    address_format(address, text, sizeof(text));
     int problem = errno;
-    if (problem == EADDRINUSE)
-        return error_set(error, FAILED_SYSTEM,
-                         "cannot listen on %s: another program already does (stop it, or choose "
-                         "another port)",
-                         text);
-    if (problem == EACCES)
-        return error_set(error, FAILED_SYSTEM,
-                         "cannot listen on %s: not allowed (ports below 1024 need privileges)",
-                         text);
-    return error_set(error, FAILED_SYSTEM, "cannot listen on %s: %s", text, strerror(problem));
+    return error_set(error, FAILED_SYSTEM, "cannot listen on %s: %s",
+                     address_format(address, text, sizeof(text)),
+                     bind_hint(problem, address->u.any.sa_family == AF_UNIX));
 }
 
 /* A path outlives its process when that was killed; nobody listens there any more. Only a socket is
@@ -124,16 +137,23 @@ static bool bind_to(int fd, const struct address *address)
     return false;
 }
 
-static int bound_socket(const struct address *address, bool share)
+/* Nobody can connect before listen(2), so nobody comes in by what the umask left. */
+static bool set_mode(const struct address *address, unsigned mode)
+{
+    return mode == 0 || address->u.any.sa_family != AF_UNIX ||
+           chmod(address->u.un.sun_path, (mode_t)mode) == 0;
+}
+
+static int bound_socket(const struct address *address, const struct listener_options *options)
 {
     int on = 1;
     int fd = socket(address->u.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (share)
+    if (options->share)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-    if (bind_to(fd, address))
+    if (bind_to(fd, address) && set_mode(address, options->mode))
         return fd;
     int problem = errno;
     close(fd);
@@ -144,7 +164,7 @@ static int bound_socket(const struct address *address, bool share)
 enum result listener_socket(int *fd, const struct address *address,
                             const struct listener_options *options, struct error *error)
 {
-    *fd = bound_socket(address, options->share);
+    *fd = bound_socket(address, options);
     if (*fd >= 0 && listen(*fd, options->backlog > 0 ? options->backlog : SOMAXCONN) == 0)
         return OK;
     enum result result = bind_error(error, address);
@@ -233,7 +253,8 @@ enum result listener_check_free(const struct address *address, struct error *err
 {
     /* Without SO_REUSEPORT the kernel refuses a port that anybody has bound with it; the check must
      * also listen, for SO_REUSEADDR lets a second bind pass. */
-    int fd = bound_socket(address, false);
+    const struct listener_options alone = {.share = false};
+    int fd = bound_socket(address, &alone);
     if (fd < 0 || listen(fd, 1) != 0) {
         enum result result = bind_error(error, address);
         if (fd >= 0)

@@ -34,8 +34,9 @@ struct listener {
 
 /* What listener_open takes beside the address. */
 struct listener_options {
-    int backlog; /* 0 = the system's maximum */
-    bool share;  /* SO_REUSEPORT: several threads accept on the same port */
+    int backlog;   /* 0 = the system's maximum */
+    unsigned mode; /* permissions of a path; 0 = what the umask leaves */
+    bool share;    /* SO_REUSEPORT: several threads accept on the same port */
 };
 
 /* A socket that is bound and listens, and whose connections wait until a listener takes it over.

@@ -106,8 +106,8 @@ def upstream():
     """upstream(script, ...) -> Upstream, listening on a free port."""
     servers = []
 
-    def listen(*scripts):
-        servers.append(Upstream(*scripts))
+    def listen(*scripts, **options):
+        servers.append(Upstream(*scripts, **options))
         return servers[-1]
 
     yield listen

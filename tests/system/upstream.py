@@ -13,7 +13,7 @@ import socket
 import threading
 
 from waiting import wait_until
-from wire import reset_socket
+from wire import reset_socket, split_address
 
 
 class Ended(Exception):
@@ -139,17 +139,29 @@ class Connection:
         self.unread += data
 
 
+def listening(address):
+    """A socket that listens at "host:port", "[host]:port" or "unix:/path"."""
+    if address.startswith("unix:"):
+        return socket.create_server(address[len("unix:"):], family=socket.AF_UNIX)
+    host, port = split_address(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
+
+
 class Upstream:
-    def __init__(self, *scripts):
+    def __init__(self, *scripts, address="127.0.0.1:0"):
         self.scripts = scripts or ([],)
         self.connections = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = listening(address)
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
     @property
     def address(self):
-        return "127.0.0.1:%d" % self._listener.getsockname()[1]
+        name = self._listener.getsockname()
+        if isinstance(name, str):
+            return f"unix:{name}"
+        return ("[%s]:%d" if ":" in name[0] else "%s:%d") % name[:2]
 
     @property
     def requests(self):
@@ -170,7 +182,8 @@ class Upstream:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             script = self.scripts[min(len(self.connections), len(self.scripts) - 1)]
             conn = Connection(sock)
             self.connections.append(conn)

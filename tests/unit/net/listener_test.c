@@ -152,8 +152,11 @@ static void says_what_else_is_wrong_with_an_address(void **state)
     struct address nowhere = parsed("unix:/nowhere/at/all/s");
     struct error error = {""};
     assert_int_equal(open_at(&listener, &nowhere, false, &error), FAILED_SYSTEM);
-    assert_non_null(strstr(error.text, "unix:/nowhere/at/all/s: No such file or directory"));
+    assert_non_null(strstr(error.text, "unix:/nowhere/at/all/s: its folder is not there"));
     assert_int_equal(listener_check_free(&nowhere, &error), FAILED_SYSTEM);
+    struct address elsewhere = parsed("192.0.2.1:0");
+    assert_int_equal(open_at(&listener, &elsewhere, false, &error), FAILED_SYSTEM);
+    assert_non_null(strstr(error.text, "no interface of this machine has the address"));
 }
 
 static void workers_share_a_port_when_all_say_so(void **state)
