@@ -124,27 +124,38 @@ static bool append_list(struct buf *out, const struct http_head *head, enum http
     return any;
 }
 
-static void append_line(struct buf *out, const char *name, const char *value, size_t length)
+/* A line, put together where it will stand: every request gets several. */
+static inline void append_line(struct buf *out, const char *start, size_t start_length,
+                               const char *value, size_t length)
 {
-    buf_append_text(out, name);
-    buf_append(out, TEXT(": "));
-    buf_append(out, value, length);
+    char *at = buf_reserve(out, start_length + length + 2);
+    memcpy(at, start, start_length);
+    memcpy(at + start_length, value, length);
+    memcpy(at + start_length + length, "\r\n", 2);
+    out->end += start_length + length + 2;
+}
+
+/* The peer behind the list that came. */
+static void append_to_list(struct buf *out, const struct http_head *head, const char *peer,
+                           size_t length)
+{
+    buf_append(out, TEXT("X-Forwarded-For: "));
+    if (append_list(out, head, HTTP_FIELD_X_FORWARDED_FOR) && length > 0)
+        buf_append(out, TEXT(", "));
+    buf_append(out, peer, length);
     buf_append(out, TEXT("\r\n"));
 }
 
 static void append_for(struct buf *out, const struct client *client, const struct http_head *head)
 {
     char peer[IP_TEXT];
-    bool keep = config_of(client)->x_forwarded == ORIGIN_APPEND &&
-                believes(client, ORIGIN_X_FORWARDED) && http_has(head, HTTP_FIELD_X_FORWARDED_FOR);
-    size_t length = client->peer.kind == IP_PEER_IP ? ip_format(&client->peer.ip, peer) : 0;
-    if (!keep && length == 0)
-        return; /* a peer without an address, and nothing to pass on */
-    buf_append(out, TEXT("X-Forwarded-For: "));
-    if (keep && append_list(out, head, HTTP_FIELD_X_FORWARDED_FOR) && length > 0)
-        buf_append(out, TEXT(", "));
-    buf_append(out, peer, length);
-    buf_append(out, TEXT("\r\n"));
+    bool known = client->peer.kind == IP_PEER_IP;
+    size_t length = known ? ip_format(&client->peer.ip, peer) : 0;
+    if (config_of(client)->x_forwarded == ORIGIN_APPEND && believes(client, ORIGIN_X_FORWARDED) &&
+        http_has(head, HTTP_FIELD_X_FORWARDED_FOR))
+        append_to_list(out, head, peer, length);
+    else if (known)
+        append_line(out, TEXT("X-Forwarded-For: "), peer, length);
 }
 
 static const char *scheme_of(const struct client *client)
@@ -160,13 +171,13 @@ static void append_reached_by(struct buf *out, const struct client *client,
     char other[6] = ""; /* the port that a PROXY header names */
     const char *port = client->local.kind == IP_PEER_UNKNOWN ? client->entrance->port : other;
     if (!header_rules_drop(rules, TEXT("x-forwarded-proto")))
-        append_line(out, "X-Forwarded-Proto", scheme, strlen(scheme));
+        append_line(out, TEXT("X-Forwarded-Proto: "), scheme, strlen(scheme));
     if (host.length > 0 && !header_rules_drop(rules, TEXT("x-forwarded-host")))
-        append_line(out, "X-Forwarded-Host", host.at, host.length);
+        append_line(out, TEXT("X-Forwarded-Host: "), host.at, host.length);
     if (client->local.kind == IP_PEER_IP)
         snprintf(other, sizeof(other), "%u", client->local.port);
     if (*port && !header_rules_drop(rules, TEXT("x-forwarded-port")))
-        append_line(out, "X-Forwarded-Port", port, strlen(port));
+        append_line(out, TEXT("X-Forwarded-Port: "), port, strlen(port));
 }
 
 static void append_forwarded(struct buf *out, const struct client *client,
@@ -203,9 +214,8 @@ void origin_append(struct buf *out, const struct client *client, const struct ht
 
 void origin_append_via(struct buf *out, const struct identity_config *identity, int minor_version)
 {
-    buf_append_text(out, minor_version ? "Via: 1.1 " : "Via: 1.0 ");
-    buf_append_text(out, identity->name);
-    buf_append(out, TEXT("\r\n"));
+    append_line(out, minor_version ? "Via: 1.1 " : "Via: 1.0 ", sizeof("Via: 1.0 ") - 1,
+                identity->name, strlen(identity->name));
 }
 
 /* An element is the version the message came in, who received it, and perhaps a comment. */
