@@ -72,6 +72,8 @@ static bool keep_in_request(const struct http_head *head, const struct http_fiel
     const struct request_filter *filter = context;
     if (filter->tls && credential_replaces(filter->tls, field->name))
         return false;
+    if (filter->replaced >> HTTP_FIELD_X_FORWARDED_FOR & 1 && origin_imitates(field))
+        return false;
     return !(filter->replaced >> field->id & 1) && !http_is_hop_by_hop(head, field) &&
            !header_rules_drop(filter->rules, field->name.at, field->name.length);
 }

@@ -16,6 +16,10 @@ struct ip_peer origin_client(const struct client *client, const struct http_head
 /* The fields that are not passed on as they came: a bit set of enum http_field_id. */
 uint32_t origin_replaced(const struct client *client, const struct http_head *head);
 
+/* Whether the field is one of X-Forwarded-For's family but for underscores: CGI and its kin could
+ * not tell the two apart, so it is not passed on where the right ones are replaced. */
+bool origin_imitates(const struct http_field *field);
+
 /* Appends the fields that stand in their place, save for those that the route's rules drop. */
 void origin_append(struct buf *out, const struct client *client, const struct http_head *head,
                    const struct header_rules *rules);

@@ -60,6 +60,24 @@ FORGED = [("X-Forwarded-For", "203.0.113.9"), ("x-forwarded-for", "203.0.113.8")
           ("X-Forwarded-Port", "443"), ("Forwarded", "for=203.0.113.9;proto=https")]
 
 
+IMITATED = {"X_Forwarded_For": "203.0.113.9", "X-FORWARDED_PROTO": "https",
+            "x_forwarded-host": "evil.example", "x-forwarded_port": "443", "X_Forwarded_By": "stays"}
+
+
+def test_a_field_that_is_taken_for_one_is_dropped_too(origin):
+    proxy, server = origin()
+    proxy.connect(source=FRONT).request(headers=IMITATED)
+    assert told(server, "x_forwarded_by") == ["stays"]
+    assert not any(told(server, name.lower()) for name in list(IMITATED)[:-1])
+    assert told(server, "x-forwarded-for") == [FRONT]
+
+
+def test_off_passes_on_also_what_is_taken_for_one(origin):
+    proxy, server = origin(x_forwarded="off")
+    proxy.connect().request(headers=IMITATED)
+    assert told(server, "x_forwarded_for") == ["203.0.113.9"]
+
+
 @pytest.mark.parametrize("settings", [{}, {"x_forwarded": "replace", "forwarded": "replace"}])
 def test_nothing_is_believed_from_a_stranger(origin, settings):
     proxy, server = origin(**settings)
