@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import re
+import select
 import signal
 import socket
 import sqlite3
@@ -141,9 +142,15 @@ def test_the_line_for_a_lock_is_first_come_first_served(start, connect):
     for client in clients:
         client.send(request_bytes())
         wait_until(lambda: unread_bytes(backend) == 0, what="the request is read")
-    queued = [timing(client.read_response())["queue"] for client in clients]
-    assert queued == sorted(queued)
-    assert queued[-1] > 0.3
+    sockets = [client.sock for client in clients]
+    order = []
+    while len(order) < len(sockets):
+        answered, _, _ = select.select([each for each in sockets if each not in order], [], [], 20)
+        assert answered
+        # Who looks late sees several at once, in the order in which they were asked for.
+        order += answered
+    assert order == sockets
+    assert any(timing(client.read_response())["queue"] > 0 for client in clients)
 
 
 def unread_bytes(backend):
