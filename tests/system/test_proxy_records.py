@@ -81,7 +81,7 @@ def test_texts_are_escaped(gateway, upstream):
 
 
 def test_phases_add_up(gateway, upstream):
-    gap = [lambda conn: conn.over.wait(0.05)]
+    gap = [lambda conn: conn.over.wait(0.3)]
     server = upstream([repeat(read_request, *gap, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
                               *gap, b"hello")])
     proxy = gateway(server, workers=2)
@@ -92,7 +92,7 @@ def test_phases_add_up(gateway, upstream):
         assert all(phase >= 0 for phase in phases(row)) and row["cleanup_ns"] >= 0
         assert sum(phases(row)) <= row["total_ns"]
         assert sum(phases(row)) >= row["total_ns"] * 0.9
-        assert row["wait_ns"] >= 50_000_000
+        assert row["wait_ns"] >= 300_000_000
         assert row["receive_ns"] >= 20_000_000  # the first bytes may have been read late
     first, *others = proxy.records("attempt")
     assert first["connect_ns"] > 0 and all(row.get("connect_ns", 0) == 0 for row in others)
