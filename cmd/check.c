@@ -14,9 +14,9 @@
 #include "lab/lab.h"
 #include "lib/base/memory.h"
 #include "lib/conf/conf.h"
-#include "proxy/config.h"
-#include "proxy/endpoints_file.h"
-#include "proxy/secure.h"
+#include "proxy/config/config.h"
+#include "proxy/config/endpoints_file.h"
+#include "proxy/process/secure.h"
 
 enum kind { KIND_BACKEND, KIND_EXPERIMENT, KIND_PROXY, KIND_COUNT };
 

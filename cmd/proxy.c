@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "proxy/proxy.h"
+#include "proxy/process/proxy.h"
 
 #include "cmd/arguments.h"
 #include "cmd/commands.h"

@@ -5,7 +5,7 @@
 #include "cmd/commands.h"
 #include "lab/experiment.h"
 #include "lab/lab.h"
-#include "proxy/config.h"
+#include "proxy/config/config.h"
 
 enum { OPTION_OUTPUT, OPTION_SEED };
 

@@ -10,6 +10,9 @@ files "$FLOORS tests" '*.[chS]' | xargs awk '
               "proxy 4 backend 4 lab 4 cmd 5 tests 6", word, " ")
         for (i = 1; i in word; i += 2)
             floor[word[i]] = word[i + 1]
+        # Inside proxy/: what is configured, the rules that are pure, and the rest.
+        step["proxy/config"] = 1
+        step["proxy/rules"] = 2
         foreign["lib/base"] = "^<(event2|cjson|sqlite3|openssl)"
         foreign["lib/http"] = "^<(event2|cjson|sqlite3|openssl|sys/socket|netinet)"
         foreign["lib/conf"] = "^<(event2|sqlite3|openssl|sys/socket|netinet)"
@@ -20,11 +23,18 @@ files "$FLOORS tests" '*.[chS]' | xargs awk '
         match(path, path ~ /^lib\// ? "^lib/[^/]*" : "^[^/]*")
         return substr(path, 1, RLENGTH)
     }
+    function room(path) {
+        match(path, "^[^/]*/[^/]*")
+        return substr(path, 1, RLENGTH)
+    }
+    function step_of(path) { return room(path) in step ? step[room(path)] : 9 }
     function wrong(text) { print FILENAME ":" FNR ": " text }
     /^ *# *include *</ {
         own = folder(FILENAME)
         if (own in foreign && match($2, foreign[own]))
             wrong(own " does without " $2)
+        if (room(FILENAME) in step && match($2, foreign["lib/conf"]))
+            wrong(room(FILENAME) " does without " $2)
     }
     /^ *# *include *"/ {
         split($0, part, "\"")
@@ -36,4 +46,6 @@ files "$FLOORS tests" '*.[chS]' | xargs awk '
             wrong("\"" part[2] "\" is not written from the root")
         else if (to != own && floor[to] >= floor[own])
             wrong(own " (floor " floor[own] ") includes " part[2] " (floor " floor[to] ")")
+        else if (to == own && step_of(part[2]) > step_of(FILENAME))
+            wrong(room(FILENAME) " stands below " part[2])
     }' | verdict

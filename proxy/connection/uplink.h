@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* A connection to an endpoint, and the pool it belongs to. */
+#ifndef TAILGATE_PROXY_CONNECTION_UPLINK_H
+#define TAILGATE_PROXY_CONNECTION_UPLINK_H
+
+#include "proxy/rules/keepalive.h"
+#include "proxy/worker/worker.h"
+
+struct exchange;
+
+#define UPLINK_STATES(X)        \
+    X(CONNECTING, "connecting") \
+    X(SECURING, "securing")     \
+    X(BUSY, "busy")             \
+    X(IDLE, "idle")             \
+    X(CLOSED, "closed")
+
+#define UPLINK_STATE_ENUM(id, name) UPLINK_##id,
+enum uplink_state { UPLINK_STATES(UPLINK_STATE_ENUM) UPLINK_STATE_COUNT };
+#undef UPLINK_STATE_ENUM
+
+struct uplink {
+    struct conn conn;
+    struct upstream *upstream;
+    struct pool *pool;
+    struct exchange *exchange; /* when CONNECTING, SECURING or BUSY */
+    enum uplink_state state;
+    struct buf in; /* part of a response head, or bytes behind one */
+    size_t head_scanned;
+    struct client *client; /* whose requests alone it carries; NULL: anybody's */
+    struct list of_client; /* in client->uplinks */
+    struct timeout idle_timeout;
+    struct list node; /* in pool->idle */
+    struct grave grave;
+    mono opened;
+    mono answered;              /* the end of the last response */
+    mono use_before;            /* when IDLE: not used from then on; 0 = any time */
+    struct keepalive keepalive; /* as the endpoint said with its last response */
+    uint32_t requests;          /* carried so far, without the current one */
+    uint64_t number;
+};
+
+/* What became of asking for a connection. */
+enum uplink_result {
+    UPLINK_READY,     /* connected and handed over */
+    UPLINK_PENDING,   /* being connected: attempt_connected or attempt_connect_failed will follow */
+    UPLINK_EXHAUSTED, /* every endpoint is at its limit: wait for one */
+    UPLINK_NO_ENDPOINT, /* none is fit to be used */
+    UPLINK_FAILED       /* errno says why */
+};
+
+/* What is asked for, and what was chosen. */
+struct uplink_order {
+    struct exchange *exchange;
+    bool fresh;            /* not a connection that was used before */
+    uint64_t avoid;        /* endpoints (uplink_bit) to be used when there is no other */
+    uint64_t affinity;     /* the key of a consistent hash */
+    struct pool *pool;     /* set: the endpoint chosen, unless EXHAUSTED or NO_ENDPOINT */
+    struct uplink *uplink; /* set for READY and PENDING */
+};
+
+/* The bit of an endpoint in a set; a 65th shares the first's. */
+static inline uint64_t uplink_bit(const struct upstream *upstream, const struct pool *pool)
+{
+    return UINT64_C(1) << ((size_t)(pool - upstream->pools) % 64);
+}
+
+/* A connection to an endpoint chosen by the upstream's balance: an idle one when there is one, or a
+ * new one. */
+enum uplink_result uplink_acquire(struct upstream *upstream, struct uplink_order *order);
+
+/* The exchange has no more use for it: back to the pool when it is `reusable`, and closed
+ * otherwise. Whoever waits for a connection is served. */
+void uplink_put_back(struct uplink *uplink, bool reusable);
+
+void uplink_close(struct uplink *uplink, const char *reason);
+
+/* The client whose connection it is has gone. */
+void uplink_orphan(struct uplink *uplink);
+
+void pool_close_idle(struct pool *pool, const char *reason);
+
+/* Idle connections go over to the worker's current realm; those it has no use for are closed. */
+void upstream_move_idle(struct upstream *upstream);
+
+/* Closes as many idle connections as requests of other workers wait for, when none of this worker's
+ * does. */
+void upstream_share_idle(struct upstream *upstream);
+
+/* Requests that wait are given what connections there are. */
+void upstream_serve_queue(struct upstream *upstream);
+
+#endif

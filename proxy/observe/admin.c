@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/observe/admin.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/serve/serve.h"
+#include "proxy/observe/endpoint_metrics.h"
+#include "proxy/observe/flow_metrics.h"
+#include "proxy/process/proxy.h"
+
+struct admin {
+    struct proxy *proxy;
+    struct serve *serve;
+    struct buf text; /* the answer being written */
+};
+
+struct counter_row {
+    const char *name;
+    const char *meaning;
+};
+#define COUNTER_ROW(id, counter_name, text) [COUNTER_##id] = {counter_name, text},
+static const struct counter_row counter_rows[COUNTER_COUNT] = {COUNTERS(COUNTER_ROW)};
+
+static uint64_t sum_at(const struct proxy *proxy, size_t offset)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < proxy->worker_count; i++) {
+        const char *counters = (const char *)&proxy->workers[i].counters;
+        total += counter_read((const _Atomic uint64_t *)(const void *)(counters + offset));
+    }
+    return total;
+}
+
+static void write_family(struct buf *out, const char *name, const char *meaning)
+{
+    buf_printf(out, "# HELP tailgate_%s %s\n# TYPE tailgate_%s counter\n", name, meaning, name);
+}
+
+static void write_plain(struct buf *out, const char *name, const char *meaning, uint64_t value)
+{
+    write_family(out, name, meaning);
+    buf_printf(out, "tailgate_%s %llu\n", name, (unsigned long long)value);
+}
+
+static void write_statuses(struct buf *out, const struct proxy *proxy)
+{
+    write_family(out, "responses_total", "requests by the status that was sent");
+    for (size_t status = 0; status < STATUS_SLOTS; status++) {
+        uint64_t value =
+            sum_at(proxy, offsetof(struct counters, status) + status * sizeof(_Atomic uint64_t));
+        if (value)
+            buf_printf(out, "tailgate_responses_total{status=\"%zu\"} %llu\n", status,
+                       (unsigned long long)value);
+    }
+}
+
+static void write_causes(struct buf *out, const struct proxy *proxy)
+{
+    write_family(out, "failures_total", "requests that failed, by cause");
+    for (size_t cause = CAUSE_NONE + 1; cause < CAUSE_COUNT; cause++) {
+        uint64_t value =
+            sum_at(proxy, offsetof(struct counters, cause) + cause * sizeof(_Atomic uint64_t));
+        buf_printf(out, "tailgate_failures_total{cause=\"%s\"} %llu\n",
+                   cause_row((enum cause)cause)->name, (unsigned long long)value);
+    }
+}
+
+static void write_metrics(struct buf *out, const struct proxy *proxy)
+{
+    for (size_t i = 0; i < COUNTER_COUNT; i++)
+        write_plain(out, counter_rows[i].name, counter_rows[i].meaning,
+                    sum_at(proxy, offsetof(struct counters, of) + i * sizeof(_Atomic uint64_t)));
+    write_plain(out, "reloads_total", "configurations taken over while running", proxy->reloads);
+    write_plain(out, "reloads_refused_total", "configurations refused while running",
+                proxy->reloads_refused);
+    write_plain(out, "endpoint_files_refused_total", "files of endpoints refused while running",
+                proxy->updates_refused);
+    write_statuses(out, proxy);
+    write_causes(out, proxy);
+    endpoint_metrics_write(out, proxy);
+    flow_metrics_write(out, proxy);
+    if (!proxy->store)
+        return;
+    write_plain(out, "records_written_total", "records written",
+                record_store_written(proxy->store));
+    write_plain(out, "records_dropped_total", "records for which there was no room",
+                record_store_dropped(proxy->store));
+}
+
+static int answer_to(struct admin *admin, struct http_span target)
+{
+    if (http_span_is(target, "/metrics")) {
+        write_metrics(&admin->text, admin->proxy);
+        return 200;
+    }
+    if (http_span_is(target, "/ready")) {
+        bool serving = atomic_load(&admin->proxy->phase) == WORKER_SERVING;
+        buf_append_text(&admin->text, serving ? "ready\n" : "draining\n");
+        return serving ? 200 : 503;
+    }
+    buf_append_text(&admin->text, "Not found: /metrics and /ready are served here.\n");
+    return 404;
+}
+
+static void on_request(void *owner, struct serve_conn *conn, const struct serve_request *request)
+{
+    struct admin *admin = owner;
+    buf_clear(&admin->text);
+    struct serve_response response = {.fields = "Content-Type: text/plain; version=0.0.4\r\n",
+                                      .status = 405};
+    if (http_span_is(request->head->method, "GET") || http_span_is(request->head->method, "HEAD"))
+        response.status = answer_to(admin, request->head->target);
+    response.body = buf_len(&admin->text) ? buf_head(&admin->text) : "";
+    response.length = buf_len(&admin->text);
+    (void)serve_respond(conn, &response);
+    serve_end(conn);
+}
+
+static void on_progress(void *owner, struct serve_conn *conn, enum serve_progress progress)
+{
+    /* Every request is ended as it is answered: nothing is waited for. */
+}
+
+enum result admin_open(struct admin **admin, struct proxy *proxy, const char *address,
+                       struct error *error)
+{
+    static const struct serve_calls calls = {.handle = on_request, .progress = on_progress};
+    static const struct serve_options options = {.max_connections = 64,
+                                                 .keepalive = {60 * NS_PER_S}};
+    struct address where;
+    if (!address_parse(&where, address))
+        return error_set(error, FAILED_INPUT, "\"%s\" is not an address", address);
+    *admin = mem_alloc(1, sizeof(**admin));
+    (*admin)->proxy = proxy;
+    enum result result = serve_open(&(*admin)->serve, &proxy->loop, &where, &options, &calls,
+                                    *admin, &proxy->log, error);
+    if (result != OK) {
+        free(*admin);
+        *admin = NULL;
+        return result;
+    }
+    char text[ADDRESS_TEXT];
+    address_format(serve_address((*admin)->serve), text, sizeof(text));
+    log_info(&proxy->log, NULL, "admin: /metrics on %s", text);
+    return OK;
+}
+
+void admin_close(struct admin **admin)
+{
+    if (!*admin)
+        return;
+    serve_close(&(*admin)->serve);
+    buf_free(&(*admin)->text);
+    free(*admin);
+    *admin = NULL;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* The admin address: what an operator asks the running gateway.
+ *     GET /ready     200 while it accepts, 503 while it drains
+ *     GET /metrics   counters in the Prometheus text format, summed across workers */
+#ifndef TAILGATE_PROXY_OBSERVE_ADMIN_H
+#define TAILGATE_PROXY_OBSERVE_ADMIN_H
+
+#include "lib/base/result.h"
+
+struct admin;
+struct proxy;
+
+/* Serves on the proxy's main loop. */
+enum result admin_open(struct admin **admin, struct proxy *proxy, const char *address,
+                       struct error *error) MUST_USE;
+/* Nulls the pointer; harmless on NULL. */
+void admin_close(struct admin **admin);
+
+#endif

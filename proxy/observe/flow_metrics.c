@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/observe/flow_metrics.h"
+
+#include "proxy/observe/endpoint_metrics.h"
+#include "proxy/request/gate.h"
+
+static const struct {
+    const char *name, *meaning;
+    size_t offset; /* of the atomic_int in struct limiter */
+} rows[] = {
+    {"concurrency_limit", "requests that may be under way at a time",
+     offsetof(struct limiter, limit)},
+    {"concurrency_in_flight", "those that are", offsetof(struct limiter, in_flight)},
+    {"concurrency_waiting", "requests that wait for one of them to end",
+     offsetof(struct limiter, waiting)},
+};
+
+void flow_metrics_write(struct buf *out, const struct proxy *proxy)
+{
+    const struct generation *generation = atomic_load(&proxy->generation);
+    size_t count = limiters_count(&generation->config);
+    for (size_t row = 0; row < ARRAY_LEN(rows); row++) {
+        buf_printf(out, "# HELP tailgate_%s %s\n# TYPE tailgate_%s gauge\n", rows[row].name,
+                   rows[row].meaning, rows[row].name);
+        for (size_t i = 0; i < count; i++) {
+            const struct limiter *limiter = &generation->limiters[i];
+            if (!limiter->config)
+                continue;
+            const char *at = (const char *)limiter + rows[row].offset;
+            buf_printf(out, "tailgate_%s", rows[row].name);
+            metrics_append_label(out, "{of=\"", limiter->name);
+            buf_printf(out, "\"} %d\n", atomic_load((const atomic_int *)(const void *)at));
+        }
+    }
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Writes down what happened: request and attempt records, transitions, the access log. */
+#ifndef TAILGATE_PROXY_OBSERVE_JOURNAL_H
+#define TAILGATE_PROXY_OBSERVE_JOURNAL_H
+
+#include "proxy/request/exchange.h"
+
+/* The exchange has ended: fills in the phases and writes its record and its access log line. */
+void journal_request(struct exchange *exchange);
+
+/* The access log may want texts of the request's head: keeps them until its line is written. */
+void journal_keep_texts(struct exchange *exchange, const struct http_head *head);
+
+/* A try has ended. */
+void journal_attempt(struct exchange *exchange, enum cause outcome, bool retried);
+
+void journal_state(struct worker *worker, enum state_kind kind, uint16_t subject, uint64_t value);
+
+/* Writes out the access log lines held so far. */
+void journal_flush(struct worker *worker);
+/* As journal_flush, for the last time. */
+void journal_end(struct worker *worker);
+
+#endif

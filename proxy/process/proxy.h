@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* The gateway as a process: its workers, signals, readiness, drain. */
+#ifndef TAILGATE_PROXY_PROCESS_PROXY_H
+#define TAILGATE_PROXY_PROCESS_PROXY_H
+
+#include <stdatomic.h>
+
+#include "lib/base/result.h"
+#include "lib/serve/control.h"
+#include "proxy/process/generation.h"
+#include "proxy/process/names.h"
+#include "proxy/process/notify.h"
+#include "proxy/worker/worker.h"
+
+struct proxy {
+    const char *config_path;
+    const struct proxy_config *config; /* of the latest generation */
+    struct log log;
+    struct loop loop; /* of the main thread: signals, the control line, the drain's deadline */
+    struct record_store *store;
+    struct names names;
+    struct list generations;               /* all that live, the latest first */
+    struct generation *_Atomic generation; /* the latest; set by the main thread */
+    atomic_int taking;                     /* workers that have not taken it over yet */
+    bool reloading, reload_again;
+    uint64_t reloads, reloads_refused, updates_refused;
+    struct timer watch; /* the next look at files of endpoints */
+    struct access_log access;
+    struct worker *workers;
+    size_t worker_count;
+    atomic_int phase; /* enum worker_phase, set by the main thread */
+    atomic_int running;
+    int news_fd; /* eventfd: a worker has ended, or has gone over to another generation */
+    struct fd_watch news;
+    struct timer drain_deadline;
+    struct signal_watch on_term, on_int, on_usr1, on_hup;
+    struct control control;
+    struct notify notify;
+    struct admin *admin; /* NULL: none */
+    uint64_t seed;
+};
+
+/* Runs the gateway until it was told to stop; `control_fd` is the lab's line to it, or -1. Prints
+ * what is wrong with the configuration or the machine. */
+enum exit_status proxy_run(const char *config_path, int control_fd);
+
+/* A worker's thread is about to end. */
+void proxy_worker_ended(struct proxy *proxy);
+
+/* From a worker's thread: it has taken over the latest generation; it has nothing of that one any
+ * more. */
+void proxy_generation_taken(struct proxy *proxy);
+void proxy_generation_left(struct proxy *proxy, struct generation *generation);
+
+/* Appends what the latest generation listens on, with spaces between, and a NUL. */
+void proxy_addresses(const struct proxy *proxy, struct buf *out);
+
+/* Another worker may be able to use a connection that came free. */
+void proxy_wake_others(struct proxy *proxy, const struct worker *except);
+
+/* A request of `upstream`'s worker waits: the others are to look at the connections they keep. */
+void proxy_wake_idle(struct proxy *proxy, const struct upstream *upstream);
+
+static inline size_t proxy_worker_count(const struct proxy *proxy)
+{
+    return proxy->worker_count;
+}
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* Hedging: when an answer takes long, the request is sent a second time, to another endpoint, and
+ * the first response head wins. An exchange still has one current try: the others stand aside, and
+ * whichever has news becomes the current one first, so that all that is done with a try is done in
+ * one way. Once a head has come, the others are cancelled. */
+#ifndef TAILGATE_PROXY_REQUEST_HEDGE_H
+#define TAILGATE_PROXY_REQUEST_HEDGE_H
+
+#include "proxy/request/exchange.h"
+#include "proxy/rules/quantile.h"
+
+/* Of an upstream whose requests are hedged, as one worker sees it. */
+struct hedging {
+    const struct hedge_config *config;
+    struct slab slab;            /* struct hedge */
+    struct timeout_queue delays; /* until a further try */
+    struct quantile_window latency;
+    duration delay; /* what the quantile was when it was looked at last; negative: not known */
+    mono delay_until;
+    double tokens; /* what the budget allows at the moment */
+};
+
+/* NULL when its requests are not hedged. */
+struct hedging *hedging_new(const struct hedge_config *config, struct loop *loop);
+void hedging_free(struct hedging **hedging);
+
+/* The first try has begun: a further one is thought of after the delay. */
+void hedge_plan(struct exchange *exchange);
+
+/* A connection of one of the tries has news: that try becomes the current one. */
+void hedge_turn_to(struct exchange *exchange, const struct uplink *uplink);
+
+/* The current try has failed. True: its books are closed, and another that was under way is the
+ * current one now. */
+bool hedge_goes_on(struct exchange *exchange, enum cause cause);
+
+/* The current try has got a response's head: the others are cancelled. */
+void hedge_won(struct exchange *exchange);
+
+/* Nothing more is done upstream: the other tries end with that cause. */
+void hedge_drop(struct exchange *exchange, enum cause cause);
+
+#endif

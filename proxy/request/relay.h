@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Moves a request up and a response down, as far as the sockets allow. Neither direction holds more
+ * than SCRATCH_SIZE and a head: who cannot be written to is not read for. Each function may end the
+ * exchange; callers return at once when it says so (false). */
+#ifndef TAILGATE_PROXY_REQUEST_RELAY_H
+#define TAILGATE_PROXY_REQUEST_RELAY_H
+
+#include "proxy/request/exchange.h"
+
+/* Takes from the client's buffer what belongs to the request's body. Returns CAUSE_NONE, or why the
+ * request is refused; the client's connection then ends with the answer. */
+enum cause relay_take_body(struct exchange *exchange);
+
+bool relay_request(struct exchange *exchange);
+bool relay_response(struct exchange *exchange);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/request/throttle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/hash.h"
+#include "proxy/observe/journal.h"
+#include "proxy/process/proxy.h"
+#include "proxy/request/answer.h"
+#include "proxy/request/relay.h"
+#include "proxy/worker/realm.h"
+
+/* Without a configured burst: what the rate lets through in a tenth of a second. */
+static double burst_of(const struct rate_limit_config *config)
+{
+    double burst = config->mode == RATE_QUEUE ? 1 : config->rate / 10;
+    if (config->burst > 0)
+        burst = (double)config->burst;
+    return burst < 1 ? 1 : burst;
+}
+
+static void throttle_init(struct throttle *throttle, const struct rate_limit_config *config)
+{
+    bool queues = config->mode == RATE_QUEUE, warms = config->mode == RATE_WARM_UP;
+    const struct rate_terms terms = {
+        .rate = config->rate,
+        .cold = warms ? config->cold : 1,
+        .warm_up = warms ? config->warm_up : (duration){0},
+        .burst = burst_of(config),
+        .queue = queues ? (double)config->queue : 0,
+        .max_wait = queues ? config->max_wait : (duration){0},
+    };
+    rate_rule_init(&throttle->rule, &terms);
+    if (config->per != RATE_PER_ROUTE)
+        rate_table_init(&throttle->keys, (size_t)config->keys);
+}
+
+struct throttle *throttles_new(const struct proxy_config *config)
+{
+    const struct route_config *routes = config->routes.items;
+    struct throttle *throttles = mem_alloc(config->routes.count, sizeof(*throttles));
+    for (size_t i = 0; i < config->routes.count; i++)
+        if (routes[i].rate_limit.rate > 0)
+            throttle_init(&throttles[i], &routes[i].rate_limit);
+    return throttles;
+}
+
+void throttles_free(struct throttle **throttles, const struct proxy_config *config)
+{
+    for (size_t i = 0; *throttles && i < config->routes.count; i++)
+        rate_table_release(&(*throttles)[i].keys);
+    free(*throttles);
+    *throttles = NULL;
+}
+
+/* A host has a whole /64 of IPv6 addresses to choose from. */
+static uint64_t key_of_client(uint64_t seed, const struct ip_peer *client)
+{
+    return hash_bytes(seed, &client->ip, ip_is_v4(&client->ip) ? sizeof(client->ip) : 8);
+}
+
+static uint64_t key_of_header(uint64_t seed, const char *name, const struct http_head *head)
+{
+    const struct http_field *field = http_field_named(head, name);
+    return field ? hash_bytes(seed, field->value.at, field->value.length) : hash_mix(seed);
+}
+
+static struct rate_bucket *bucket_of(struct throttle *throttle, struct exchange *exchange,
+                                     const struct rate_limit_config *config,
+                                     const struct http_head *head)
+{
+    struct worker *worker = exchange->worker;
+    uint64_t seed = worker->proxy->seed;
+    if (config->per == RATE_PER_ROUTE)
+        return &throttle->all;
+    uint64_t key = config->per == RATE_PER_CLIENT ? key_of_client(seed, &exchange->record.client)
+                                                  : key_of_header(seed, config->name, head);
+    struct rate_bucket *bucket =
+        rate_table_find(&throttle->keys, &throttle->rule, key, worker->now);
+    if (bucket == &throttle->keys.rest)
+        counter_add(&worker->counters.of[COUNTER_RATE_OVERFLOWS]);
+    return bucket;
+}
+
+/* What has arrived of a body is taken, so that a small one does not cost the connection. */
+static void refuse(struct exchange *exchange, const struct rate_limit_config *config,
+                   const struct rate_verdict *verdict)
+{
+    enum cause cause =
+        verdict->result == RATE_WAIT_LIMIT ? CAUSE_RATE_WAIT_LIMIT : CAUSE_RATE_LIMITED;
+    exchange->retry_after = (uint32_t)((verdict->wait.ns + NS_PER_S - 1) / NS_PER_S);
+    worker_lend(exchange->worker, &exchange->request);
+    if (relay_take_body(exchange) != CAUSE_NONE)
+        exchange->request_body.complete = false;
+    answer(exchange, (int)config->status, cause, NULL);
+}
+
+bool throttle_admit(struct exchange *exchange, size_t route, const struct http_head *head)
+{
+    struct worker *worker = exchange->worker;
+    struct throttle *throttle = &exchange->realm->generation->throttles[route];
+    const struct rate_limit_config *config =
+        &((const struct route_config *)exchange->realm->config->routes.items)[route].rate_limit;
+    struct rate_bucket *bucket = bucket_of(throttle, exchange, config, head);
+    struct rate_verdict verdict = rate_take(&throttle->rule, bucket, worker->now);
+    uint64_t refused;
+    if (verdict.result != RATE_ADMITTED) {
+        if (episode_event(&throttle->refusing, worker->now))
+            journal_state(worker, STATE_RATE_LIMITING_BEGUN, exchange->record.route, 1);
+        refuse(exchange, config, &verdict);
+        return false;
+    }
+    if (episode_over(&throttle->refusing, worker->now, &refused))
+        journal_state(worker, STATE_RATE_LIMITING_ENDED, exchange->record.route, refused);
+    exchange->hold = verdict.wait;
+    return true;
+}
+
+void throttle_hold(struct exchange *exchange)
+{
+    struct worker *worker = exchange->worker;
+    exchange_set_state(exchange, EXCHANGE_HELD);
+    exchange->queued = worker->now;
+    counter_add(&worker->counters.of[COUNTER_RATE_HELD]);
+    timeout_arm_for(&worker->held, &exchange->timeout, worker->now, exchange->hold);
+}
+
+void throttle_leave(struct exchange *exchange)
+{
+    timeout_cancel(&exchange->timeout);
+    exchange->queue_ns += mono_between(exchange->queued, exchange->worker->now).ns;
+    exchange->queued = exchange->worker->now;
+}

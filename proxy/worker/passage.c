@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/worker/passage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/hash.h"
+#include "proxy/process/proxy.h"
+#include "proxy/request/gate.h"
+
+static void own_timeouts(struct passage *passage, struct loop *loop,
+                         const struct upstream_timeouts *timeout)
+{
+    struct passage_timeouts *own = mem_alloc(1, sizeof(*own));
+    timeout_queue_init(&own->connect, loop, timeout->connect);
+    timeout_queue_init(&own->response, loop, timeout->response);
+    timeout_queue_init(&own->body, loop, timeout->idle);
+    timeout_queue_init(&own->total, loop, timeout->total);
+    timeout_queue_init(&own->wait, loop, timeout->queue);
+    timeout_queue_init(&own->tunnel, loop, timeout->tunnel);
+    passage->own = own;
+    passage->connect = &own->connect;
+    passage->response = &own->response;
+    passage->body = &own->body;
+    passage->total = &own->total;
+    passage->wait = &own->wait;
+    passage->tunnel = &own->tunnel;
+}
+
+static void init_passage(struct realm *realm, struct passage *passage,
+                         const struct route_config *route, const struct route_target *target)
+{
+    struct upstream *upstream = &realm->upstreams[target->upstream];
+    *passage = (struct passage){.route = route,
+                                .upstream = upstream,
+                                .retry = target->retry,
+                                .gate = gate_find(realm, target->upstream, route),
+                                .connect = &upstream->connect,
+                                .response = &upstream->response,
+                                .body = &upstream->body,
+                                .total = &upstream->total,
+                                .wait = &upstream->wait,
+                                .tunnel = &upstream->tunnel};
+    timeout_queue_init(&passage->per_try, &realm->worker->loop, target->retry->per_try);
+    if (target->own_timeouts)
+        own_timeouts(passage, &realm->worker->loop, target->timeout);
+}
+
+void passages_init(struct realm *realm)
+{
+    const struct proxy_config *config = realm->config;
+    const struct route_config *routes = config->routes.items;
+    if (config->routing.target_count == 0)
+        return;
+    realm->passages = mem_alloc(config->routing.target_count, sizeof(*realm->passages));
+    for (size_t i = 0; i < config->routes.count; i++)
+        for (size_t j = 0; j < routes[i].target_count; j++)
+            init_passage(realm, &realm->passages[routes[i].first_target + j], &routes[i],
+                         &routes[i].targets[j]);
+}
+
+void passages_release(struct realm *realm)
+{
+    for (size_t i = 0; realm->passages && i < realm->config->routing.target_count; i++) {
+        struct passage_timeouts *own = realm->passages[i].own;
+        timeout_queue_release(&realm->passages[i].per_try);
+        if (!own)
+            continue;
+        timeout_queue_release(&own->connect);
+        timeout_queue_release(&own->response);
+        timeout_queue_release(&own->body);
+        timeout_queue_release(&own->total);
+        timeout_queue_release(&own->wait);
+        timeout_queue_release(&own->tunnel);
+        free(own);
+    }
+    free(realm->passages);
+    realm->passages = NULL;
+}
+
+static uint64_t draw(uint64_t seed, size_t route, const struct record_trace *trace_id)
+{
+    uint64_t half[2];
+    memcpy(half, trace_id->bytes, sizeof(half));
+    return hash_mix(hash_mix(hash_mix(seed + route) ^ half[0]) ^ half[1]);
+}
+
+struct passage *passage_choose(struct realm *realm, size_t route,
+                               const struct record_trace *trace_id)
+{
+    const struct route_config *config =
+        (const struct route_config *)realm->config->routes.items + route;
+    struct passage *first = &realm->passages[config->first_target];
+    if (config->target_count == 1)
+        return first;
+    /* The weights' sum is far below 2^64, so that the remainder prefers none of them. */
+    uint64_t at = draw(realm->worker->proxy->seed, route, trace_id) % config->total_weight;
+    size_t chosen = 0;
+    while (at >= config->targets[chosen].weight)
+        at -= config->targets[chosen++].weight;
+    return first + chosen;
+}
