@@ -53,10 +53,8 @@ char *buf_reserve(struct buf *buf, size_t n)
     return buf->data + buf->end;
 }
 
-void buf_append(struct buf *buf, const void *bytes, size_t n)
+void buf_append_growing(struct buf *buf, const void *bytes, size_t n)
 {
-    if (n == 0)
-        return;
     memcpy(buf_reserve(buf, n), bytes, n);
     buf->end += n;
 }

@@ -4,6 +4,7 @@
 #define TAILGATE_LIB_BASE_BUF_H
 
 #include <stddef.h>
+#include <string.h>
 
 #include "lib/base/result.h"
 
@@ -29,7 +30,21 @@ void buf_free(struct buf *buf);
  * memory ends the process with a message. */
 char *buf_reserve(struct buf *buf, size_t n);
 
-void buf_append(struct buf *buf, const void *bytes, size_t n);
+/* buf_append where there is no room yet. */
+void buf_append_growing(struct buf *buf, const void *bytes, size_t n);
+
+static inline void buf_append(struct buf *buf, const void *bytes, size_t n)
+{
+    if (n == 0)
+        return;
+    if (buf->capacity - buf->end < n) {
+        buf_append_growing(buf, bytes, n);
+        return;
+    }
+    memcpy(buf->data + buf->end, bytes, n);
+    buf->end += n;
+}
+
 void buf_append_text(struct buf *buf, const char *text);
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 

@@ -1,39 +1,61 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/http/head.h"
 
+#include <endian.h>
 #include <string.h>
 #include <strings.h>
 
 /* What a byte may be part of. */
-enum { IS_TOKEN = 1, IS_TARGET = 2, IS_VALUE = 4 };
+enum { IS_TOKEN = 1, IS_TARGET = 2, IS_VALUE = 4, IS_HOST = 8 };
 
 /* RFC 9110 5.6.2 token; visible ASCII for a target; field values also take space, tab and bytes
- * above 127 (obs-text). */
+ * above 127 (obs-text); what RFC 3986 allows in a host and port. */
 #define T (IS_TOKEN | IS_TARGET | IS_VALUE)
 #define V (IS_TARGET | IS_VALUE)
+#define H IS_HOST
 static const uint8_t byte_class[256] = {
-    ['\t'] = IS_VALUE, [' '] = IS_VALUE,
-    ['!'] = T,         ['"'] = V,
-    ['#'] = T,         ['$'] = T,
-    ['%'] = T,         ['&'] = T,
-    ['\''] = T,        ['('] = V,
-    [')'] = V,         ['*'] = T,
-    ['+'] = T,         [','] = V,
-    ['-'] = T,         ['.'] = T,
-    ['/'] = V,         ['0' ... '9'] = T,
-    [':'] = V,         [';'] = V,
-    ['<'] = V,         ['='] = V,
-    ['>'] = V,         ['?'] = V,
-    ['@'] = V,         ['A' ... 'Z'] = T,
-    ['['] = V,         ['\\'] = V,
-    [']'] = V,         ['^'] = T,
-    ['_'] = T,         ['`'] = T,
-    ['a' ... 'z'] = T, ['{'] = V,
-    ['|'] = T,         ['}'] = V,
-    ['~'] = T,         [128 ... 255] = IS_VALUE,
+    ['\t'] = IS_VALUE,
+    [' '] = IS_VALUE,
+    ['!'] = T | H,
+    ['"'] = V,
+    ['#'] = T,
+    ['$'] = T | H,
+    ['%'] = T | H,
+    ['&'] = T | H,
+    ['\''] = T | H,
+    ['('] = V | H,
+    [')'] = V | H,
+    ['*'] = T | H,
+    ['+'] = T | H,
+    [','] = V,
+    ['-'] = T | H,
+    ['.'] = T | H,
+    ['/'] = V,
+    ['0' ... '9'] = T | H,
+    [':'] = V | H,
+    [';'] = V | H,
+    ['<'] = V,
+    ['='] = V | H,
+    ['>'] = V,
+    ['?'] = V,
+    ['@'] = V,
+    ['A' ... 'Z'] = T | H,
+    ['['] = V | H,
+    ['\\'] = V,
+    [']'] = V | H,
+    ['^'] = T,
+    ['_'] = T | H,
+    ['`'] = T,
+    ['a' ... 'z'] = T | H,
+    ['{'] = V,
+    ['|'] = T,
+    ['}'] = V,
+    ['~'] = T | H,
+    [128 ... 255] = IS_VALUE,
 };
 #undef T
 #undef V
+#undef H
 
 struct known_field {
     const char *name;
@@ -55,9 +77,38 @@ static struct http_span span_between(const char *from, const char *to)
 
 static struct http_span take_class(struct cursor *cursor, uint8_t class)
 {
-    const char *start = cursor->at;
-    while (cursor->at < cursor->end && byte_class[(uint8_t)*cursor->at] & class)
-        cursor->at++;
+    const char *start = cursor->at, *at = start;
+    while (at < cursor->end && byte_class[(uint8_t)*at] & class)
+        at++;
+    cursor->at = at;
+    return span_between(start, at);
+}
+
+/* Eight bytes at a time: a bit is set in the first byte that may not be part of a field's value, or
+ * is a tab, and in no byte before it. */
+static uint64_t first_odd_byte(const char *bytes)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101), top = each << 7;
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+    word = le64toh(word);
+    uint64_t is_delete = word ^ (each * 0x7f);
+    return (((word - each * 0x20) & ~word) | ((is_delete - each) & ~is_delete)) & top;
+}
+
+/* take_class with IS_VALUE: most of a head is values. */
+static struct http_span take_value(struct cursor *cursor)
+{
+    const char *start = cursor->at, *at = start;
+    while (cursor->end - at >= 8) {
+        uint64_t odd = first_odd_byte(at);
+        at += odd ? (size_t)__builtin_ctzll(odd) / 8 : 8;
+        if (odd && *at != '\t')
+            break;
+        at += odd ? 1 : 0;
+    }
+    cursor->at = at;
+    take_class(cursor, IS_VALUE);
     return span_between(start, cursor->at);
 }
 
@@ -90,11 +141,33 @@ static const char *take_version(struct cursor *cursor, struct http_head *head)
     return NULL;
 }
 
+/* The first of the known fields whose name begins with a letter; 0: none does. */
+#define FIRST(letter, id) [(letter) - 'a'] = HTTP_FIELD_##id
+static const uint8_t first_with[26] = {
+    FIRST('c', CONNECTION),
+    FIRST('d', DATE),
+    FIRST('e', EXPECT),
+    FIRST('f', FORWARDED),
+    FIRST('h', HOST),
+    FIRST('k', KEEP_ALIVE),
+    FIRST('m', MAX_FORWARDS),
+    FIRST('p', PROXY_CONNECTION),
+    FIRST('s', SERVER_TIMING),
+    FIRST('t', TE),
+    FIRST('u', UPGRADE),
+    FIRST('v', VIA),
+    FIRST('x', X_FORWARDED_FOR),
+};
+#undef FIRST
+
 static enum http_field_id identify(struct http_span name)
 {
-    for (int id = 1; id < HTTP_FIELD_COUNT; id++)
+    unsigned letter = (unsigned char)name.at[0] | 0x20;
+    if (letter < 'a' || letter > 'z')
+        return HTTP_FIELD_OTHER;
+    unsigned id = first_with[letter - 'a'];
+    for (; id && id < HTTP_FIELD_COUNT && (unsigned char)known_fields[id].name[0] == letter; id++)
         if (known_fields[id].length == name.length &&
-            ((known_fields[id].name[0] ^ name.at[0]) & ~0x20) == 0 &&
             strncasecmp(known_fields[id].name, name.at, name.length) == 0)
             return (enum http_field_id)id;
     return HTTP_FIELD_OTHER;
@@ -134,13 +207,31 @@ static const char *take_field(struct cursor *cursor, struct http_head *head)
         return field_name_problem(cursor, field->name);
     while (cursor->at < cursor->end && (*cursor->at == ' ' || *cursor->at == '\t'))
         cursor->at++;
-    field->value = trim_end(take_class(cursor, IS_VALUE));
+    field->value = trim_end(take_value(cursor));
     if (!take_crlf(cursor))
         return value_problem(cursor);
     field->line = span_between(start, cursor->at);
     field->id = identify(field->name);
     head->present |= UINT32_C(1) << field->id;
     return NULL;
+}
+
+static unsigned option(struct http_span element)
+{
+    if (http_span_is_nocase(element, "close"))
+        return HTTP_OPTION_CLOSE;
+    if (http_span_is_nocase(element, "keep-alive"))
+        return HTTP_OPTION_KEEP_ALIVE;
+    return http_span_is_nocase(element, "upgrade") ? HTTP_OPTION_UPGRADE : HTTP_OPTION_OTHER;
+}
+
+static void read_options(struct http_head *head)
+{
+    int field = 0;
+    uint32_t offset = 0;
+    struct http_span element;
+    while (http_list_next(head, HTTP_FIELD_CONNECTION, &field, &offset, &element))
+        head->options |= option(element);
 }
 
 static const char *take_fields(struct cursor *cursor, struct http_head *head)
@@ -152,6 +243,8 @@ static const char *take_fields(struct cursor *cursor, struct http_head *head)
     }
     if (!take_crlf(cursor) || cursor->at != cursor->end)
         return "a line end that is not CRLF";
+    if (http_has(head, HTTP_FIELD_CONNECTION))
+        read_options(head);
     return NULL;
 }
 
@@ -160,6 +253,7 @@ static void head_clear(struct http_head *head)
     head->status = 0;
     head->minor_version = 0;
     head->present = 0;
+    head->options = 0;
     head->field_count = 0;
     head->method = head->target = head->authority = (struct http_span){"", 0};
 }
@@ -167,8 +261,7 @@ static void head_clear(struct http_head *head)
 bool http_is_host(struct http_span value)
 {
     for (uint32_t i = 0; i < value.length; i++)
-        if (!(byte_class[(uint8_t)value.at[i]] & IS_TARGET) ||
-            strchr("\"#,/<>?@\\^`{|}", value.at[i]))
+        if (!(byte_class[(uint8_t)value.at[i]] & IS_HOST))
             return false;
     return true;
 }
@@ -328,22 +421,18 @@ bool http_list_next(const struct http_head *head, enum http_field_id id, int *fi
     return false;
 }
 
-bool http_connection_has(const struct http_head *head, const char *option)
-{
-    int field = 0;
-    uint32_t offset = 0;
-    struct http_span element;
-    while (http_list_next(head, HTTP_FIELD_CONNECTION, &field, &offset, &element))
-        if (http_span_is_nocase(element, option))
-            return true;
-    return false;
-}
-
 bool http_keeps_alive(const struct http_head *head)
 {
-    if (http_connection_has(head, "close"))
+    if (head->options & HTTP_OPTION_CLOSE)
         return false;
-    return head->minor_version == 1 || http_connection_has(head, "keep-alive");
+    return head->minor_version == 1 || head->options & HTTP_OPTION_KEEP_ALIVE;
+}
+
+/* Spares most messages the search: options that are no fields of their own are common. */
+static bool may_be_named(const struct http_head *head, struct http_span name)
+{
+    return head->options & HTTP_OPTION_OTHER ||
+           (head->options & HTTP_OPTION_CLOSE && name.length == sizeof("close") - 1);
 }
 
 static bool named_by_connection(const struct http_head *head, struct http_span name)
@@ -372,7 +461,7 @@ bool http_is_hop_by_hop(const struct http_head *head, const struct http_field *f
         /* A Connection field must not be able to strip what frames or routes the message. */
         return false;
     default:
-        return http_has(head, HTTP_FIELD_CONNECTION) && named_by_connection(head, field->name);
+        return may_be_named(head, field->name) && named_by_connection(head, field->name);
     }
 }
 

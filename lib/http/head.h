@@ -14,29 +14,30 @@
 
 #define HTTP_MAX_FIELDS 128
 
-/* Fields that the gateway itself looks at: identifier and lower-case name. */
+/* Fields that the gateway itself looks at: identifier and lower-case name, in the
+ * order of their names, by which they are found. */
 #define HTTP_FIELDS(X)                        \
-    X(HOST, "host")                           \
     X(CONNECTION, "connection")               \
     X(CONTENT_LENGTH, "content-length")       \
-    X(TRANSFER_ENCODING, "transfer-encoding") \
-    X(KEEP_ALIVE, "keep-alive")               \
-    X(PROXY_CONNECTION, "proxy-connection")   \
-    X(TE, "te")                               \
-    X(TRAILER, "trailer")                     \
-    X(UPGRADE, "upgrade")                     \
+    X(DATE, "date")                           \
     X(EXPECT, "expect")                       \
-    X(TRACEPARENT, "traceparent")             \
-    X(X_REQUEST_ID, "x-request-id")           \
-    X(VIA, "via")                             \
     X(FORWARDED, "forwarded")                 \
+    X(HOST, "host")                           \
+    X(KEEP_ALIVE, "keep-alive")               \
+    X(MAX_FORWARDS, "max-forwards")           \
+    X(PROXY_CONNECTION, "proxy-connection")   \
+    X(SERVER_TIMING, "server-timing")         \
+    X(TE, "te")                               \
+    X(TRACEPARENT, "traceparent")             \
+    X(TRAILER, "trailer")                     \
+    X(TRANSFER_ENCODING, "transfer-encoding") \
+    X(UPGRADE, "upgrade")                     \
+    X(VIA, "via")                             \
     X(X_FORWARDED_FOR, "x-forwarded-for")     \
     X(X_FORWARDED_HOST, "x-forwarded-host")   \
-    X(X_FORWARDED_PROTO, "x-forwarded-proto") \
     X(X_FORWARDED_PORT, "x-forwarded-port")   \
-    X(DATE, "date")                           \
-    X(MAX_FORWARDS, "max-forwards")           \
-    X(SERVER_TIMING, "server-timing")
+    X(X_FORWARDED_PROTO, "x-forwarded-proto") \
+    X(X_REQUEST_ID, "x-request-id")
 
 #define HTTP_FIELD_ENUM(id, name) HTTP_FIELD_##id,
 enum http_field_id { HTTP_FIELD_OTHER, HTTP_FIELDS(HTTP_FIELD_ENUM) HTTP_FIELD_COUNT };
@@ -55,6 +56,14 @@ struct http_field {
     enum http_field_id id;
 };
 
+/* What the Connection fields say (RFC 9110 7.6.1), a bit set. */
+enum http_option {
+    HTTP_OPTION_CLOSE = 1,
+    HTTP_OPTION_KEEP_ALIVE = 2,
+    HTTP_OPTION_UPGRADE = 4,
+    HTTP_OPTION_OTHER = 8 /* anything else: the name of a field that is about this hop */
+};
+
 struct http_head {
     struct http_span start_line; /* without CRLF */
     struct http_span method;     /* requests */
@@ -63,6 +72,7 @@ struct http_head {
     int status;                  /* responses: 100..999 */
     int minor_version;           /* HTTP/1.x */
     uint32_t present;            /* bit set of enum http_field_id */
+    unsigned options;            /* bit set of enum http_option */
     int field_count;
     struct http_field fields[HTTP_MAX_FIELDS];
 };
@@ -104,9 +114,6 @@ bool http_span_is_nocase(struct http_span span, const char *lower_case);
  * (trimmed, never empty). Start with *field = 0 and *offset = 0. */
 bool http_list_next(const struct http_head *head, enum http_field_id id, int *field,
                     uint32_t *offset, struct http_span *element);
-
-/* Whether the Connection fields hold that option (lower case). */
-bool http_connection_has(const struct http_head *head, const char *option);
 
 /* Whether the message leaves the connection open behind it (RFC 9112 9.3). */
 bool http_keeps_alive(const struct http_head *head);

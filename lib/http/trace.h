@@ -21,7 +21,7 @@ bool trace_parse(struct trace *trace, const char *text, size_t length);
 /* Writes exactly TRACE_TEXT characters, no NUL. */
 void trace_format(const struct trace *trace, char *out);
 
-/* 2 * n lower-case hex digits, no NUL. */
+/* 2 * n lower-case hex digits, no NUL; n is a multiple of four. */
 void trace_hex(char *out, const uint8_t *bytes, size_t n);
 
 #endif

@@ -13,11 +13,12 @@ static ssize_t plain_read(struct conn *conn, void *bytes, size_t n)
 
 static ssize_t plain_writev(struct conn *conn, const struct iovec *parts, int count)
 {
+    int flags = MSG_NOSIGNAL | (conn->more_follows ? MSG_MORE : 0);
     if (count == 1)
-        return send(conn->fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
+        return send(conn->fd, parts[0].iov_base, parts[0].iov_len, flags);
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
                              .msg_iovlen = (size_t)count};
-    return sendmsg(conn->fd, &message, MSG_NOSIGNAL);
+    return sendmsg(conn->fd, &message, flags);
 }
 
 static void plain_close(struct conn *conn, bool orderly)

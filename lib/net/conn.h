@@ -53,7 +53,8 @@ struct conn {
     bool crossed;     /* TLS: a read waits for room to write, or a write for something to read */
     bool parted;      /* TLS: the goodbye has been said, or cannot be */
     bool finishing;   /* conn_finish waits for room to write */
-    bool more_follows; /* TLS: what is being written is not the last of it */
+    bool more_follows; /* on what is being written something follows at once: more of it, or the end
+                        */
     int problem;       /* errno of a reset that conn_peer_gone found, for the next read */
 };
 

@@ -38,14 +38,6 @@ static bool out_of_resources(int problem)
     return problem == EMFILE || problem == ENFILE || problem == ENOBUFS || problem == ENOMEM;
 }
 
-static void hand_over(struct listener *listener, int fd, const struct address *peer)
-{
-    int on = 1;
-    if (peer->u.any.sa_family != AF_UNIX)
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    listener->accept(listener->owner, fd, peer);
-}
-
 static void accept_some(struct listener *listener, int limit)
 {
     for (int i = 0; i < limit && listener->fd >= 0 && !listener->held; i++) {
@@ -59,7 +51,7 @@ static void accept_some(struct listener *listener, int limit)
         }
         set_starved(listener, false);
         if (accepted >= 0)
-            hand_over(listener, accepted, &peer);
+            listener->accept(listener->owner, accepted, &peer);
         else if (problem != EINTR && problem != ECONNABORTED)
             return;
     }
@@ -188,9 +180,13 @@ static void watch(struct listener *listener)
 void listener_start(struct listener *listener, struct loop *loop, int fd, bool beside,
                     listener_accept *accept, void *owner)
 {
+    int on = 1;
     *listener = (struct listener){
         .loop = loop, .accept = accept, .owner = owner, .fd = fd, .beside = beside};
     address_of_socket(&listener->address, fd);
+    /* Accepted sockets inherit it, which saves each of them the call. */
+    if (listener->address.u.any.sa_family != AF_UNIX)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     watch(listener);
 }
 

@@ -42,6 +42,7 @@ void loop_stop(struct loop *loop)
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct timer *timer = arg;
+    timer->running = false;
     timer->call(timer->arg);
 }
 
@@ -49,22 +50,20 @@ void timer_init(struct timer *timer, struct loop *loop, loop_call *call, void *a
 {
     timer->call = call;
     timer->arg = arg;
+    timer->running = false;
     evtimer_assign(&timer->event, loop->base, on_timer, timer);
 }
 
 void timer_start(struct timer *timer, duration after)
 {
     struct timeval tv = duration_timeval(after);
+    timer->running = true;
     evtimer_add(&timer->event, &tv);
-}
-
-bool timer_running(const struct timer *timer)
-{
-    return evtimer_pending(&timer->event, NULL) != 0;
 }
 
 void timer_stop(struct timer *timer)
 {
+    timer->running = false;
     evtimer_del(&timer->event);
 }
 

@@ -34,11 +34,15 @@ struct timer {
     struct event event;
     loop_call *call;
     void *arg;
+    bool running;
 };
 
 void timer_init(struct timer *timer, struct loop *loop, loop_call *call, void *arg);
 void timer_start(struct timer *timer, duration after);
-bool timer_running(const struct timer *timer);
+static inline bool timer_running(const struct timer *timer)
+{
+    return timer->running;
+}
 /* Harmless on a timer that does not run. Required before the memory of the timer goes. */
 void timer_stop(struct timer *timer);
 

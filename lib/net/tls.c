@@ -213,19 +213,18 @@ static ssize_t tls_writev(struct conn *conn, const struct iovec *parts, int coun
     SSL *ssl = conn->ops_state;
     char room[RECORD_SIZE];
     size_t length = 0, total = 0, put;
+    bool behind = conn->more_follows, written = true;
     for (int i = 0; i < count; i++)
         length += parts[i].iov_len;
-    while (total < length) {
+    while (written && total < length) {
         struct iovec run = next_run(parts, count, total, room);
         /* Several records leave in one segment where it has room for them. */
-        conn->more_follows = total + run.iov_len < length;
-        if (SSL_write_ex(ssl, run.iov_base, run.iov_len, &put) != 1) {
-            conn->more_follows = false;
-            return failure(conn, false) < 0 && total == 0 ? -1 : (ssize_t)total;
-        }
-        total += put;
+        conn->more_follows = behind || total + run.iov_len < length;
+        written = SSL_write_ex(ssl, run.iov_base, run.iov_len, &put) == 1;
+        total += written ? put : 0;
     }
-    return (ssize_t)total;
+    conn->more_follows = behind;
+    return !written && failure(conn, false) < 0 && total == 0 ? -1 : (ssize_t)total;
 }
 
 static bool tls_part(struct conn *conn)

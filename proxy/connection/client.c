@@ -391,6 +391,14 @@ bool client_send(struct client *client, const struct iovec *parts, int count)
     return flush(client);
 }
 
+bool client_send_last(struct client *client, const struct iovec *parts, int count)
+{
+    client->conn.more_follows = true;
+    bool sent = client_send(client, parts, count);
+    client->conn.more_follows = sent && client_drained(client);
+    return sent;
+}
+
 bool client_send_pipe(struct client *client, struct pipe *pipe)
 {
     client->exchange->record.bytes_out += pipe->held;

@@ -60,6 +60,10 @@ static inline bool client_drained(const struct client *client)
     return buf_len(&client->out) == 0 && !client->pipe;
 }
 
+/* As client_send, for what the connection's end follows at once (exchange_ends_connection): a small
+ * answer and the end of the connection then leave in one segment. */
+bool client_send_last(struct client *client, const struct iovec *parts, int count);
+
 /* As client_send, what the pipe holds, and gives the pipe back once it is empty. */
 bool client_send_pipe(struct client *client, struct pipe *pipe);
 

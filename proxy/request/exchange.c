@@ -391,10 +391,17 @@ void exchange_fail(struct exchange *exchange, enum cause cause)
     exchange_end(exchange, CLIENT_CUT);
 }
 
+bool exchange_ends_connection(const struct exchange *exchange)
+{
+    return !exchange->client_keeps && exchange->request_body.complete && !exchange->cleanup.top;
+}
+
 void exchange_deliver_own(struct exchange *exchange, const struct iovec *parts, int count)
 {
     exchange->head_delivered = true;
-    if (client_send(exchange->client, parts, count))
+    bool last = exchange_ends_connection(exchange);
+    if (last ? client_send_last(exchange->client, parts, count)
+             : client_send(exchange->client, parts, count))
         exchange_deliver(exchange);
     else
         exchange_client_gone(exchange, CAUSE_CLIENT_ABORT);

@@ -125,6 +125,10 @@ static inline bool exchange_waits(const struct exchange *exchange)
  * short in a way the client notices. */
 void exchange_fail(struct exchange *exchange, enum cause cause);
 
+/* Whether the client's connection ends, by our closing it, as soon as the answer has been written.
+ * With deferred cleanup it waits for the client's reading first. */
+bool exchange_ends_connection(const struct exchange *exchange);
+
 /* The gateway's own answer is sent; the client takes it. */
 void exchange_deliver_own(struct exchange *exchange, const struct iovec *parts, int count);
 

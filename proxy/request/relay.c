@@ -352,6 +352,13 @@ static bool take_body(struct exchange *exchange, const struct piece *piece, size
 /* Up to here copying a body behind its head costs less than a second part in a system call. */
 enum { COPY_LIMIT = 4096 };
 
+static bool send_parts(struct exchange *exchange, const struct iovec *parts, int count)
+{
+    if (exchange->response_body.complete && exchange_ends_connection(exchange))
+        return client_send_last(exchange->client, parts, count);
+    return client_send(exchange->client, parts, count);
+}
+
 static bool send_down(struct exchange *exchange, const char *body, size_t length)
 {
     static const char chunk_end[] = "\r\n";
@@ -378,7 +385,7 @@ static bool send_down(struct exchange *exchange, const char *body, size_t length
     ssize_t got;
     struct pipe *pipe = count > 0 ? splice_pipe(exchange) : NULL;
     bool sent = pipe ? splice_body(exchange, pipe, parts, count, &got)
-                     : count == 0 || client_send(exchange->client, parts, count);
+                     : count == 0 || send_parts(exchange, parts, count);
     buf_clear(head);
     if (!sent)
         exchange_client_gone(exchange, CAUSE_CLIENT_ABORT);

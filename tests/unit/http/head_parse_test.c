@@ -282,7 +282,24 @@ static void knows_each_byte_and_where_it_may_stand(void **state)
         assert_int_equal(takes_byte(GET "X", byte, "Y: z\r\n\r\n"),
                          is_token_byte(byte) || byte == ':');
         assert_int_equal(takes_byte(GET "X: y", byte, "z\r\n\r\n"), is_value_byte(byte));
+        assert_int_equal(takes_byte("GET / HTTP/1.1\r\nHost: a", byte, "b\r\n\r\n"),
+                         is_target_byte(byte) && !strchr("\"#,/<>?@\\^`{|}", byte));
     }
+}
+
+/* Values are read several bytes at a time: each byte at each place, between short and long
+ * neighbours, one of which is a tab. */
+static void knows_each_byte_wherever_it_stands(void **state)
+{
+    static const char filler[] = "ab\xffgh\tijklmnopqrstuvw";
+    for (size_t ahead = 0; ahead < sizeof(filler); ahead++)
+        for (size_t behind = 0; behind < sizeof(filler); behind++)
+            for (int byte = 0; byte < 256; byte++) {
+                char before[64], after[64];
+                snprintf(before, sizeof(before), GET "X: y%.*s", (int)ahead, filler);
+                snprintf(after, sizeof(after), "%.*sz\r\n\r\n", (int)behind, filler);
+                assert_int_equal(takes_byte(before, byte, after), is_value_byte(byte));
+            }
 }
 
 static size_t request_with_fields(char *out, size_t size, int count)
@@ -313,6 +330,7 @@ int main(void)
         cmocka_unit_test(refuses_wrong_requests),
         cmocka_unit_test(refuses_wrong_responses),
         cmocka_unit_test(knows_each_byte_and_where_it_may_stand),
+        cmocka_unit_test(knows_each_byte_wherever_it_stands),
         cmocka_unit_test(bounds_the_number_of_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

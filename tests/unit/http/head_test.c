@@ -166,11 +166,14 @@ static void walks_a_list_over_all_its_fields(void **state)
 static void finds_connection_options(void **state)
 {
     parse_fields(ONE_ONE, "Connection: keep-alive, X-Close\r\nConnection: UPGRADE\r\n");
-    assert_true(http_connection_has(&head, "keep-alive"));
-    assert_true(http_connection_has(&head, "upgrade"));
-    assert_true(http_connection_has(&head, "x-close"));
-    assert_false(http_connection_has(&head, "close"));
-    assert_false(http_connection_has(&head, "keep"));
+    assert_int_equal(head.options,
+                     HTTP_OPTION_KEEP_ALIVE | HTTP_OPTION_UPGRADE | HTTP_OPTION_OTHER);
+    parse_fields(ONE_ONE, "Connection: keep\r\nX: close\r\nConnection: , closed\r\n");
+    assert_int_equal(head.options, HTTP_OPTION_OTHER);
+    parse_fields(ONE_ONE, "Connection: ,Close\r\n");
+    assert_int_equal(head.options, HTTP_OPTION_CLOSE);
+    parse_fields(ONE_ONE, "Keep-Alive: close\r\n");
+    assert_int_equal(head.options, 0);
 }
 
 static void knows_whether_the_connection_stays_open(void **state)
@@ -217,6 +220,8 @@ static void knows_what_belongs_to_one_hop(void **state)
     assert_hops("X-Hop: 1\r\nX-Hope: 2\r\nx-hOP: 3\r\nConnection: close, x-HOP\r\nX-Ho: 4\r\n",
                 "10110");
     assert_hops("Connection: a\r\nA: 1\r\nB: 1\r\nConnection: b\r\n", "1111");
+    assert_hops("Connection: close\r\nClose: 1\r\nClosed: 1\r\n", "110");
+    assert_hops("Connection: keep-alive\r\nClose: 1\r\n", "10");
 }
 
 /* Who could strip these could change where the message goes or ends for the next hop. */
