@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A connection to an endpoint, and the pool it belongs to. */
+/* A connection to an endpoint. */
 #ifndef TAILGATE_PROXY_CONNECTION_UPLINK_H
 #define TAILGATE_PROXY_CONNECTION_UPLINK_H
 
@@ -65,29 +65,23 @@ static inline uint64_t uplink_bit(const struct upstream *upstream, const struct 
     return UINT64_C(1) << ((size_t)(pool - upstream->pools) % 64);
 }
 
-/* A connection to an endpoint chosen by the upstream's balance: an idle one when there is one, or a
- * new one. */
-enum uplink_result uplink_acquire(struct upstream *upstream, struct uplink_order *order);
+/* Opens a connection to the endpoint chosen, for whom a place has been reserved: PENDING or FAILED.
+ */
+enum uplink_result uplink_dial(struct upstream *upstream, struct uplink_order *order);
 
-/* The exchange has no more use for it: back to the pool when it is `reusable`, and closed
- * otherwise. Whoever waits for a connection is served. */
-void uplink_put_back(struct uplink *uplink, bool reusable);
+/* The only place where the state changes. */
+void uplink_set_state(struct uplink *uplink, enum uplink_state to);
 
 void uplink_close(struct uplink *uplink, const char *reason);
 
 /* The client whose connection it is has gone. */
 void uplink_orphan(struct uplink *uplink);
 
-void pool_close_idle(struct pool *pool, const char *reason);
+/* Closes one that no further request may go over. */
+void uplink_close_spent(struct uplink *uplink);
 
-/* Idle connections go over to the worker's current realm; those it has no use for are closed. */
-void upstream_move_idle(struct upstream *upstream);
-
-/* Closes as many idle connections as requests of other workers wait for, when none of this worker's
- * does. */
-void upstream_share_idle(struct upstream *upstream);
-
-/* Requests that wait are given what connections there are. */
-void upstream_serve_queue(struct upstream *upstream);
+/* Bytes behind a response are nobody's answer: not those kept here, and not those that a read which
+ * ended with the response has left in the socket. TLS may have had a word of its own to say. */
+bool uplink_has_more(struct uplink *uplink);
 
 #endif

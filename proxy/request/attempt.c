@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/request/attempt.h"
+#include "proxy/connection/pool.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -57,7 +58,7 @@ static void release_uplink(void *arg)
     struct uplink *uplink = exchange->attempt.uplink;
     exchange->attempt.uplink = NULL;
     if (uplink)
-        uplink_put_back(uplink, exchange->uplink_keeps);
+        pool_put_back(uplink, exchange->uplink_keeps);
 }
 
 /* Once all have been tried, only the last is avoided. */
@@ -143,7 +144,7 @@ bool attempt_order(struct exchange *exchange, struct attempt_order *order)
                                     .refusal = CAUSE_BREAKER_OPEN};
     if (!guard_admit(upstream, &order->ticket))
         return false;
-    order->result = uplink_acquire(upstream, &order->uplink);
+    order->result = pool_acquire(upstream, &order->uplink);
     order->problem = errno;
     if (order->result != UPLINK_EXHAUSTED && order->result != UPLINK_NO_ENDPOINT)
         return true;

@@ -11,6 +11,12 @@
  * request is refused; the client's connection then ends with the answer. */
 enum cause relay_take_body(struct exchange *exchange);
 
+/* Bytes of the request that are here and have not been sent. */
+static inline size_t relay_unsent(const struct exchange *exchange)
+{
+    return buf_len(&exchange->request) - exchange->request_sent;
+}
+
 bool relay_request(struct exchange *exchange);
 bool relay_response(struct exchange *exchange);
 

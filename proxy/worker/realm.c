@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "proxy/connection/client.h"
+#include "proxy/connection/pool.h"
 #include "proxy/connection/uplink.h"
 #include "proxy/observe/journal.h"
 #include "proxy/process/proxy.h"

@@ -2,6 +2,7 @@
 #include "proxy/worker/succession.h"
 
 #include "proxy/connection/client.h"
+#include "proxy/connection/pool.h"
 #include "proxy/connection/probe.h"
 #include "proxy/connection/uplink.h"
 #include "proxy/observe/journal.h"

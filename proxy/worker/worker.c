@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "proxy/connection/client.h"
+#include "proxy/connection/pool.h"
 #include "proxy/connection/probe.h"
 #include "proxy/connection/uplink.h"
 #include "proxy/observe/journal.h"
