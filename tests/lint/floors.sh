@@ -13,11 +13,11 @@ files "$FLOORS tests" '*.[chS]' | xargs awk '
         # Inside proxy/: what is configured, the rules that are pure, and the rest.
         step["proxy/config"] = 1
         step["proxy/rules"] = 2
-        foreign["lib/base"] = "^<(event2|cjson|sqlite3|openssl)"
-        foreign["lib/http"] = "^<(event2|cjson|sqlite3|openssl|sys/socket|netinet)"
-        foreign["lib/conf"] = "^<(event2|sqlite3|openssl|sys/socket|netinet)"
-        foreign["proxy"] = "^<(sqlite3|openssl)"
-        foreign["backend"] = "^<sqlite3"
+        foreign["lib/base"] = "^<(event2|cjson|sqlite3|openssl|ares)"
+        foreign["lib/http"] = "^<(event2|cjson|sqlite3|openssl|ares|sys/socket|netinet)"
+        foreign["lib/conf"] = "^<(event2|sqlite3|openssl|ares|sys/socket|netinet)"
+        foreign["proxy"] = "^<(sqlite3|openssl|ares)"
+        foreign["backend"] = "^<(sqlite3|ares)"
     }
     function folder(path) {
         match(path, path ~ /^lib\// ? "^lib/[^/]*" : "^[^/]*")
