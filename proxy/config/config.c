@@ -109,18 +109,6 @@ static const struct conf_table listener_table = {
     .item_offset = offsetof(struct listener_config, item),
 };
 
-static const struct conf_key endpoint_keys[] = {
-    KEY("address", CONF_ADDRESS, struct endpoint_config, address, .flags = CONF_REQUIRED,
-        .meaning = "The endpoint's address."),
-    KEY("weight", CONF_INT, struct endpoint_config, weight, .otherwise = "1", .min = 1, .max = 1000,
-        .meaning = "Share of the requests relative to the other endpoints."),
-};
-const struct conf_table endpoint_conf_table = {
-    .name = "endpoint", .meaning = "One server of an upstream.",
-    .size = sizeof(struct endpoint_config), .keys = endpoint_keys,
-    .key_count = ARRAY_LEN(endpoint_keys), .shorthand = "address", .item_offset = CONF_NO_ITEM,
-};
-
 static const struct conf_key timeout_keys[] = {
     KEY("connect", CONF_DURATION, struct upstream_timeouts, connect, .otherwise = "1s",
         .meaning = "Establishing a connection, its TLS handshake included."),
@@ -328,6 +316,8 @@ static const struct conf_key proxy_keys[] = {
         .meaning = "The group it becomes a member of with `user`; absent = the user's own."),
     KEY("watch", CONF_DURATION, struct proxy_config, watch, .otherwise = "1s", .min = 10e6, .max = 3600e9,
         .meaning = "How often files of endpoints are looked at."),
+    KEY("resolver", CONF_OBJECT, struct proxy_config, resolver, .sub = &resolver_conf_table,
+        .meaning = "How the names of endpoints are looked up."),
     KEY("drain", CONF_DURATION, struct proxy_config, drain, .otherwise = "30s",
         .meaning = "How long requests in flight may go on after SIGTERM."),
     KEY("seed", CONF_INT, struct proxy_config, seed, .otherwise = "0", .max = 9007199254740991.0,

@@ -7,13 +7,14 @@
 #include "lib/conf/conf.h"
 #include "proxy/config/config_balance.h"
 #include "proxy/config/config_breaker.h"
+#include "proxy/config/config_endpoint.h"
 #include "proxy/config/config_flow.h"
 #include "proxy/config/config_health.h"
 #include "proxy/config/config_origin.h"
+#include "proxy/config/config_resolver.h"
 #include "proxy/config/config_tls.h"
 
 extern const struct conf_table proxy_conf_table;
-extern const struct conf_table endpoint_conf_table;
 
 /* When a request's resources are given back. */
 enum proxy_cleanup { PROXY_CLEANUP_INLINE, PROXY_CLEANUP_DEFERRED, PROXY_CLEANUP_POOLED };
@@ -52,11 +53,6 @@ struct listener_config {
     struct listener_tls_config tls;
     struct origin_config origin;
     const struct cJSON *item;
-};
-
-struct endpoint_config {
-    const char *address;
-    int64_t weight;
 };
 
 struct upstream_timeouts {
@@ -183,7 +179,9 @@ struct file_mark {
 struct upstream_config {
     const char *name;
     const struct cJSON *item;
-    struct conf_list endpoints; /* struct endpoint_config; those of the file when there is one */
+    /* struct endpoint_config; those of the file when there is one. Once the configuration is to be
+     * used, addresses stand in place of names, and what was there is `configured`. */
+    struct conf_list endpoints, configured;
     const char *endpoints_file; /* NULL: they stand in the configuration */
     struct file_mark file_mark; /* derived: of the file, before it was read */
     struct balance_config balance;
@@ -236,6 +234,7 @@ struct proxy_config {
     uint64_t record_limit;
     struct access_log_config access_log;
     duration watch; /* between two looks at files of endpoints */
+    struct resolver_config resolver;
     duration drain;
     const char *user, *group; /* NULL: those it was started as; the user's own */
     int64_t seed;

@@ -90,7 +90,7 @@ static void on_deadline(void *arg)
 static void write_question(struct probe *probe)
 {
     const struct active_config *config = config_of(probe);
-    const char *host = config->host ? config->host : probe->pool->name;
+    const char *host = config->host ? config->host : probe->pool->authority;
     if (!config->host && probe->pool->shared->address.u.any.sa_family == AF_UNIX)
         host = "localhost";
     buf_printf(&probe->question,

@@ -90,7 +90,7 @@ static void append_host(struct buf *out, const struct http_head *head,
     if (head->authority.length > 0)
         buf_append(out, head->authority.at, head->authority.length);
     else
-        buf_append_text(out, local ? "localhost" : first->address);
+        buf_append_text(out, local ? "localhost" : endpoint_authority(first));
     buf_append(out, TEXT("\r\n"));
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/serve/serve.h"
+#include "proxy/observe/dns_metrics.h"
 #include "proxy/observe/endpoint_metrics.h"
 #include "proxy/observe/flow_metrics.h"
 #include "proxy/process/proxy.h"
@@ -80,6 +81,7 @@ static void write_metrics(struct buf *out, const struct proxy *proxy)
     write_causes(out, proxy);
     endpoint_metrics_write(out, proxy);
     flow_metrics_write(out, proxy);
+    dns_metrics_write(out, proxy);
     if (!proxy->store)
         return;
     write_plain(out, "records_written_total", "records written",

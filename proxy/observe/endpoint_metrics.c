@@ -61,7 +61,7 @@ static void append_row(struct buf *out, const struct proxy *proxy, size_t row)
             struct place at = {i, j};
             buf_printf(out, "tailgate_%s", rows[row].name);
             metrics_append_label(out, "{upstream=\"", upstreams[i].name);
-            metrics_append_label(out, "\",endpoint=\"", endpoints[j].address);
+            metrics_append_label(out, "\",endpoint=\"", endpoints[j].name);
             buf_printf(out, "\"} %llu\n", (unsigned long long)rows[row].value(proxy, at));
         }
     }

@@ -145,7 +145,7 @@ static enum result share_upstream(struct generation *generation, size_t number, 
         if (result != OK)
             break;
         upstream->endpoints[i] = find_endpoint(proxy, config->name, &address, upstream, i);
-        upstream->endpoint_names[i] = names_add(&proxy->names, endpoints[i].address);
+        upstream->endpoint_names[i] = names_add(&proxy->names, endpoints[i].name);
     }
     return result;
 }
@@ -311,15 +311,20 @@ static void release_listener(struct generation *generation, size_t number)
 
 /* ---- the whole */
 
-enum result generation_prepare(struct generation *generation, struct proxy *proxy,
-                               const struct generation *before, struct error *error)
+enum result generation_listen(struct generation *generation, struct proxy *proxy,
+                              const struct generation *before, struct error *error)
 {
     generation->proxy = proxy;
     generation->number = before ? before->number + 1 : 1;
     atomic_store(&generation->users, (int)proxy->worker_count);
-    enum result result = open_listeners(generation, before, error);
-    if (result == OK)
-        result = share(generation, error);
+    return open_listeners(generation, before, error);
+}
+
+enum result generation_share(struct generation *generation, struct error *error)
+{
+    struct proxy *proxy = generation->proxy;
+    directory_expand(&proxy->directory, &generation->config, &generation->arena);
+    enum result result = share(generation, error);
     if (result == OK)
         list_push_front(&proxy->generations, &generation->node);
     return result;

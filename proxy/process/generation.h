@@ -56,11 +56,15 @@ enum result generation_read(struct generation **generation, const char *path,
 enum result generation_read_again(struct generation **generation, const struct generation *before,
                                   struct error *error) MUST_USE;
 
-/* Makes what workers will share: finds what other generations have of the same upstreams and
- * endpoints, opens the listening sockets that `before` (NULL: there is none) does not have, and
- * adds it to the proxy's. */
-enum result generation_prepare(struct generation *generation, struct proxy *proxy,
-                               const struct generation *before, struct error *error) MUST_USE;
+/* Opens the listening sockets that `before` (NULL: there is none) does not have. */
+enum result generation_listen(struct generation *generation, struct proxy *proxy,
+                              const struct generation *before, struct error *error) MUST_USE;
+
+/* Makes what workers will share: endpoints are now what the proxy's directory knows of their names;
+ * finds what other generations have of the same upstreams and endpoints, and adds it to the
+ * proxy's.
+ */
+enum result generation_share(struct generation *generation, struct error *error) MUST_USE;
 
 /* From now on its endpoints are those whose health counts, and not those of `before` (NULL: there
  * is none). */

@@ -16,6 +16,7 @@
 #include "proxy/process/descriptors.h"
 #include "proxy/process/privileges.h"
 #include "proxy/process/reload.h"
+#include "proxy/process/resolution.h"
 
 static enum result open_records(struct proxy *proxy, struct error *error)
 {
@@ -68,6 +69,8 @@ static void on_stop_signal(void *arg)
         notify_stopping(&proxy->notify);
         set_phase(proxy, WORKER_DRAINING);
         timer_start(&proxy->drain_deadline, proxy->config->drain);
+        if (atomic_load(&proxy->running) == 0)
+            loop_stop(&proxy->loop); /* it still waits for names */
     } else {
         log_warn(&proxy->log, NULL, "told to stop again: requests in flight are cut short");
         set_phase(proxy, WORKER_STOPPING);
@@ -160,34 +163,20 @@ static void allocate_workers(struct proxy *proxy)
         proxy->workers[i].wake_fd = -1;
 }
 
+/* What needs the privileges that go now, and what must be there before anybody is waited for. */
 static enum result prepare(struct proxy *proxy, struct generation *first, struct error *error)
 {
     choose_seed(proxy);
     allocate_workers(proxy);
-    enum result result = generation_prepare(first, proxy, NULL, error);
-    if (result != OK) {
-        generation_release(&first);
-        return result;
-    }
-    generation_activate(first, NULL);
-    proxy->generation = first;
-    result = privileges_drop(proxy->config, &proxy->log, error);
+    enum result result = generation_listen(first, proxy, NULL, error);
+    if (result == OK)
+        result = privileges_drop(proxy->config, &proxy->log, error);
     if (result == OK)
         result = access_open(&proxy->access, &proxy->config->access_log, error);
-    if (result == OK)
-        result = open_records(proxy, error);
     return result;
 }
 
-static enum result prepare_workers(struct proxy *proxy, struct error *error)
-{
-    enum result result = OK;
-    for (size_t i = 0; i < proxy->worker_count && result == OK; i++)
-        result = worker_init(&proxy->workers[i], proxy, (uint16_t)i, error);
-    return result;
-}
-
-static enum result prepare_loop(struct proxy *proxy, int control_fd, struct error *error)
+static enum result prepare_loop(struct proxy *proxy, struct error *error)
 {
     enum result result = loop_init(&proxy->loop, false, error);
     if (result != OK)
@@ -196,19 +185,50 @@ static enum result prepare_loop(struct proxy *proxy, int control_fd, struct erro
     if (proxy->news_fd < 0)
         return error_errno(error, "cannot make an eventfd");
     fd_watch_start(&proxy->news, &proxy->loop, proxy->news_fd, on_news, proxy);
-    reload_watch(proxy);
     timer_init(&proxy->drain_deadline, &proxy->loop, on_drain_deadline, proxy);
     signal_watch_start(&proxy->on_term, &proxy->loop, SIGTERM, on_stop_signal, proxy);
     signal_watch_start(&proxy->on_int, &proxy->loop, SIGINT, on_stop_signal, proxy);
     signal_watch_start(&proxy->on_usr1, &proxy->loop, SIGUSR1, on_reopen_signal, proxy);
     signal_watch_start(&proxy->on_hup, &proxy->loop, SIGHUP, on_reload_signal, proxy);
     notify_open(&proxy->notify, &proxy->loop, &proxy->log);
+    directory_init(&proxy->directory, &proxy->loop, &proxy->log, &resolution_calls, proxy);
+    return OK;
+}
+
+/* The first generation, once what its names stand for is known. */
+static enum result prepare_generation(struct proxy *proxy, struct generation *first,
+                                      struct error *error)
+{
+    enum result result = generation_share(first, error);
+    if (result != OK)
+        return result;
+    generation_activate(first, NULL);
+    proxy->generation = first;
+    directory_commit(&proxy->directory);
+    result = open_records(proxy, error);
+    if (result == OK)
+        resolution_note(proxy);
+    return result;
+}
+
+static enum result open_to_others(struct proxy *proxy, int control_fd, struct error *error)
+{
+    enum result result = OK;
+    reload_watch(proxy);
     if (proxy->config->admin.address)
         result = admin_open(&proxy->admin, proxy, proxy->config->admin.address, error);
     if (result != OK || control_fd < 0)
         return result;
     return control_start(&proxy->control, &proxy->loop, control_fd, on_epoch, on_lab_gone, proxy,
                          error);
+}
+
+static enum result prepare_workers(struct proxy *proxy, struct error *error)
+{
+    enum result result = OK;
+    for (size_t i = 0; i < proxy->worker_count && result == OK; i++)
+        result = worker_init(&proxy->workers[i], proxy, (uint16_t)i, error);
+    return result;
 }
 
 /* Workers leave signals to the main thread. */
@@ -280,6 +300,7 @@ static void release_main_loop(struct proxy *proxy)
     control_stop(&proxy->control);
     admin_close(&proxy->admin);
     notify_close(&proxy->notify);
+    directory_release(&proxy->directory);
     timer_stop(&proxy->watch);
     timer_stop(&proxy->drain_deadline);
     signal_watch_stop(&proxy->on_term);
@@ -300,6 +321,7 @@ static void release(struct proxy *proxy)
     release_main_loop(proxy);
     record_store_close(&proxy->store);
     access_close(&proxy->access);
+    generation_release(&proxy->change.next);
     list_foreach_safe (node, &proxy->generations) {
         struct generation *generation = list_entry(node, struct generation, node);
         generation_release(&generation);
@@ -308,20 +330,52 @@ static void release(struct proxy *proxy)
     free(proxy->workers);
 }
 
+/* Up to the moment before the threads start. A SIGHUP that comes meanwhile is heard after that;
+ * after a SIGTERM there is no generation. */
+static enum result make_ready(struct proxy *proxy, struct generation *first, int control_fd,
+                              struct error *error)
+{
+    proxy->reloading = true;
+    enum result result = prepare(proxy, first, error);
+    if (result == OK)
+        result = prepare_loop(proxy, error);
+    if (result == OK)
+        result = resolution_await(proxy, first, error);
+    if (result == OK && atomic_load(&proxy->phase) == WORKER_SERVING)
+        result = prepare_generation(proxy, first, error);
+    if (!proxy->generation) {
+        generation_release(&first);
+        return result;
+    }
+    if (result == OK)
+        result = open_to_others(proxy, control_fd, error);
+    if (result == OK)
+        result = prepare_workers(proxy, error);
+    proxy->reloading = false;
+    return result;
+}
+
+/* What has happened while it was made ready comes first. */
+static void begin_serving(struct proxy *proxy)
+{
+    say_ready(proxy);
+    if (proxy->reload_again) {
+        proxy->reload_again = false;
+        reload_begin(proxy);
+    }
+    reload_answered(proxy, false);
+}
+
 static enum result serve(struct proxy *proxy, struct generation *first, int control_fd,
                          struct error *error)
 {
-    enum result result = prepare(proxy, first, error);
-    if (result == OK)
-        result = prepare_loop(proxy, control_fd, error);
-    if (result == OK)
-        result = prepare_workers(proxy, error);
-    if (result == OK)
+    enum result result = make_ready(proxy, first, control_fd, error);
+    if (result == OK && proxy->generation)
         result = start_threads(proxy, error);
-    if (result == OK)
-        say_ready(proxy);
-    else
+    if (result != OK)
         set_phase(proxy, WORKER_STOPPING);
+    else if (proxy->generation)
+        begin_serving(proxy);
     if (atomic_load(&proxy->running) > 0)
         loop_run(&proxy->loop);
     for (size_t i = 0; i < proxy->worker_count; i++)

@@ -7,10 +7,21 @@
 
 #include "lib/base/result.h"
 #include "lib/serve/control.h"
+#include "proxy/process/directory.h"
 #include "proxy/process/generation.h"
 #include "proxy/process/names.h"
 #include "proxy/process/notify.h"
 #include "proxy/worker/worker.h"
+
+/* Where a new generation comes from: the configuration's file; a file of endpoints, or what DNS
+ * says of their names, with the configuration as it was read last. */
+enum change_source { CHANGE_CONFIG, CHANGE_ENDPOINTS_FILE, CHANGE_ANSWERS };
+
+struct change {
+    enum change_source source;
+    const char *upstream;    /* whose file of endpoints has changed */
+    struct generation *next; /* it waits for the addresses of its names; NULL: there is none */
+};
 
 struct proxy {
     const char *config_path;
@@ -18,13 +29,17 @@ struct proxy {
     struct log log;
     struct loop loop; /* of the main thread: signals, the control line, the drain's deadline */
     struct record_store *store;
+    struct record_writer *records; /* the main thread's; NULL: it has had nothing to record */
     struct names names;
     struct list generations;               /* all that live, the latest first */
     struct generation *_Atomic generation; /* the latest; set by the main thread */
     atomic_int taking;                     /* workers that have not taken it over yet */
     bool reloading, reload_again;
-    uint64_t reloads, reloads_refused, updates_refused;
+    uint64_t reloads, reloads_refused, updates_refused, answers_refused;
     struct timer watch; /* the next look at files of endpoints */
+    struct directory directory;
+    struct change change; /* on its way while `reloading` */
+    bool answers_wait;    /* names stand for other addresses than the latest generation has */
     struct access_log access;
     struct worker *workers;
     size_t worker_count;

@@ -5,6 +5,7 @@
 
 #include "proxy/config/endpoints_file.h"
 #include "proxy/process/generation.h"
+#include "proxy/process/resolution.h"
 
 /* ---- what cannot change while the gateway runs */
 
@@ -31,24 +32,6 @@ static enum result check_fixed(const struct proxy *proxy, const struct generatio
 
 /* ---- the steps */
 
-/* From the configuration's file, or from what was read of it before. */
-enum source { SOURCE_FILE, SOURCE_MEMORY };
-
-static enum result make_next(struct proxy *proxy, enum source source, struct generation **next,
-                             struct error *error)
-{
-    enum result result = source == SOURCE_FILE
-                             ? generation_read(next, proxy->config_path, error)
-                             : generation_read_again(next, proxy->generation, error);
-    if (result == OK)
-        result = check_fixed(proxy, *next, error);
-    if (result == OK)
-        result = generation_prepare(*next, proxy, proxy->generation, error);
-    if (result != OK)
-        generation_release(next);
-    return result;
-}
-
 static void warn(void *arg, const char *message)
 {
     const struct proxy *proxy = arg;
@@ -57,19 +40,118 @@ static void warn(void *arg, const char *message)
 
 static void hand_out(struct proxy *proxy, struct generation *next)
 {
-    proxy->reloading = true;
     generation_activate(next, proxy->generation);
     proxy->config = &next->config;
     atomic_store(&proxy->taking, (int)proxy->worker_count);
     atomic_store(&proxy->generation, next);
     for (size_t i = 0; i < proxy->worker_count; i++)
         worker_wake(&proxy->workers[i]);
+    directory_commit(&proxy->directory);
+    record_writer_renew(proxy->records);
+    resolution_note(proxy);
+}
+
+static void say_refused(struct proxy *proxy, const struct change *change, const struct error *why)
+{
+    switch (change->source) {
+    case CHANGE_CONFIG:
+        proxy->reloads_refused++;
+        log_error(&proxy->log, NULL, "not reloaded, the old configuration goes on: %s", why->text);
+        notify_ready(&proxy->notify, why->text);
+        break;
+    case CHANGE_ENDPOINTS_FILE:
+        proxy->updates_refused++;
+        log_error(&proxy->log, change->upstream, "the old endpoints stay: %s", why->text);
+        endpoints_files_mark(&proxy->generation->config);
+        break;
+    case CHANGE_ANSWERS:
+        proxy->answers_refused++;
+        log_error(&proxy->log, NULL,
+                  "the old addresses of the endpoints' names stay until the next answer: %s",
+                  why->text);
+        break;
+    }
+}
+
+static void go_on(struct proxy *proxy)
+{
+    proxy->reloading = false;
+    reload_watch(proxy);
+    if (proxy->reload_again) {
+        proxy->reload_again = false;
+        reload_begin(proxy);
+    }
+}
+
+static void refuse(struct proxy *proxy, const struct error *why)
+{
+    generation_release(&proxy->change.next);
+    say_refused(proxy, &proxy->change, why);
+    go_on(proxy);
+}
+
+/* It was read, and its names were looked up. */
+static enum result finish(struct proxy *proxy, struct error *error)
+{
+    struct generation *next = proxy->change.next;
+    enum result result = generation_listen(next, proxy, proxy->generation, error);
+    if (result == OK)
+        result = generation_share(next, error);
+    if (result != OK) {
+        directory_abort(&proxy->directory);
+        return result;
+    }
+    proxy->change.next = NULL;
+    proxy->answers_wait = false;
+    if (proxy->change.source == CHANGE_CONFIG)
+        secure_inspect(next->doc, &next->config, warn, proxy);
+    if (proxy->change.source == CHANGE_ENDPOINTS_FILE)
+        log_info(&proxy->log, proxy->change.upstream, "its file of endpoints has changed");
+    hand_out(proxy, next);
+    return OK;
+}
+
+void reload_settled(struct proxy *proxy)
+{
+    struct error error;
+    if (atomic_load(&proxy->phase) != WORKER_SERVING) {
+        directory_abort(&proxy->directory);
+        generation_release(&proxy->change.next);
+    } else if (finish(proxy, &error) != OK) {
+        refuse(proxy, &error);
+    }
+}
+
+static enum result read_next(struct proxy *proxy, struct error *error)
+{
+    struct generation **next = &proxy->change.next;
+    enum result result = proxy->change.source == CHANGE_CONFIG
+                             ? generation_read(next, proxy->config_path, error)
+                             : generation_read_again(next, proxy->generation, error);
+    if (result == OK)
+        result = check_fixed(proxy, *next, error);
+    if (result == OK)
+        result = directory_prepare(&proxy->directory, &(*next)->config, error);
+    return result;
+}
+
+static void begin(struct proxy *proxy, enum change_source source, const char *upstream)
+{
+    struct error error;
+    proxy->reloading = true;
+    proxy->change = (struct change){.source = source, .upstream = upstream};
+    timer_stop(&proxy->watch);
+    enum result result = read_next(proxy, &error);
+    if (result == OK && directory_waits(&proxy->directory))
+        return; /* reload_settled comes */
+    if (result == OK)
+        result = finish(proxy, &error);
+    if (result != OK)
+        refuse(proxy, &error);
 }
 
 void reload_begin(struct proxy *proxy)
 {
-    struct error error;
-    struct generation *next;
     if (atomic_load(&proxy->phase) != WORKER_SERVING) {
         log_warn(&proxy->log, NULL, "not reloaded: the gateway is about to stop");
         return;
@@ -79,30 +161,16 @@ void reload_begin(struct proxy *proxy)
         return;
     }
     notify_reloading(&proxy->notify);
-    if (make_next(proxy, SOURCE_FILE, &next, &error) != OK) {
-        proxy->reloads_refused++;
-        log_error(&proxy->log, NULL, "not reloaded, the old configuration goes on: %s", error.text);
-        notify_ready(&proxy->notify, error.text);
-        return;
-    }
-    secure_inspect(next->doc, &next->config, warn, proxy);
-    hand_out(proxy, next);
+    begin(proxy, CHANGE_CONFIG, NULL);
 }
 
-/* ---- endpoints in files */
+/* ---- endpoints in files, and by name */
 
-static void update_endpoints(struct proxy *proxy, const char *upstream)
+void reload_answered(struct proxy *proxy, bool changed)
 {
-    struct error error;
-    struct generation *next;
-    if (make_next(proxy, SOURCE_MEMORY, &next, &error) == OK) {
-        log_info(&proxy->log, upstream, "its file of endpoints has changed");
-        hand_out(proxy, next);
-        return;
-    }
-    proxy->updates_refused++;
-    log_error(&proxy->log, upstream, "the old endpoints stay: %s", error.text);
-    endpoints_files_mark(&proxy->generation->config);
+    proxy->answers_wait |= changed;
+    if (proxy->answers_wait && !proxy->reloading && atomic_load(&proxy->phase) == WORKER_SERVING)
+        begin(proxy, CHANGE_ANSWERS, NULL);
 }
 
 static void look_at_files(void *arg)
@@ -113,8 +181,9 @@ static void look_at_files(void *arg)
     const struct upstream_config *changed =
         proxy->reloading ? NULL : endpoints_files_changed(proxy->config);
     if (changed)
-        update_endpoints(proxy, changed->name);
-    reload_watch(proxy);
+        begin(proxy, CHANGE_ENDPOINTS_FILE, changed->name);
+    else
+        reload_watch(proxy);
 }
 
 void reload_watch(struct proxy *proxy)
@@ -138,15 +207,10 @@ static void say_reloaded(struct proxy *proxy)
 
 static void reload_done(struct proxy *proxy)
 {
-    proxy->reloading = false;
     proxy->reloads++;
     say_reloaded(proxy);
-    timer_stop(&proxy->watch);
-    reload_watch(proxy);
-    if (proxy->reload_again) {
-        proxy->reload_again = false;
-        reload_begin(proxy);
-    }
+    go_on(proxy);
+    reload_answered(proxy, false);
 }
 
 void reload_look(struct proxy *proxy)
@@ -156,6 +220,6 @@ void reload_look(struct proxy *proxy)
         if (generation != proxy->generation && atomic_load(&generation->users) == 0)
             generation_release(&generation);
     }
-    if (proxy->reloading && atomic_load(&proxy->taking) == 0)
+    if (proxy->reloading && !proxy->change.next && atomic_load(&proxy->taking) == 0)
         reload_done(proxy);
 }

@@ -59,12 +59,13 @@ static enum result build_listener(struct tls_context **context, const struct con
 
 /* ---- upstreams */
 
-char *secure_name(const struct upstream_config *upstream, const char *address)
+char *secure_name(const struct upstream_config *upstream, const struct endpoint_config *endpoint)
 {
     static const char unix_prefix[] = "unix:";
     const struct upstream_tls_config *tls = &upstream->tls;
-    if (tls->server_name)
-        return mem_text(tls->server_name);
+    const char *address = endpoint->address;
+    if (tls->server_name || endpoint->dns)
+        return mem_text(tls->server_name ? tls->server_name : endpoint->from.domain);
     const char *end = strrchr(address, ':');
     if (!end || strncmp(address, unix_prefix, sizeof(unix_prefix) - 1) == 0)
         return NULL;
@@ -82,7 +83,7 @@ static enum result check_names(const struct conf_doc *doc, const struct upstream
 {
     const struct endpoint_config *endpoints = upstream->endpoints.items;
     for (size_t i = 0; i < upstream->endpoints.count && upstream->tls.verify; i++) {
-        char *name = secure_name(upstream, endpoints[i].address);
+        char *name = secure_name(upstream, &endpoints[i]);
         if (!name)
             return conf_error_at(doc, upstream->tls.item, error,
                                  "the endpoint %s has no host that its certificate could be for: "

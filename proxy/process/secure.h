@@ -30,8 +30,8 @@ typedef void secure_say(void *arg, const char *message);
 void secure_inspect(const struct conf_doc *doc, const struct proxy_config *config, secure_say *say,
                     void *arg);
 
-/* The name an endpoint's certificate must have, and SNI asks for; NULL = neither. Free with
- * free(). */
-char *secure_name(const struct upstream_config *upstream, const char *address);
+/* The name an endpoint's certificate must have, and SNI asks for: what the configuration says, not
+ * what DNS makes of it; NULL = neither. Free with free(). */
+char *secure_name(const struct upstream_config *upstream, const struct endpoint_config *endpoint);
 
 #endif

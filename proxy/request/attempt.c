@@ -149,7 +149,9 @@ bool attempt_order(struct exchange *exchange, struct attempt_order *order)
     if (order->result != UPLINK_EXHAUSTED && order->result != UPLINK_NO_ENDPOINT)
         return true;
     guard_hand_back(upstream, &order->ticket);
-    order->refusal = order->result == UPLINK_EXHAUSTED ? CAUSE_NONE : CAUSE_NO_ENDPOINT;
+    order->refusal = order->result == UPLINK_EXHAUSTED ? CAUSE_NONE
+                     : upstream->pool_count > 0        ? CAUSE_NO_ENDPOINT
+                                                       : CAUSE_DNS_FAILED;
     return false;
 }
 

@@ -294,6 +294,8 @@ void balance_init(struct balance *balance, const struct balance_config *config, 
     balance->peers = mem_alloc(count, sizeof(*balance->peers));
     for (size_t i = 0; i < count; i++)
         balance->peers[i].weight = (uint32_t)specs[i].weight;
+    if (count == 0)
+        return;
     if (balance->algorithm == BALANCE_ROUND_ROBIN)
         lay_out_order(balance);
     if (balance->algorithm == BALANCE_CONSISTENT_HASH) {
@@ -304,7 +306,8 @@ void balance_init(struct balance *balance, const struct balance_config *config, 
 
 void balance_start_at(struct balance *balance, size_t turn)
 {
-    balance->next = turn % (balance->order_length ? balance->order_length : balance->count);
+    size_t turns = balance->order_length ? balance->order_length : balance->count;
+    balance->next = turns ? turn % turns : 0;
 }
 
 void balance_inherit(struct balance_peer *peer, const struct balance_peer *from)

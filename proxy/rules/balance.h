@@ -38,7 +38,8 @@ struct balance {
     double bound;               /* of a peer's requests, in even parts; 0 = none */
 };
 
-/* `specs` are read during the call only; `rng` stays the caller's. */
+/* `count` may be 0: nobody can be chosen. `specs` are read during the call only; `rng` stays the
+ * caller's. */
 void balance_init(struct balance *balance, const struct balance_config *config, struct rng *rng,
                   const struct peer_spec *specs, size_t count);
 void balance_release(struct balance *balance);

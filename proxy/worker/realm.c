@@ -74,9 +74,10 @@ static void init_upstream(struct realm *realm, size_t number)
         pool->shared = common->endpoints[i];
         pool->counters = &pool->shared->counters[worker->number];
         pool->upstream = upstream;
-        pool->name = endpoints[i].address;
+        pool->name = endpoints[i].name;
+        pool->authority = endpoint_authority(&endpoints[i]);
         pool->name_id = common->endpoint_names[i];
-        pool->tls_name = upstream->tls ? secure_name(config, endpoints[i].address) : NULL;
+        pool->tls_name = upstream->tls ? secure_name(config, &endpoints[i]) : NULL;
         list_init(&pool->idle);
         guard_watch(pool);
     }

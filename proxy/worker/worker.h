@@ -37,7 +37,8 @@ struct pool {
     struct upstream *upstream;
     struct pool *successor; /* the same in the worker's current realm; NULL: there is none */
     const char *name;
-    struct list idle; /* struct uplink, the most recently used first */
+    const char *authority; /* for Host */
+    struct list idle;      /* struct uplink, the most recently used first */
     int idle_count;
     int open;         /* connections of this worker, idle or not */
     bool long_bodies; /* the last response was long: the next one may be as well */

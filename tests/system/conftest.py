@@ -6,6 +6,9 @@
     upstream(*scripts)     a scripted TCP server (upstream.py)
     connect(address)       a client on a raw socket (wire.py)
     gateway(*endpoints)    a running gateway in front of them (gateway.py)
+    names, nameserver()    a scripted DNS server, and further ones (nameserver.py)
+    named("name:80", ...)  a running gateway whose endpoints `names` knows
+    fleet(3)               upstreams at several addresses and one port
 """
 
 import json
@@ -16,7 +19,9 @@ import subprocess
 
 import pytest
 
-from gateway import Gateway, gateway_config
+from gateway import PATIENT, Gateway, gateway_config
+from naming import OFTEN, answering
+from nameserver import NameServer
 from process import SANITIZER_REPORT, Process
 from upstream import Upstream
 from wire import Client
@@ -176,3 +181,71 @@ def free_port():
             return sock.getsockname()[1]
 
     return choose
+
+
+@pytest.fixture
+def nameserver():
+    """nameserver() -> NameServer."""
+    servers = []
+
+    def make():
+        servers.append(NameServer())
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def names(nameserver):
+    """The NameServer that a `named` gateway asks."""
+    return nameserver()
+
+
+@pytest.fixture
+def fleet(upstream):
+    """fleet(3) -> upstreams at 127.0.0.1, 127.0.0.2 and 127.0.0.3, or at the hosts given, on one port.
+    Without a script they answer with their numbers, from 1."""
+
+    def at(number, address, script):
+        return upstream(script or answering(b"%d" % number), address=address)
+
+    def make(count=0, script=None, hosts=()):
+        hosts = hosts or [f"127.0.0.{number + 1}" for number in range(count)]
+        for _ in range(50):
+            made = [at(1, f"{hosts[0]}:0", script)]
+            port = made[0].address.rpartition(":")[2]
+            try:
+                return made + [at(number, f"{host}:{port}", script)
+                               for number, host in enumerate(hosts[1:], 2)]
+            except OSError:
+                continue
+        raise OSError("no port is free at all addresses")
+
+    return make
+
+
+@pytest.fixture
+def named(start, command, names):
+    """named("orders.test:80", ..., resolver={...}) -> a gateway with these names as endpoints. It is
+    patient with the name server, which the tests hold back."""
+    made = []
+
+    def launch(*endpoints, resolver=None, upstream=None, ready=True, workers=1, **options):
+        process = start("proxy", {
+            "workers": workers, "record": "records", "admin": {"address": LOCAL},
+            "routes": [{"path": "/", "upstream": "app"}],
+            "upstreams": {"app": {
+                "endpoints": [{"dns": each} if isinstance(each, str) else each
+                              for each in endpoints],
+                "timeout": PATIENT, **(upstream or {})}},
+            "resolver": {"servers": [names.address], "timeout": "20s", "wait": "60s", **OFTEN,
+                         **(resolver or {})},
+            **options}, ready=ready)
+        made.append(Gateway(process, command))
+        return made[-1]
+
+    yield launch
+    for each in made:
+        each.clean_up()
