@@ -268,7 +268,7 @@ static enum result put_on(struct conn *conn, struct tls_context *context, struct
     BIO_set_data(io, conn);
     BIO_set_init(io, 1);
     SSL_set_bio(ssl, io, io);
-    atomic_fetch_add(&context->holders, 1);
+    (void)tls_context_hold(context);
     conn->ops = &conn_tls;
     conn->ops_state = ssl;
     conn->truncated = conn->crossed = false;
@@ -321,6 +321,12 @@ enum result tls_connect(struct conn *conn, struct tls_context *client, const cha
     ERR_clear_error();
     take_off(conn);
     return error_set(error, FAILED_SYSTEM, "out of memory for TLS");
+}
+
+void tls_remember_in(struct conn *conn, struct tls_memory *memory)
+{
+    if (tls_is_on(conn))
+        SSL_set_app_data((SSL *)conn->ops_state, memory);
 }
 
 /* ---- what is known of it */

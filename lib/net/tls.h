@@ -56,6 +56,9 @@ typedef void tls_say(void *arg, const char *file, const char *text);
  * soon or has not begun, and a key that every user of the machine may read. */
 void tls_inspect(const struct tls_pair *pair, tls_say *say, void *arg);
 
+/* One owner more; returns `context`, which may be NULL. */
+struct tls_context *tls_context_hold(struct tls_context *context);
+
 /* Gives up the owner's hold and sets `*context` to NULL; harmless on NULL. */
 void tls_context_release(struct tls_context **context);
 
@@ -68,6 +71,9 @@ struct tls_memory {
 };
 void tls_memory_forget(struct tls_memory *memory);
 
+/* What was in `from` is in `to`, and no longer in `from`. */
+void tls_memory_move(struct tls_memory *to, struct tls_memory *from);
+
 /* Puts TLS on a connected, plain connection on which no more than plain bytes in front (a PROXY
  * header) have travelled. conn_handshake must have said CONN_READY before bytes are read or
  * written; when it fails the connection is plain again, for lingering. Both fail for want of memory
@@ -78,6 +84,10 @@ enum result tls_accept(struct conn *conn, struct tls_context *server, struct err
  * = neither is checked. `memory` may be NULL: no session is kept. */
 enum result tls_connect(struct conn *conn, struct tls_context *client, const char *name,
                         struct tls_memory *memory, struct error *error) MUST_USE;
+
+/* From now on sessions of a connection that tls_connect was called for are kept in `memory`, which
+ * outlives it. Harmless on a plain one. */
+void tls_remember_in(struct conn *conn, struct tls_memory *memory);
 
 /* Append what the certificate that the peer has shown, and that was found good, says: its subject
  * as RFC 4514 writes it, in ASCII, and all of it, DER in base64. False: it has shown none. */

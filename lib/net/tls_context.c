@@ -111,6 +111,13 @@ static enum result context_new(struct tls_context **made, size_t certificates,
     return context->io ? OK : out_of_memory(error);
 }
 
+struct tls_context *tls_context_hold(struct tls_context *context)
+{
+    if (context)
+        atomic_fetch_add(&context->holders, 1);
+    return context;
+}
+
 void tls_context_release(struct tls_context **held)
 {
     struct tls_context *context = *held;
@@ -235,9 +242,15 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
         return 0;
     tls_memory_forget(memory);
     memory->session = session;
-    memory->context = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    atomic_fetch_add(&memory->context->holders, 1);
+    memory->context = tls_context_hold(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
     return 1;
+}
+
+void tls_memory_move(struct tls_memory *to, struct tls_memory *from)
+{
+    tls_memory_forget(to);
+    *to = *from;
+    *from = (struct tls_memory){0};
 }
 
 void tls_memory_forget(struct tls_memory *memory)

@@ -87,6 +87,7 @@ static bool follow(struct uplink *uplink)
     uplink->pool->open--;
     uplink->pool = to;
     uplink->upstream = to->upstream;
+    tls_remember_in(&uplink->conn, &to->tls_memory);
     to->open++;
     realm_join(to->upstream->realm);
     realm_leave(realm);

@@ -15,7 +15,8 @@
 #include "proxy/request/throttle.h"
 
 /* From the document, which it owns from now on. */
-static enum result read_config(struct generation *generation, struct error *error)
+static enum result read_config(struct generation *generation, const struct generation *before,
+                               struct error *error)
 {
     enum result result =
         conf_read(generation->doc, conf_doc_root(generation->doc), &proxy_conf_table,
@@ -23,17 +24,22 @@ static enum result read_config(struct generation *generation, struct error *erro
     if (result == OK)
         result =
             endpoints_files_read(generation->doc, &generation->config, &generation->arena, error);
-    if (result == OK)
+    if (result == OK && before)
+        result = secure_share(&generation->secure, &before->secure, generation->doc,
+                              &generation->config, error);
+    else if (result == OK)
         result = secure_build(&generation->secure, generation->doc, &generation->config, error);
     return result;
 }
 
-static enum result make(struct generation **out, struct conf_doc *doc, struct error *error)
+/* `before` is another of the same document, or NULL. */
+static enum result make(struct generation **out, struct conf_doc *doc,
+                        const struct generation *before, struct error *error)
 {
     struct generation *generation = mem_alloc(1, sizeof(*generation));
     list_init(&generation->node);
     generation->doc = doc;
-    enum result result = read_config(generation, error);
+    enum result result = read_config(generation, before, error);
     if (result != OK)
         generation_release(&generation);
     *out = generation;
@@ -45,7 +51,7 @@ enum result generation_read(struct generation **out, const char *path, struct er
     struct conf_doc *doc = NULL;
     *out = NULL;
     enum result result = conf_doc_read(&doc, path, error);
-    return result == OK ? make(out, doc, error) : result;
+    return result == OK ? make(out, doc, NULL, error) : result;
 }
 
 enum result generation_read_again(struct generation **out, const struct generation *before,
@@ -56,7 +62,7 @@ enum result generation_read_again(struct generation **out, const struct generati
     *out = NULL;
     enum result result =
         conf_doc_parse(&doc, conf_doc_name(before->doc), text, strlen(text), error);
-    return result == OK ? make(out, doc, error) : result;
+    return result == OK ? make(out, doc, before, error) : result;
 }
 
 static enum result parse_address(struct address *address, const char *text, struct error *error)

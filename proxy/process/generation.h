@@ -51,8 +51,9 @@ struct generation {
 enum result generation_read(struct generation **generation, const char *path,
                             struct error *error) MUST_USE;
 
-/* The same configuration once more, with what its files hold now: not what has become of its own
- * file meanwhile. */
+/* The same configuration once more, with what its files of endpoints hold now: not what has become
+ * of its own file meanwhile, nor of certificates and keys, which may be half written, or readable
+ * by root alone. */
 enum result generation_read_again(struct generation **generation, const struct generation *before,
                                   struct error *error) MUST_USE;
 

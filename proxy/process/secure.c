@@ -112,22 +112,46 @@ static enum result build_upstream(struct tls_context **context, const struct con
 
 /* ---- all of them */
 
+static void make_room(struct secure *secure, const struct proxy_config *config)
+{
+    secure->listener_count = config->listeners.count;
+    secure->upstream_count = config->upstreams.count;
+    secure->listeners = mem_alloc(secure->listener_count, sizeof(struct tls_context *));
+    secure->upstreams = mem_alloc(secure->upstream_count, sizeof(struct tls_context *));
+}
+
 enum result secure_build(struct secure *secure, const struct conf_doc *doc,
                          const struct proxy_config *config, struct error *error)
 {
     const struct listener_config *listeners = config->listeners.items;
     const struct upstream_config *upstreams = config->upstreams.items;
     enum result result = OK;
-    secure->listener_count = config->listeners.count;
-    secure->upstream_count = config->upstreams.count;
-    secure->listeners = mem_alloc(secure->listener_count, sizeof(struct tls_context *));
-    secure->upstreams = mem_alloc(secure->upstream_count, sizeof(struct tls_context *));
+    make_room(secure, config);
     for (size_t i = 0; i < secure->listener_count && result == OK; i++)
         if (listeners[i].tls.item)
             result = build_listener(&secure->listeners[i], doc, &listeners[i].tls, error);
     for (size_t i = 0; i < secure->upstream_count && result == OK; i++)
         if (upstreams[i].tls.item)
             result = build_upstream(&secure->upstreams[i], doc, &upstreams[i], error);
+    if (result != OK)
+        secure_release(secure);
+    return result;
+}
+
+enum result secure_share(struct secure *secure, const struct secure *from,
+                         const struct conf_doc *doc, const struct proxy_config *config,
+                         struct error *error)
+{
+    const struct upstream_config *upstreams = config->upstreams.items;
+    enum result result = OK;
+    make_room(secure, config);
+    for (size_t i = 0; i < secure->listener_count; i++)
+        secure->listeners[i] = tls_context_hold(from->listeners[i]);
+    for (size_t i = 0; i < secure->upstream_count && result == OK; i++) {
+        secure->upstreams[i] = tls_context_hold(from->upstreams[i]);
+        if (secure->upstreams[i])
+            result = check_names(doc, &upstreams[i], error);
+    }
     if (result != OK)
         secure_release(secure);
     return result;

@@ -19,6 +19,12 @@ struct secure {
  */
 enum result secure_build(struct secure *secure, const struct conf_doc *doc,
                          const struct proxy_config *config, struct error *error) MUST_USE;
+/* For the same configuration once more, with other endpoints at most: takes the contexts of `from`,
+ * which hold what their files were then. */
+enum result secure_share(struct secure *secure, const struct secure *from,
+                         const struct conf_doc *doc, const struct proxy_config *config,
+                         struct error *error) MUST_USE;
+
 /* Harmless on an empty one. */
 void secure_release(struct secure *secure);
 

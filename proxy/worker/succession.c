@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/worker/succession.h"
 
+#include <string.h>
+
 #include "proxy/connection/client.h"
 #include "proxy/connection/pool.h"
 #include "proxy/connection/probe.h"
@@ -18,17 +20,28 @@ static struct pool *find_pool(const struct upstream *upstream, const struct pool
     return NULL;
 }
 
+static bool names_equal(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Whoever was found to be good under another name need not be under this. */
+static struct pool *find_successor(const struct upstream *upstream, const struct pool *pool)
+{
+    struct pool *found = find_pool(upstream, pool);
+    return found && names_equal(found->tls_name, pool->tls_name) ? found : NULL;
+}
+
 /* What was announced by another PROXY header, or by none, is not handed on. Nor is what is
- * connected by TLS: the new configuration may trust others, and the
- * session that is to be resumed is noted in the pool. */
+ * connected by TLS under another context: the new configuration may trust others. */
 static void point_upstream(struct upstream *upstream, const struct realm *to)
 {
     int index = proxy_config_upstream(to->config, upstream->config->name);
-    bool same = index >= 0 && !upstream->tls && !to->upstreams[index].tls &&
+    bool same = index >= 0 && upstream->tls == to->upstreams[index].tls &&
                 upstream->config->proxy_protocol == to->upstreams[index].config->proxy_protocol;
     for (size_t i = 0; i < upstream->pool_count; i++)
         upstream->pools[i].successor =
-            same ? find_pool(&to->upstreams[index], &upstream->pools[i]) : NULL;
+            same ? find_successor(&to->upstreams[index], &upstream->pools[i]) : NULL;
 }
 
 /* Successors are in the current realm always, so that nobody has to walk through those between. */
@@ -94,12 +107,13 @@ static void close_entrances(struct realm *realm)
 }
 
 /* What has been learnt of an upstream and its endpoints. */
-static void inherit(const struct upstream *from)
+static void inherit(struct upstream *from)
 {
     for (size_t i = 0; i < from->pool_count; i++) {
-        const struct pool *to = from->pools[i].successor;
+        struct pool *to = from->pools[i].successor;
         if (!to)
             continue;
+        tls_memory_move(&to->tls_memory, &from->pools[i].tls_memory);
         struct upstream *upstream = to->upstream;
         upstream->retry_tokens = from->retry_tokens;
         balance_inherit(&upstream->balance.peers[to - upstream->pools], &from->balance.peers[i]);

@@ -266,6 +266,35 @@ def test_what_stays_keeps_its_connections_and_counts(named, names, fleet):
     assert metrics["endpoint_connections" + label] == 1
 
 
+def test_what_stays_keeps_its_tls_connections(named, names, fleet, authority):  # noqa: F811
+    context = serving(authority.issue(NAME))
+    servers = fleet(2, [secure(context), repeat(read_request, response_bytes(200, b"x"))])
+    names.names[NAME] = addresses(1)
+    proxy = named(f"{NAME}:{port_of(servers[0])}", upstream={"tls": {"ca": authority.certificate}})
+    client = proxy.connect()
+    assert client.request().status == 200
+    names.names[NAME] = addresses(1, 2)
+    wait_until(lambda: reloads(proxy) == 1, 30, "the change")
+    for _ in range(4):
+        assert client.request().status == 200
+    assert [len(server.connections) for server in servers] == [1, 1]
+    assert proxy.metric("upstream_tls_handshakes_total") == 2
+
+
+def test_what_stays_keeps_its_tls_sessions(named, names, fleet, authority):  # noqa: F811
+    context = serving(authority.issue(NAME))
+    last = response_bytes(200, b"x", {"Connection": "close"})
+    servers = fleet(2, [secure(context), read_request, last])
+    names.names[NAME] = addresses(1)
+    proxy = named(f"{NAME}:{port_of(servers[0])}", upstream={"tls": {"ca": authority.certificate}})
+    assert proxy.request().status == 200
+    names.names[NAME] = addresses(1, 2)
+    wait_until(lambda: reloads(proxy) == 1, 30, "the change")
+    assert [proxy.request().status for _ in range(2)] == [200, 200]
+    assert [len(server.connections) for server in servers] == [2, 1]
+    assert proxy.metric("upstream_tls_resumed_total") == 1
+
+
 @pytest.mark.threads
 def test_changes_under_load_fail_no_request(named, names, fleet):
     servers = fleet(3)

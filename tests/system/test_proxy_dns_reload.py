@@ -2,6 +2,7 @@
 """Endpoints by name across reloads."""
 
 import json
+import os
 import signal
 import threading
 
@@ -9,7 +10,11 @@ from gateway import PATIENT, Gateway
 from load import Load
 from naming import (NAME, OFTEN, addresses, answering, bodies, held, port_of, states, wait_bodies)
 from nameserver import silent
+from test_proxy_tls import authority  # noqa: F401
+from tls import TlsClient, secure, serving, trusting
+from upstream import read_request, repeat
 from waiting import wait_until
+from wire import response_bytes
 
 
 def test_names_of_a_new_configuration_are_looked_up_first(named, names, upstream):
@@ -129,6 +134,46 @@ def test_names_in_a_file_of_endpoints(start, command, names, fleet, tmp_path):
     names.names["new.test"] = addresses(1, 2)
     wait_bodies(proxy, {b"1", b"2"})
     assert "app: its file of endpoints has changed" in proxy.process.log()
+
+
+def test_keys_are_read_by_a_reload_alone(named, names, fleet, authority):  # noqa: F811
+    """An answer must not wait for files that others are about to write, or that only root can read."""
+    servers = fleet(2)
+    pair = authority.issue("gateway.test")
+    names.names[NAME] = addresses(1)
+    proxy = named(f"{NAME}:{port_of(servers[0])}",
+                  listeners=[{"address": "127.0.0.1:0"},
+                             {"address": "127.0.0.1:0", "tls": pair.config()}])
+    os.remove(pair.key)
+    names.names[NAME] = addresses(2)
+    wait_bodies(proxy, {b"2"})
+    client = TlsClient(proxy.process.addresses[1], trusting(authority), "gateway.test")
+    assert client.request().body == b"2"
+    client.close()
+    proxy.reload(proxy.config, refused=pair.key)
+
+
+def test_another_name_of_an_address_is_verified_anew(start, command, names, upstream, tmp_path,
+                                                     authority):  # noqa: F811
+    context = serving(authority.issue(NAME))
+    server = upstream([secure(context), repeat(read_request, response_bytes(200, b"x"))])
+    names.names[NAME] = names.names["other.test"] = addresses(1, ttl=3600)
+    path = tmp_path / "endpoints.json"
+
+    def write(name):
+        path.write_text(json.dumps({"endpoints": [{"dns": f"{name}:{port_of(server)}"}]}))
+
+    write(NAME)
+    proxy = Gateway(start("proxy", {
+        "workers": 1, "watch": "20ms", "routes": [{"path": "/", "upstream": "app"}],
+        "upstreams": {"app": {"endpoints_file": str(path), "timeout": PATIENT,
+                              "retry": {"attempts": 1}, "tls": {"ca": authority.certificate}}},
+        "resolver": {"servers": [names.address]}}), command)
+    assert proxy.request().status == 200
+    write("other.test")
+    proxy.process.wait_log(" reloaded: ", 30)
+    assert proxy.request().status == 502
+    assert "ostname mismatch" in proxy.process.wait_log("TLS handshake failed")
 
 
 def test_an_end_while_a_reload_waits(named, names, upstream):
