@@ -35,7 +35,7 @@ static const struct conf_key keys[] = {
         .meaning = "How long the start, and a reload, wait for names that were never looked up. After "
                    "that, requests to an upstream without an endpoint fail with the cause dns_failed "
                    "until the first answer comes."),
-    KEY("max_addresses", CONF_INT, max_addresses, .otherwise = "64", .min = 1, .max = 1000,
+    KEY("max_addresses", CONF_INT, max_addresses, .otherwise = "64", .min = 1, .max = 256,
         .meaning = "Addresses taken from what a name stands for at most; those left out are counted "
                    "and logged."),
 };

@@ -17,7 +17,8 @@ struct target {
     uint16_t weight; /* 1..TARGET_WEIGHT; 0: the endpoint's own */
 };
 
-enum { TARGET_WEIGHT = 1000 };
+/* Proportions finer than this are not worth an order of their length. */
+enum { TARGET_WEIGHT = 100 };
 
 /* A zeroed one is empty and ready. */
 struct targets {

@@ -56,20 +56,36 @@ static int choose_by_hash(struct balance *balance, uint64_t key, mono now)
 
 /* ---- in turn */
 
+/* The greatest number that divides all weights. */
+static uint32_t common_weight(const struct balance *balance)
+{
+    uint32_t common = 0;
+    for (size_t i = 0; i < balance->count; i++) {
+        uint32_t rest = balance->peers[i].weight;
+        while (rest) {
+            uint32_t next = common % rest;
+            common = rest;
+            rest = next;
+        }
+    }
+    return common;
+}
+
 /* Every peer as often as its weight, spread evenly: nginx's smooth weighted round robin, laid out
- * once. */
+ * once. The order repeats after the sum of the weights in lowest terms. */
 static void lay_out_order(struct balance *balance)
 {
     size_t count = balance->count, total = 0;
+    uint32_t common = common_weight(balance);
     int64_t *credit = mem_alloc(count, sizeof(*credit));
     for (size_t i = 0; i < count; i++)
-        total += balance->peers[i].weight;
+        total += balance->peers[i].weight / common;
     balance->order = mem_alloc(total, sizeof(*balance->order));
     balance->order_length = total;
     for (size_t at = 0; at < total; at++) {
         size_t best = 0;
         for (size_t i = 0; i < count; i++) {
-            credit[i] += balance->peers[i].weight;
+            credit[i] += balance->peers[i].weight / common;
             if (credit[i] > credit[best])
                 best = i;
         }

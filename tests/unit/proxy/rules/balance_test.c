@@ -110,6 +110,20 @@ static void test_every_rule_is_fine_with_one(void **state)
     }
 }
 
+static void test_every_rule_is_fine_with_none(void **state)
+{
+    for (int rule = 0; rule < BALANCE_COUNT; rule++)
+        for (int table = 0; table < PLACEMENT_COUNT; table++) {
+            const struct balance_config config = {.rule = rule, .table = table, .bound = 1};
+            struct sample sample;
+            set_up(&sample, &config, NULL, 0);
+            balance_start_at(&sample.balance, 3);
+            balance_begin(&sample.balance);
+            assert_int_equal(balance_choose(&sample.balance, 99, sample.now), -1);
+            balance_release(&sample.balance);
+        }
+}
+
 /* ---- in turn */
 
 static void test_round_robin_is_smooth(void **state)
@@ -120,6 +134,18 @@ static void test_round_robin_is_smooth(void **state)
     set_up_rule(&sample, BALANCE_ROUND_ROBIN, weights, 3);
     for (int i = 0; i < 21; i++)
         assert_int_equal(choose(&sample), expected[i % 7]);
+    balance_release(&sample.balance);
+}
+
+static void test_round_robin_takes_weights_in_lowest_terms(void **state)
+{
+    const int64_t weights[] = {1000, 200, 200};
+    static const int expected[] = {0, 0, 1, 0, 2, 0, 0};
+    struct sample sample;
+    set_up_rule(&sample, BALANCE_ROUND_ROBIN, weights, 3);
+    assert_int_equal(sample.balance.order_length, 7);
+    for (int i = 0; i < 7; i++)
+        assert_int_equal(choose(&sample), expected[i]);
     balance_release(&sample.balance);
 }
 
@@ -329,7 +355,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_rule_chooses_what_is_left),
         cmocka_unit_test(test_every_rule_is_fine_with_one),
+        cmocka_unit_test(test_every_rule_is_fine_with_none),
         cmocka_unit_test(test_round_robin_is_smooth),
+        cmocka_unit_test(test_round_robin_takes_weights_in_lowest_terms),
         cmocka_unit_test(test_round_robin_starts_where_told),
         cmocka_unit_test(test_random_follows_weights),
         cmocka_unit_test(test_least_requests_levels_by_weight),
