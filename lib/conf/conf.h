@@ -98,6 +98,7 @@ struct conf_key {
     const struct conf_table *sub; /* CONF_OBJECT, CONF_LIST, CONF_MAP */
     enum conf_type element;       /* CONF_LIST without `sub`: a scalar type */
     const char *meaning;          /* one sentence for the schema and the manual */
+    const char *hint; /* what a message about a malformed value adds, or NULL; scalars */
 };
 
 struct conf_read; /* a reading in progress, handed to the hooks below */

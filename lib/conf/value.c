@@ -48,8 +48,10 @@ static const char *quote(char out[CONF_QUOTE], const cJSON *item)
 
 static enum result malformed(struct conf_read *read, const struct conf_key *key, const cJSON *item)
 {
-    char text[CONF_QUOTE];
-    return conf_value_fail(read, key, item, NULL, "is %s, not %s", quote(text, item),
+    char text[CONF_QUOTE], form[CONF_EXPECTED], expected[2 * CONF_EXPECTED];
+    snprintf(expected, sizeof(expected), "%s%s%s", conf_expected(form, key), key->hint ? "; " : "",
+             key->hint ? key->hint : "");
+    return conf_value_fail(read, key, item, expected, "is %s, not %s", quote(text, item),
                            conf_type_facts(key->type)->noun);
 }
 

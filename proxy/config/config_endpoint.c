@@ -115,7 +115,8 @@ static enum result check_endpoint(struct conf_read *read, void *object, const st
 /* clang-format off */
 static const struct conf_key endpoint_keys[] = {
     {.name = "address", .type = CONF_ADDRESS, .offset = offsetof(struct endpoint_config, address),
-     .meaning = "The endpoint's address."},
+     .meaning = "The endpoint's address.",
+     .hint = "or a name, as in {\"dns\": \"orders.internal:9001\"}"},
     {.name = "dns", .type = CONF_STRING, .offset = offsetof(struct endpoint_config, dns),
      .flags = CONF_NOT_EMPTY,
      .meaning = "Instead of `address`: a name and a port, such as \"orders.internal:9001\". Every "

@@ -153,7 +153,7 @@ def test_check_asks_nobody(command, write_config, names):
 @pytest.mark.parametrize("endpoint, resolver, said", [
     ({"dns": "orders"}, {}, "expected a name and a port"),
     ({"dns": "127.0.0.1:80"}, {}, 'say "address"'),
-    ({"address": "orders:80"}, {}, "address"),
+    ({"address": "orders:80"}, {}, "or a name, as in"),
     ({"dns": "a:1", "address": "127.0.0.1:1"}, {}, "exclude each other"),
     ({"weight": 1}, {}, '(or "dns")'),
     ({"dns": "a:1"}, {"servers": ["dns.example"]}, "not the address of a DNS server"),

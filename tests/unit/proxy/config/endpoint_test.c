@@ -85,6 +85,7 @@ static void what_is_no_name_is_refused(void **state)
         {"{}", "\"address\" is missing (or \"dns\")"},
         {"{\"weight\": 2}", "\"address\" is missing (or \"dns\")"},
         {"{\"address\": \"127.0.0.1:1\", \"dns\": \"a:1\"}", "exclude each other"},
+        {"\"orders:80\"", "or a name, as in {\"dns\": "},
         {"{\"dns\": \"orders\"}", "expected a name and a port"},
         {"{\"dns\": \"orders:\"}", "expected a name and a port"},
         {"{\"dns\": \"orders:0\"}", "expected a name and a port"},
