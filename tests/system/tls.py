@@ -101,6 +101,7 @@ def _alternative(name):
 def trusting(authority, pair=None, version=None, alpn=None):
     """A client's context; `version` (ssl.TLSVersion) is the only one it speaks."""
     context = ssl.create_default_context(cafile=authority.certificate)
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # else any end would pass for a goodbye
     if pair:
         context.load_cert_chain(pair.certificate, pair.key)
     if version:
@@ -111,7 +112,7 @@ def trusting(authority, pair=None, version=None, alpn=None):
 
 
 class TlsClient(Client):
-    """An end without close_notify is ssl.SSLEOFError here."""
+    """An end without close_notify is an ssl.SSLError here."""
 
     def __init__(self, address, context, name="localhost", timeout=20, session=None):
         super().__init__(address, timeout)

@@ -115,6 +115,7 @@ class Client:
         """The status line and the header fields; the body is left on the connection."""
         lines = self._read_until(b"\r\n\r\n")[:-4].decode("latin-1").split("\r\n")
         version, status, reason = (lines[0] + " ").split(" ", 2)
+        assert version in ("HTTP/1.0", "HTTP/1.1"), f"no status line: {lines[0]!r}"
         return Response(version, int(status), reason.strip(), _fields(lines[1:]))
 
     def read_exactly(self, count):
