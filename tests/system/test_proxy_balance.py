@@ -176,7 +176,7 @@ def test_keys_of_one_that_is_down_go_to_another(gateway, upstream, refused_addre
     client = proxy.connect()
     for user in range(40):
         fields = {"X-User": f"user-{user}"}
-        assert len({client.request(headers=fields).body for _ in range(2)}) == 1
+        assert {client.request(headers=fields).body for _ in range(2)} in ({b"a"}, {b"b"})
 
 
 def test_bounded_load(gateway, upstream):

@@ -77,6 +77,13 @@ def test_error_count(gateway, refused_address):
     assert statuses(proxy, 5) == [502] * 3 + [503] * 2
 
 
+def test_what_is_long_ago_does_not_count(gateway, refused_address):
+    proxy = gateway(refused_address, upstream=breaker(error_count=2, window="100ms"))
+    for _ in range(4):
+        assert proxy.request().status == 502
+        time.sleep(0.3)
+
+
 def test_slow_ratio(gateway, upstream):
     server = upstream([repeat(read_request, lambda conn: time.sleep(0.3), response_bytes(200))])
     proxy = gateway(server, upstream=breaker(slow_ratio="50%", slow_call="200ms", minimum=3))

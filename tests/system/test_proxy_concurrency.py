@@ -2,6 +2,7 @@
 """Limits on the requests under way: who is refused, who waits, and that each permit comes back."""
 
 import threading
+import time
 
 import pytest
 
@@ -47,6 +48,21 @@ def test_what_is_beyond_the_limit_is_shed(gateway, upstream, gate):
     assert [row["attempts"] for row in rows if row["cause"] == "shed"] == [0] * 3
     assert states(proxy)[:1] == [("shedding_begun", "app", 2)]
     assert [kind for kind, *_ in states(proxy)].count("shedding_begun") == 1
+
+
+def test_the_end_of_shedding_is_written_down(gateway, upstream, gate):
+    server = upstream([repeat(read_request, wait_for(gate), OK)])
+    proxy = gateway(server, upstream=limited(1))
+    client = proxy.connect()
+    client.send(GET)
+    server.wait_requests(1)
+    assert proxy.request().status == 503
+    gate.set()
+    assert client.read_response().status == 200
+    # A second without a refusal ends it, at the next request that is let through.
+    wait_until(lambda: time.sleep(1.1) or client.request().status == 200 and
+               len(states(proxy)) > 1, 60, "the end")
+    assert states(proxy) == [("shedding_begun", "app", 1), ("shedding_ended", "app", 1)]
 
 
 def test_every_way_out_gives_the_permit_back(gateway, upstream, gate):
@@ -158,6 +174,30 @@ def test_an_adaptive_limit_rises_under_load(gateway, upstream):
     wait_until(lambda: limit() > 1, 60, "a higher limit")
     wait_until(lambda: any(kind == "concurrency_limit" for kind, *_ in states(proxy)) or
                limit() is None, 60, "a record of it")
+
+
+def test_an_adaptive_limit_falls_when_requests_take_longer(gateway, upstream):
+    """And stays between its bounds."""
+    pause = [0]
+    server = upstream([repeat(read_request, lambda conn: time.sleep(pause[0]), OK)])
+    proxy = gateway(server, admin="127.0.0.1:0", upstream=limited(
+        32, adaptive=True, min=16, max=32, window="1ms", memory="1h", tolerance="500%",
+        smoothing="100%"))
+    clients = [proxy.connect() for _ in range(32)]
+
+    def limit():
+        for client in clients:
+            client.send(GET)
+        assert {client.read_response().status for client in clients} <= {200, 503}
+        now = proxy.metrics()['concurrency_limit{of="app"}']
+        assert 16 <= now <= 32
+        return now
+
+    for _ in range(3):
+        limit()
+    wait_until(lambda: limit() == 32, 60, "all of it while requests are fast")
+    pause[0] = 3
+    wait_until(lambda: limit() == 16, 60, "the least while they are slow")
 
 
 @pytest.mark.parametrize("limit, message", [

@@ -44,6 +44,13 @@ def test_refused_is_tried_on_another_endpoint(gateway, upstream, refused_address
     assert sorted(row["attempts"] for row in rows) == [1, 1, 2, 2]
 
 
+def test_another_failure_to_connect_is_tried_on_another_endpoint(gateway, upstream, tmp_path):
+    (tmp_path / "file").touch()
+    proxy = gateway(f"unix:{tmp_path}/file/socket", upstream(SERVE))
+    assert proxy.request("POST", body=b"x").status == 200
+    assert proxy.outcome() == (200, "none", ["connect_failed", "none"])
+
+
 def test_retry_on_nothing(gateway, refused_address):
     proxy = gateway(refused_address, upstream={"retry": {"attempts": 5, "on": []}})
     assert proxy.request().status == 502
@@ -220,6 +227,7 @@ def test_a_reset_is_no_end_of_a_body_that_ends_with_the_connection(gateway, upst
 
 @pytest.mark.parametrize("wrong", [
     b"+5\r\nhello\r\n", b"0x5\r\nhello\r\n", b"5\nhello\r\n", b"\r\n", b"5\r\nhello!\r\n",
+    b"5\r\nhelloxx", b"5\r\nhello\n", b"5;" + b"x" * 9000 + b"\r\nhello\r\n",
     b"fffffffffffffffff\r\n", b"0\r\n :\r\n\r\n"])
 def test_a_broken_chunk(gateway, upstream, wrong):
     """Behind content that the client has: it is cut off, and never gets a last chunk."""

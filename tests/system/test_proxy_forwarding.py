@@ -139,6 +139,21 @@ def test_a_length_of_nothing_is_not_passed_on(gateway, upstream):
     assert client.request().body == b"hello"
 
 
+def test_an_error_that_answers_head(gateway, refused_address):
+    client = gateway(refused_address).connect()
+    response = client.request("HEAD")
+    assert response.status == 502 and int(response.header("Content-Length")) > 0
+    assert client.request().status == 502
+
+
+@pytest.mark.parametrize("line", [b"HTTP/1.1 200", b"HTTP/1.1 200 "])
+def test_a_status_line_without_a_reason(gateway, upstream, line):
+    """Many servers leave out the space before it, too."""
+    server = upstream([read_request, line + b"\r\nContent-Length: 5\r\n\r\nhello"])
+    response = gateway(server).request()
+    assert (response.status, response.body) == (200, b"hello")
+
+
 # ---- 1xx
 
 
@@ -379,6 +394,16 @@ def test_connection_cannot_strip_what_frames_or_routes(gateway, upstream):
     proxy.request("POST", headers={"Connection": "Content-Length, Host"}, body=b"12345")
     assert fields(server.requests[0])["content-length"] == "5"
     assert fields(server.requests[0])["host"] == "test"
+
+
+def test_every_byte_that_may_stand_in_a_field_is_passed_on(gateway, upstream):
+    value = b"a\tb" + bytes(range(0x20, 0x7f)) + b"\t\t" + bytes(range(0x80, 0x100)) + b"c"
+    server = upstream([read_request, b"HTTP/1.1 200 OK\r\nX-Back: " + value
+                       + b"\r\nContent-Length: 0\r\n\r\n"])
+    client = gateway(server).connect()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-There: " + value + b"\r\n\r\n")
+    assert client.read_response().header("X-Back").encode("latin-1") == value
+    assert b"\r\nX-There: " + value + b"\r\n" in server.requests[0]
 
 
 def test_the_target_is_passed_on_as_it_is(gateway, upstream):

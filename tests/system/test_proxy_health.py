@@ -51,6 +51,15 @@ def test_failures_in_a_row(gateway, upstream, refused_address, workers):
     assert figures["ejections_total"] == 1
 
 
+def test_a_success_begins_the_row_anew(gateway, upstream):
+    flaky = upstream([repeat(read_request, OK, read_request, response_bytes(500))])
+    proxy = gateway(flaky, upstream=passive(consecutive=2, counts=["5xx"], eject_for="5m",
+                                            max_ejected="100%"))
+    client = proxy.connect()
+    assert [client.request().status for _ in range(12)] == [200, 500] * 6
+    assert transitions(proxy) == []
+
+
 def held(gate):
     return [read_request, wait_for(gate)]
 
@@ -192,10 +201,10 @@ def test_the_cap(gateway, upstream, refused_address):
     assert proxy.metrics()["ejections_denied_total"] >= 9
 
 
-def all_down(gateway, address, threshold):
+def all_down(gateway, address, threshold, eject_for="5m"):
     return gateway(address, address, admin={"address": "127.0.0.1:0"}, upstream={
         "retry": {"attempts": 1},
-        "health": {"passive": {"consecutive": 1, "eject_for": "5m", "max_ejected": "100%"},
+        "health": {"passive": {"consecutive": 1, "eject_for": eject_for, "max_ejected": "100%"},
                    "panic_threshold": threshold}})
 
 
@@ -215,6 +224,17 @@ def test_panic(gateway, refused_address):
     assert [kind for kind, _ in transitions(proxy)] == [
         "endpoint_ejected", "endpoint_ejected", "panic_begun"]
     assert proxy.metrics()["panics_total"] == 1
+
+
+def test_the_end_of_panic(gateway, refused_address):
+    proxy = all_down(gateway, refused_address, "50%", "3s")
+    client = proxy.connect()
+    assert [client.request().status for _ in range(2)] == [502] * 2
+    wait_until(lambda: len(transitions(proxy)) == 6, 30, "both are restored")
+    # The first that is restored is enough.
+    assert [(kind, subject) for kind, subject in transitions(proxy) if "panic" in kind] == [
+        ("panic_begun", "app"), ("panic_ended", "app")]
+    assert "1 of 2 endpoints are fit: only those are used" in proxy.process.log()
 
 
 def test_a_retry_goes_to_one_that_is_fit(gateway, upstream, refused_address):

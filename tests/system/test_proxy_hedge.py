@@ -3,6 +3,7 @@
 down about the others."""
 
 import threading
+import time
 
 import pytest
 
@@ -203,6 +204,24 @@ def test_after_a_quantile(gateway, upstream, gate):
         assert client.request().body == b"fast"
     assert proxy.metrics()["hedges_total"] >= 1
     stuck.set()
+
+
+def test_a_quantile_of_too_few_is_none(gateway, upstream):
+    quick, stuck = upstream([repeat(read_request, FAST)]), threading.Event()
+    late = upstream([*([read_request, FAST] * 10), repeat(read_request, wait_for(stuck), SLOW)])
+    proxy = gateway(quick, late, admin="127.0.0.1:0", upstream={"hedge": {
+        "quantile": "90%", "minimum": 30, "window": "1h", "budget": "100%"}})
+    client = proxy.connect()
+    for _ in range(20):
+        assert client.request().status == 200
+    clients = [proxy.connect() for _ in range(2)]
+    for client in clients:
+        client.send(GET)
+    late.wait_requests(11)
+    time.sleep(0.5)  # far more than the quick ones took
+    stuck.set()
+    assert {client.read_response().body for client in clients} == {b"fast", b"slow"}
+    assert proxy.metrics()["hedges_total"] == 0
 
 
 @pytest.mark.parametrize("cleanup", ["inline", "deferred", "pooled"])

@@ -143,6 +143,7 @@ def test_requests_in_flight_are_finished(gateway, upstream):
     client.assert_closed()
     assert proxy.process.wait() == 0
     assert proxy.only_request()["status"] == 200
+    assert [row["state_kind"] for row in proxy.records("state")] == ["draining"]
 
 
 def _refuses(address):

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from gateway import established_to
-from upstream import close, read_request, repeat, reset
+from upstream import close, read_request, repeat, reset, wait_for
 from waiting import wait_until
 from wire import Client, request_bytes, response_bytes, split_address
 
@@ -156,6 +156,8 @@ def test_queue_full(gateway, upstream):
     assert [client.read_response().status for client in clients] == [200] * 3
     rows = [row for row in proxy.records("request") if row["cause"] == "queue_full"]
     assert [(row["status"], row["attempts"]) for row in rows] == [(503, 0)]
+    changes = [(row["state_kind"], row["subject"], row["value"]) for row in proxy.records("state")]
+    assert ("queue_shed", "app", 2) in changes
 
 
 def test_a_queue_of_none(gateway, upstream):
@@ -225,10 +227,13 @@ def test_no_reuse(gateway, upstream):
 
 
 def test_an_idle_connection_that_the_upstream_closes_is_not_used(gateway, upstream):
-    server = upstream([read_request, OK, close], SERVE)
+    idle = threading.Event()
+    server = upstream([read_request, OK, wait_for(idle), close], SERVE)
     proxy = gateway(server)
     client = proxy.connect()
     assert client.request().status == 200
+    assert proxy.refused() == 400
+    idle.set()
     wait_idle(server, 0)
     assert proxy.refused() == 400
     assert client.request("POST", body=b"x").status == 200

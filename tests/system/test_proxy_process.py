@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """What the gateway is as a process: what it tells a service manager, who it is, what it may do."""
 
+import contextlib
 import grp
 import os
 import pwd
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -110,6 +113,41 @@ def test_a_manager_that_is_not_there(start):
     assert "cannot tell the service manager" in proxy.log()
 
 
+# ---- the unit file
+
+
+needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd")
+
+
+@pytest.fixture
+def unit(root, tailgate, tmp_path):
+    """The unit file as it is installed beside the program."""
+    text = (root / "packaging" / "tailgate.service.in").read_text()
+    path = tmp_path / "tailgate.service"
+    path.write_text(text.replace("@bindir@", str(tailgate.parent)))
+    return path
+
+
+def analyze(*arguments):
+    return subprocess.run(["systemd-analyze", *map(str, arguments)], capture_output=True, text=True)
+
+
+@needs_systemd
+def test_the_unit_file_is_right(unit):
+    done = analyze("verify", "--man=no", unit)
+    assert done.returncode == 0 and unit.name not in done.stderr, done.stderr
+    # What the program tells the manager, and what it does when it is told, are the service's.
+    assert {"Type=notify", "ExecReload=/bin/kill -HUP $MAINPID"} <= set(
+        unit.read_text().splitlines())
+
+
+@needs_systemd
+def test_the_unit_file_is_hardened(unit):
+    """Out of 100 for a service that may do everything."""
+    done = analyze("security", "--offline=true", "--threshold=20", unit)
+    assert done.returncode == 0, done.stdout
+
+
 # ---- what it may do
 
 
@@ -149,12 +187,24 @@ def is_free(port):
         return False
 
 
+@contextlib.contextmanager
+def further_group(number):
+    """Whoever is started within is a member of that group, too."""
+    before = os.getgroups()
+    os.setgroups([*before, number])
+    try:
+        yield
+    finally:
+        os.setgroups(before)
+
+
 @root_only
 def test_it_becomes_the_user_once_its_ports_are_open(start, tmp_path):
     """A port that only root may open, and then nobody's rights; also for a reload."""
     nobody = pwd.getpwnam("nobody")
     port = next(port for port in range(1023, 511, -1) if is_free(port))
-    proxy = start("proxy", {"listeners": [f"127.0.0.1:{port}"], "user": "nobody", **FIXED})
+    with further_group(0):
+        proxy = start("proxy", {"listeners": [f"127.0.0.1:{port}"], "user": "nobody", **FIXED})
     with Client(f"127.0.0.1:{port}") as client:
         assert client.request().status == 200
         for task in os.listdir(f"/proc/{proxy.pid}/task"):

@@ -151,7 +151,7 @@ WRONG = {
 @pytest.mark.parametrize("case", WRONG)
 def test_without_a_right_header_a_connection_is_closed(greeted, case):
     versions, sent = WRONG[case]
-    proxy, server = greeted(versions)
+    proxy, server = greeted(versions, {"timeout": {"proxy_header": "1h"}})
     for _ in range(2):
         client = proxy.connect()
         client.send(sent)
@@ -314,7 +314,7 @@ def test_a_connection_is_used_again_by_its_client_alone(announced, cleanup):
 
 
 def test_a_connection_is_closed_with_its_client(announced):
-    proxy, server = announced("v1")
+    proxy, server = announced("v1", upstream={"connections": {"idle_timeout": "1h"}})
     first, second = proxy.connect(), proxy.connect()
     first.request()
     second.request()

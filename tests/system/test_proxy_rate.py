@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Rate limits: what is let through, refused and held back, by route, client and header field."""
 
+import time
+
 import pytest
 
 from upstream import read_request, repeat
@@ -157,6 +159,30 @@ def test_a_cold_limit_lets_less_through(gateway, upstream):
     assert refused.status == 429
     # An hour's tenth part at the full rate, an hour when it is cold.
     assert 1800 < int(refused.header("Retry-After")) <= 3600
+
+
+def test_a_limit_warms_up_under_load(gateway, upstream):
+    proxy = gateway(upstream(ANSWER), routes=limited(
+        {"rate": "20/s", "burst": 1, "mode": "warm_up", "cold": "10%", "warm_up": "3s"}))
+    client = proxy.connect()
+    for _ in range(25):
+        wait_until(lambda: client.request().status == 200, 20, "a turn")
+    tries = [row["started_ns"] for row in proxy.records("attempt")]
+    gaps = [later - earlier for earlier, later in zip(tries, tries[1:])]
+    # 500 ms when it is cold, 50 ms when it is warm.
+    assert gaps[0] > 400_000_000 and min(gaps) < 250_000_000
+
+
+def test_the_end_of_limiting_is_written_down(gateway, upstream):
+    proxy = gateway(upstream(ANSWER), routes=limited({"rate": "2/s", "burst": 1}))
+    client = proxy.connect()
+    wait_until(lambda: client.request().status == 429, 20, "a refusal")
+    # A second without a refusal ends it, at the next request that is let through.
+    wait_until(lambda: time.sleep(1.1) or client.request().status == 200 and
+               len(proxy.records("state")) > 1, 60, "the end")
+    rows = [(row["state_kind"], row["subject"]) for row in proxy.records("state")]
+    assert rows[:2] == [("rate_limiting_begun", "all"), ("rate_limiting_ended", "all")]
+    assert proxy.records("state")[1]["value"] == 1
 
 
 @pytest.mark.parametrize("limit, message", [

@@ -235,7 +235,7 @@ def test_connections_in_the_backlog_are_served(gateway, upstream, stays):
     for _ in range(5):
         added = proxy.reload(both)[1]
         frozen(proxy)
-        clients = [Client(added, 20) for _ in range(8)]
+        clients = [Client(added, 20) for _ in range(150)]  # more than are accepted at once
         for client in clients:
             client.send(request_bytes())
         before = proxy.process.log().count(" reloaded: ")
@@ -329,7 +329,16 @@ def test_the_limit_of_connections_holds_across_reloads(gateway, upstream, worker
 # ---- health
 
 
-def test_what_was_ejected_stays_so_and_comes_back(gateway, upstream, refused_address):
+def test_what_was_ejected_stays_so(gateway, upstream, refused_address):
+    proxy = gateway(refused_address, upstream(answering(b"x")), upstream={
+        "health": {"passive": {"consecutive": 1, "eject_for": "5m"}}, "retry": {"attempts": 1}})
+    while proxy.request().status == 200:
+        pass
+    proxy.reload(proxy.config)
+    assert [proxy.request().status for _ in range(6)] == [200] * 6
+
+
+def test_what_was_ejected_comes_back(gateway, upstream, refused_address):
     proxy = gateway(refused_address, upstream(answering(b"x")), admin=ADMIN, upstream={
         "health": {"passive": {"consecutive": 1, "eject_for": "1s"}}, "retry": {"attempts": 2}})
     fit = 'endpoint_fit{upstream="app",endpoint="%s"}' % refused_address

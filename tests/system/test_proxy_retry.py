@@ -289,6 +289,43 @@ def test_after_the_pause_it_is_tried_again(gateway, upstream):
     assert len(bad.requests) == 5
 
 
+def pauses(gateway, upstream, upstreams, each, **retry):
+    """Nanoseconds between the tries of requests sent at once, for the first pause, the second and
+    so on. Each upstream has a budget of its own, which allows at least nine retries."""
+    server = upstream([repeat(read_request, BUSY)])
+    routes = [{"path": f"/{i}", "upstream": f"app{i}"} for i in range(upstreams)]
+    config = {"endpoints": [server.address], "retry": {"statuses": [503], **retry}}
+    proxy = gateway(routes=routes, upstreams={route["upstream"]: config for route in routes})
+    clients = [proxy.connect() for _ in range(upstreams * each)]
+    for i, client in enumerate(clients):
+        client.send(request_bytes(path=f"/{i % upstreams}"))
+    assert {client.read_response().status for client in clients} == {503}
+    starts = {}
+    for row in proxy.records("attempt"):
+        starts.setdefault(row["trace_id"], []).append(row["started_ns"])
+    assert {len(tries) for tries in starts.values()} == {retry.get("attempts", 2)}
+    return list(zip(*([b - a for a, b in zip(tries, tries[1:])] for tries in starts.values())))
+
+
+def test_pauses_are_drawn(gateway, upstream):
+    """From zero to the longest: those who failed together do not come back together."""
+    (drawn,) = pauses(gateway, upstream, 3, 9, backoff="2s", backoff_longest="2s")
+    # All on one side: once in 60 million times.
+    assert min(drawn) < 1_000_000_000 < max(drawn)
+
+
+def test_pauses_are_doubled(gateway, upstream):
+    first, *_, fourth = pauses(gateway, upstream, 15, 2, attempts=5, backoff="400ms",
+                               backoff_longest="60s")
+    # 200 ms and 1600 ms at the mean, and what a busy machine adds.
+    assert sum(fourth) - sum(first) > 30 * 500_000_000
+
+
+def test_pauses_have_a_longest(gateway, upstream):
+    """Up to a minute otherwise, and the clients wait for 20 seconds."""
+    assert pauses(gateway, upstream, 2, 9, backoff="60s", backoff_longest="10ms")
+
+
 # ---- the budget
 
 

@@ -45,6 +45,26 @@ def test_host_path_method_and_header(gateway, upstream):
     assert [row.get("upstream") for row in rows] == ["a", "b", "b", "b", "a", "b", None]
 
 
+def test_values_and_presence_of_headers(gateway, upstream):
+    proxy, _ = routed(gateway, upstream, [
+        {"path": "/", "upstream": "a"},
+        {"path": "/starts", "headers": {"X-Plan": {"prefix": "gold-"}}, "upstream": "b"},
+        {"path": "/there", "headers": {"X-Plan": {"present": True}}, "upstream": "b"},
+        {"path": "/lacking", "headers": {"X-Plan": {"present": False}}, "upstream": "b"},
+        {"path": "/both", "headers": {"X-Plan": "gold", "X-Site": "eu"}, "upstream": "b"},
+    ])
+    for path, plan, answer in [
+            ("/starts", "gold-7", "b"), ("/starts", "gold-", "b"), ("/starts", "gold", "a"),
+            ("/starts", "old-gold-", "a"), ("/there", "any", "b"), ("/lacking", "any", "a"),
+            ("/both", "gold", "a")]:
+        assert answered_by(proxy, path, {"x-plan": plan}) == answer, (path, plan)
+    for path, answer in [("/starts", "a"), ("/there", "a"), ("/lacking", "b"), ("/both", "a")]:
+        assert answered_by(proxy, path) == answer, path
+    assert answered_by(proxy, "/both", [("X-Site", "eu"), ("X-Plan", "gold")]) == "b"
+    assert answered_by(proxy, "/both", [("X-Plan", "silver"), ("X-Plan", "gold"),
+                                        ("X-Site", "eu")]) == "b", "one of several is enough"
+
+
 def split_of(gateway, upstream, seed, traces):
     proxy, _ = routed(gateway, upstream, [
         {"path": "/", "split": [{"upstream": "a", "weight": 3}, "b"]}], workers=2, seed=seed)

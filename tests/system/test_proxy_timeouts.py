@@ -249,6 +249,7 @@ def test_a_head_that_comes_byte_by_byte(gateway, upstream):
             client._more("the answer")
         except TimeoutError:
             pass
+    assert client.pending, "every byte has put it off"
     client.sock.settimeout(20)
     assert client.read_response().status == 408
     row = proxy.only_request()
