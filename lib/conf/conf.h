@@ -142,6 +142,11 @@ bool conf_key_equal(const struct conf_key *key, const void *a, const void *b);
 enum result conf_fail(struct conf_read *read, const struct cJSON *item, const char *format, ...)
     PRINTF_LIKE(3, 4);
 const struct cJSON *conf_member(const struct cJSON *item, const char *name);
+
+/* What the item of a table's struct (NULL: there is none) says for a key of the table, or NULL. A
+ * bare string speaks for the shorthand, and for no other key. */
+const struct cJSON *conf_given(const struct conf_table *table, const struct conf_key *key,
+                               const struct cJSON *item);
 struct arena *conf_read_arena(struct conf_read *read);
 
 /* The name out of `names` that is nearest to `name` by edit distance, or NULL when none is near. */

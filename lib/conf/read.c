@@ -18,9 +18,8 @@ static void assert_table(const struct conf_table *table)
         assert(table->keys[i].offset != table->item_offset);
 }
 
-/* What the file says for a key; a bare string speaks for the shorthand. */
-static const cJSON *find_given(const struct conf_table *table, const struct conf_key *key,
-                               const cJSON *item)
+const cJSON *conf_given(const struct conf_table *table, const struct conf_key *key,
+                        const cJSON *item)
 {
     if (cJSON_IsString(item))
         return strcmp(table->shorthand, key->name) == 0 ? item : NULL;
@@ -148,7 +147,7 @@ static enum result read_keys(struct conf_read *read, const struct conf_table *ta
 {
     for (size_t i = 0; i < table->key_count; i++) {
         const struct conf_key *key = &table->keys[i];
-        const cJSON *given = find_given(table, key, item);
+        const cJSON *given = conf_given(table, key, item);
         enum result result = OK;
         if (given)
             result = read_member(read, key, given, object + key->offset);

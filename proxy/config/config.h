@@ -124,13 +124,14 @@ struct fixed_response {
     const char *body, *type;
 };
 
-/* An upstream a route may lead to, with the timeouts and retries that hold on the way. */
+/* An upstream a route may lead to, with the timeouts, retries and hedging that hold on the way. */
 struct route_target {
     size_t upstream; /* index */
     uint64_t weight;
     const struct upstream_timeouts *timeout;
     const struct retry_config *retry;
-    bool own_timeouts; /* they are not the upstream's */
+    const struct hedge_config *hedge;
+    bool own_timeouts, own_hedge; /* they are not the upstream's */
 };
 
 /* Protocols of one route that a client may change to: they are kept as bits of an unsigned. */
@@ -154,6 +155,7 @@ struct route_config {
     struct concurrency_config concurrency;
     struct upstream_timeouts timeout; /* those its item names stand in place of the upstream's */
     struct retry_config retry;        /* likewise */
+    struct hedge_config hedge;        /* likewise */
     const struct cJSON *item;         /* where it was read from, for messages */
     /* Derived. */
     size_t host_length, path_length; /* of `exact`, or of `path` */

@@ -85,10 +85,12 @@ static const struct conf_key hedge_keys[] = {
                                    "twice."),
     KEY("window", CONF_DURATION, struct hedge_config, window, .otherwise = "30s", .min = 1e6,
         .max = 8.64e13, .meaning = "Quantile: how long a response counts."),
-    KEY("max", CONF_INT, struct hedge_config, max, .otherwise = "1", .min = 1, .max = HEDGE_MAX,
-        .meaning = "Further tries of a request, each after another delay."),
+    KEY("max", CONF_INT, struct hedge_config, max, .otherwise = "1", .max = HEDGE_MAX,
+        .meaning = "Further tries of a request, each after another delay; 0 = none: nothing is sent "
+                   "twice."),
     KEY("budget", CONF_SHARE, struct hedge_config, budget, .otherwise = "5%", .max = 1,
-        .meaning = "Further tries at most, as a share of requests; 10 are always allowed."),
+        .meaning = "Further tries at most, as a share of requests; 10 are always allowed. All that "
+                   "leads to an upstream adds to one budget there and takes from it."),
     KEY("body", CONF_SIZE, struct hedge_config, body, .otherwise = "16KiB", .max = 65536,
         .meaning = "A request with a larger body is not sent twice; 0 = none with a body is."),
 };
@@ -176,24 +178,42 @@ const struct conf_table concurrency_conf_table = {
 static enum result check_hedge(struct conf_read *read, void *object, const struct cJSON *item)
 {
     const struct hedge_config *config = object;
-    bool quantile = config->quantile > 0;
-    if ((config->delay.ns > 0) == quantile)
+    bool delay = config->delay.ns > 0, quantile = config->quantile > 0;
+    if ((delay && quantile) || (delay == quantile && config->max > 0))
         return conf_fail(read, item,
                          "hedging is after a delay or after a quantile of the latency "
-                         "(expected exactly one of \"delay\" and \"quantile\")");
-    if (!quantile && (conf_member(item, "minimum") || conf_member(item, "window")))
+                         "(expected exactly one of \"delay\" and \"quantile\", or \"max\": 0 for "
+                         "no hedging)");
+    if (delay && (conf_member(item, "minimum") || conf_member(item, "window")))
         return conf_fail(read, item, "\"minimum\" and \"window\" are for \"quantile\"");
     return OK;
 }
 
-const struct conf_table hedge_conf_table = {
-    .name = "hedge",
-    .meaning = "When a request without an answer is sent once more, to another endpoint when there "
-               "is one; the first response wins. Only requests that may be sent twice.",
-    .size = sizeof(struct hedge_config),
-    .keys = hedge_keys,
-    .key_count = ARRAY_LEN(hedge_keys),
-    .shorthand = "delay",
-    .check = check_hedge,
-    .item_offset = CONF_NO_ITEM,
-};
+enum result hedge_complete(struct conf_read *read, const struct cJSON *item,
+                           const struct hedge_config *given_here, struct hedge_config *into,
+                           bool *given)
+{
+    *given = config_take_given(&route_hedge_conf_table, item, given_here, into);
+    if (!*given)
+        return OK;
+    bool both = given_here->delay.ns > 0 && given_here->quantile > 0;
+    if (given_here->delay.ns > 0 && !both)
+        into->quantile = 0;
+    if (given_here->quantile > 0 && !both)
+        into->delay = (duration){0};
+    return check_hedge(read, into, item);
+}
+
+/* clang-format off */
+#define HEDGE_TABLE(table_name, checked)                                                           \
+    {                                                                                              \
+        .name = (table_name),                                                                      \
+        .meaning = "When a request without an answer is sent once more, to another endpoint when " \
+                   "there is one; the first response wins. Only requests that may be sent twice.", \
+        .size = sizeof(struct hedge_config), .keys = hedge_keys,                                   \
+        .key_count = ARRAY_LEN(hedge_keys), .shorthand = "delay", .check = (checked),              \
+        .item_offset = CONF_NO_ITEM,                                                               \
+    }
+/* clang-format on */
+const struct conf_table hedge_conf_table = HEDGE_TABLE("hedge", check_hedge);
+const struct conf_table route_hedge_conf_table = HEDGE_TABLE("route_hedge", NULL);

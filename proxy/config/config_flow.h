@@ -48,10 +48,19 @@ struct hedge_config {
 
 static inline bool hedge_is_on(const struct hedge_config *config)
 {
-    return config->delay.ns > 0 || config->quantile > 0;
+    return config->max > 0 && (config->delay.ns > 0 || config->quantile > 0);
 }
 
-extern const struct conf_table hedge_conf_table;
+/* A route's keys stand in place of its upstream's, so that they need not be whole for themselves.
+ */
+extern const struct conf_table hedge_conf_table, route_hedge_conf_table;
+
+/* What a route's item (NULL: it says nothing) gives stands in place of its upstream's, which are in
+ * `into`: a delay in place of a quantile as well, and the other way round. `*given`: it gives
+ * something. An error when both together make no sense. */
+enum result hedge_complete(struct conf_read *read, const struct cJSON *item,
+                           const struct hedge_config *given_here, struct hedge_config *into,
+                           bool *given) MUST_USE;
 extern const struct conf_table concurrency_conf_table;
 extern const struct conf_table rate_limit_conf_table;
 

@@ -169,6 +169,10 @@ static const struct conf_key route_keys[] = {
         .meaning = "The keys that stand here hold in place of the upstream's."),
     KEY("retry", CONF_OBJECT, struct route_config, retry, .sub = &upstream_retry_table,
         .meaning = "The keys that stand here hold in place of the upstream's."),
+    KEY("hedge", CONF_OBJECT, struct route_config, hedge, .sub = &route_hedge_conf_table,
+        .meaning = "The keys that stand here hold in place of the upstream's: \"delay\" in place of its "
+                   "\"quantile\" as well, and the other way round, and \"max\": 0 switches hedging "
+                   "off. With one of them, a quantile is that of the route's own responses."),
 };
 /* clang-format on */
 

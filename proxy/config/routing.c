@@ -30,7 +30,7 @@ bool config_take_given(const struct conf_table *table, const struct cJSON *item,
     for (size_t i = 0; i < table->key_count; i++) {
         const struct conf_key *key = &table->keys[i];
         size_t size = conf_type_facts(key->type)->size;
-        if (!conf_member(item, key->name))
+        if (!conf_given(table, key, item))
             continue;
         memcpy((char *)into + key->offset, (const char *)from + key->offset,
                size ? size : key->sub->size);
@@ -39,22 +39,27 @@ bool config_take_given(const struct conf_table *table, const struct cJSON *item,
     return any;
 }
 
-static void add_target(struct arena *arena, const struct proxy_config *config,
-                       struct route_config *route, size_t upstream, uint64_t weight)
+static enum result add_target(struct conf_read *read, const struct proxy_config *config,
+                              struct route_config *route, size_t upstream, uint64_t weight)
 {
     const struct upstream_config *config_of = config->upstreams.items;
+    struct arena *arena = conf_read_arena(read);
     struct upstream_timeouts *timeout = arena_alloc(arena, sizeof(*timeout));
     struct retry_config *retry = arena_alloc(arena, sizeof(*retry));
+    struct hedge_config *hedge = arena_alloc(arena, sizeof(*hedge));
     struct route_target *target = &route->targets[route->target_count++];
     *timeout = config_of[upstream].timeout;
     *retry = config_of[upstream].retry;
+    *hedge = config_of[upstream].hedge;
     *target = (struct route_target){
-        .upstream = upstream, .weight = weight, .timeout = timeout, .retry = retry};
+        .upstream = upstream, .weight = weight, .timeout = timeout, .retry = retry, .hedge = hedge};
     target->own_timeouts = config_take_given(
         &upstream_timeout_table, conf_member(route->item, "timeout"), &route->timeout, timeout);
     config_take_given(&upstream_retry_table, conf_member(route->item, "retry"), &route->retry,
                       retry);
     route->total_weight += weight;
+    return hedge_complete(read, conf_member(route->item, "hedge"), &route->hedge, hedge,
+                          &target->own_hedge);
 }
 
 static enum result find_targets(struct conf_read *read, const struct proxy_config *config,
@@ -72,7 +77,10 @@ static enum result find_targets(struct conf_read *read, const struct proxy_confi
         int upstream = proxy_config_upstream(config, split[i].upstream);
         if (upstream < 0)
             return unknown_upstream(read, config, split[i].upstream, split[i].item);
-        add_target(arena, config, route, (size_t)upstream, (uint64_t)split[i].weight);
+        enum result result =
+            add_target(read, config, route, (size_t)upstream, (uint64_t)split[i].weight);
+        if (result != OK)
+            return result;
     }
     if (count && route->total_weight == 0)
         return conf_fail(read, conf_member(route->item, "split"),

@@ -181,7 +181,7 @@ static bool try_start(struct exchange *exchange)
     }
     if (exchange->state == EXCHANGE_QUEUED)
         exchange_leave_queue(exchange);
-    if (exchange->upstream->hedging && exchange->attempts == 0)
+    if (exchange->passage->hedging && exchange->attempts == 0)
         hedge_plan(exchange);
     attempt_begin(exchange, &order);
     return true;

@@ -7,9 +7,6 @@
 #include "proxy/worker/passage.h"
 #include "proxy/worker/realm.h"
 
-/* Hedges that are allowed from the start, and after a quiet time, whatever the share. */
-#define HEDGE_RESERVE 10.0
-
 /* How long a quantile is good for before it is worked out again. */
 static const duration QUANTILE_FOR = {100 * NS_PER_MS};
 
@@ -29,7 +26,7 @@ struct hedge {
     struct aside asides[HEDGE_MAX];
 };
 
-/* ---- an upstream */
+/* ---- a policy */
 
 struct hedging *hedging_new(const struct hedge_config *config, struct loop *loop)
 {
@@ -37,7 +34,6 @@ struct hedging *hedging_new(const struct hedge_config *config, struct loop *loop
         return NULL;
     struct hedging *hedging = mem_alloc(1, sizeof(*hedging));
     hedging->config = config;
-    hedging->tokens = HEDGE_RESERVE;
     slab_init(&hedging->slab, sizeof(struct hedge), true);
     timeout_queue_init(&hedging->delays, loop, (duration){0});
     quantile_window_init(&hedging->latency, config->window);
@@ -72,7 +68,7 @@ static duration delay_now(struct hedging *hedging, mono now)
 /* A try that is cancelled has taken at least so long: left out, the slow ones would be missing. */
 static void learn(struct exchange *exchange)
 {
-    struct hedging *hedging = exchange->upstream->hedging;
+    struct hedging *hedging = exchange->passage->hedging;
     mono now = exchange->worker->now;
     if (hedging->config->quantile > 0)
         quantile_window_add(&hedging->latency, now, mono_between(exchange->attempt.started, now));
@@ -183,9 +179,9 @@ static bool may_send_again(const struct exchange *exchange, const struct hedge_c
            attempt_may_repeat(exchange) && !exchange->upgrades && body <= config->body;
 }
 
-static bool budget_allows(struct exchange *exchange, struct hedging *hedging)
+static bool budget_allows(struct exchange *exchange)
 {
-    if (hedging->tokens >= 1)
+    if (exchange->upstream->hedge_tokens >= 1)
         return true;
     counter_add(&exchange->worker->counters.of[COUNTER_HEDGES_DENIED]);
     return false;
@@ -193,7 +189,7 @@ static bool budget_allows(struct exchange *exchange, struct hedging *hedging)
 
 static void arm(struct exchange *exchange)
 {
-    struct hedging *hedging = exchange->upstream->hedging;
+    struct hedging *hedging = exchange->passage->hedging;
     mono now = exchange->worker->now;
     duration delay = delay_now(hedging, now);
     if (delay.ns >= 0)
@@ -207,7 +203,7 @@ static void begin_another(struct exchange *exchange, struct hedging *hedging)
     struct attempt_order order;
     if (!attempt_order(exchange, &order))
         return;
-    hedging->tokens -= 1;
+    exchange->upstream->hedge_tokens -= 1;
     counter_add(&exchange->worker->counters.of[COUNTER_HEDGES]);
     set_aside(exchange, aside);
     if (++hedge->begun < hedging->config->max)
@@ -219,18 +215,19 @@ static void begin_another(struct exchange *exchange, struct hedging *hedging)
 static void on_delay(void *arg)
 {
     struct exchange *exchange = arg;
-    struct hedging *hedging = exchange->upstream->hedging;
+    struct hedging *hedging = exchange->passage->hedging;
     worker_enter(exchange->worker);
-    if (may_send_again(exchange, hedging->config) && budget_allows(exchange, hedging))
+    if (may_send_again(exchange, hedging->config) && budget_allows(exchange))
         begin_another(exchange, hedging);
 }
 
 void hedge_plan(struct exchange *exchange)
 {
-    struct hedging *hedging = exchange->upstream->hedging;
-    hedging->tokens += hedging->config->budget;
-    if (hedging->tokens > HEDGE_RESERVE)
-        hedging->tokens = HEDGE_RESERVE;
+    struct hedging *hedging = exchange->passage->hedging;
+    double *tokens = &exchange->upstream->hedge_tokens;
+    *tokens += hedging->config->budget;
+    if (*tokens > HEDGE_RESERVE)
+        *tokens = HEDGE_RESERVE;
     struct hedge *hedge = slab_get(&hedging->slab);
     *hedge = (struct hedge){.begun = 0};
     timeout_init(&hedge->delay, on_delay, exchange);
@@ -278,6 +275,6 @@ void hedge_drop(struct exchange *exchange, enum cause cause)
 {
     close_asides(exchange, cause);
     timeout_cancel(&exchange->hedge->delay);
-    slab_put(&exchange->upstream->hedging->slab, exchange->hedge);
+    slab_put(&exchange->passage->hedging->slab, exchange->hedge);
     exchange->hedge = NULL;
 }

@@ -9,7 +9,10 @@
 #include "proxy/request/exchange.h"
 #include "proxy/rules/quantile.h"
 
-/* Of an upstream whose requests are hedged, as one worker sees it. */
+/* Requests that are hedged by one policy, as one worker sees it: an upstream's, or that of a route
+ * on its way there. What a quantile is taken of is the policy's own, as one route's responses may
+ * take longer than another's. The budget is the upstream's: it keeps the endpoints from work,
+ * whoever sends it there. */
 struct hedging {
     const struct hedge_config *config;
     struct slab slab;            /* struct hedge */
@@ -17,8 +20,11 @@ struct hedging {
     struct quantile_window latency;
     duration delay; /* what the quantile was when it was looked at last; negative: not known */
     mono delay_until;
-    double tokens; /* what the budget allows at the moment */
 };
+
+/* Hedges that an upstream's budget allows from the start, and after a quiet time, whatever the
+ * share. */
+#define HEDGE_RESERVE 10.0
 
 /* NULL when its requests are not hedged. */
 struct hedging *hedging_new(const struct hedge_config *config, struct loop *loop);

@@ -7,6 +7,7 @@
 #include "lib/base/hash.h"
 #include "proxy/process/proxy.h"
 #include "proxy/request/gate.h"
+#include "proxy/request/hedge.h"
 
 static void own_timeouts(struct passage *passage, struct loop *loop,
                          const struct upstream_timeouts *timeout)
@@ -35,6 +36,7 @@ static void init_passage(struct realm *realm, struct passage *passage,
                                 .upstream = upstream,
                                 .retry = target->retry,
                                 .gate = gate_find(realm, target->upstream, route),
+                                .hedging = upstream->hedging,
                                 .connect = &upstream->connect,
                                 .response = &upstream->response,
                                 .body = &upstream->body,
@@ -44,6 +46,8 @@ static void init_passage(struct realm *realm, struct passage *passage,
     timeout_queue_init(&passage->per_try, &realm->worker->loop, target->retry->per_try);
     if (target->own_timeouts)
         own_timeouts(passage, &realm->worker->loop, target->timeout);
+    if (target->own_hedge)
+        passage->hedging = passage->own_hedging = hedging_new(target->hedge, &realm->worker->loop);
 }
 
 void passages_init(struct realm *realm)
@@ -64,6 +68,7 @@ void passages_release(struct realm *realm)
     for (size_t i = 0; realm->passages && i < realm->config->routing.target_count; i++) {
         struct passage_timeouts *own = realm->passages[i].own;
         timeout_queue_release(&realm->passages[i].per_try);
+        hedging_free(&realm->passages[i].own_hedging);
         if (!own)
             continue;
         timeout_queue_release(&own->connect);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The way from a route to one of its upstreams, as one worker sees it: with the timeouts and
- * retries that hold for its requests, which are the upstream's where the route says nothing. */
+/* The way from a route to one of its upstreams, as one worker sees it: with the timeouts, retries
+ * and hedging that hold for its requests, which are the upstream's where the route says nothing. */
 #ifndef TAILGATE_PROXY_WORKER_PASSAGE_H
 #define TAILGATE_PROXY_WORKER_PASSAGE_H
 
@@ -19,6 +19,8 @@ struct passage {
     struct timeout_queue *connect, *response, *body, *total, *wait, *tunnel;
     struct passage_timeouts *own; /* NULL: the upstream's are used */
     struct timeout_queue per_try;
+    struct hedging *hedging;     /* NULL: no request is sent twice at a time */
+    struct hedging *own_hedging; /* NULL: it is the upstream's, or there is none */
 };
 
 /* One per target of each route; the realm's upstreams stand already. */

@@ -62,9 +62,10 @@ struct upstream {
     struct balance balance; /* its peers are the pools */
     struct list queue;      /* struct exchange, waiting for a connection */
     int queue_length;
-    struct hedging *hedging; /* NULL: no request is sent twice at a time */
+    struct hedging *hedging; /* of routes without a policy of their own; NULL: nothing is hedged */
     int idle_limit;          /* idle connections kept per pool */
     double retry_tokens;     /* what the retry budget allows at the moment */
+    double hedge_tokens;     /* what the hedge budget allows */
     bool retries_denied;     /* the last one that was asked for */
     uint16_t name_id;
     struct timeout_queue connect, response, body, total, wait, tunnel, idle;

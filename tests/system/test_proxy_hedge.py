@@ -224,6 +224,99 @@ def test_a_quantile_of_too_few_is_none(gateway, upstream):
     assert proxy.metrics()["hedges_total"] == 0
 
 
+def route(path, **hedge):
+    return {"path": path, "upstream": "app", **({"hedge": hedge} if hedge else {})}
+
+
+def endpoints_tried(proxy, path):
+    """How many tries requests of that path took."""
+    return [row["attempts"] for row in proxy.records("request") if row["path"] == path]
+
+
+def test_a_route_switches_it_off(gateway, slow, fast, gate):
+    """The others of the same upstream go on being hedged."""
+    proxy = gateway(slow, fast, upstream=hedged(delay="1ms"),
+                    routes=[route("/"), route("/once", max=0)])
+    once = proxy.connect()
+    once.send(GET.replace(b"/ ", b"/once ", 1))
+    slow.wait_requests(1)
+    # Each of these, begun later, meets the slow endpoint and is hedged: at least every other one.
+    assert [proxy.request().body for _ in range(4)] == [b"fast"] * 4
+    gate.set()
+    assert once.read_response().body == b"slow"
+    assert max(row["attempts"] for row in proxy.wait_records("request", 5)) == 2
+    assert endpoints_tried(proxy, "/once") == [1]
+
+
+def test_a_route_switches_it_on(gateway, slow, fast, gate):
+    proxy = gateway(slow, fast, upstream={"hedge": {"delay": "1h", "budget": "100%"}},
+                    routes=[route("/"), {**route("/soon"), "hedge": "1ms"}])
+    first = proxy.connect()
+    first.send(GET)
+    slow.wait_requests(1)
+    while not slow.requests[1:]:
+        assert proxy.request(path="/soon").body == b"fast"
+    gate.set()
+    assert first.read_response().body == b"slow"
+    assert endpoints_tried(proxy, "/") == [1]
+    assert 2 in endpoints_tried(proxy, "/soon")
+
+
+def test_a_route_hedges_where_the_upstream_does_not(gateway, slow, fast):
+    proxy = gateway(slow, fast, routes=[route("/", delay="30ms", budget="100%")])
+    assert proxy.request().body == b"fast"
+    assert [outcome for *_, outcome in tries(proxy, 2)] == ["hedge_lost", "none"]
+
+
+def test_what_the_route_does_not_say_is_the_upstreams(gateway, slow, fast, gate):
+    """Its delay, and the limit on bodies."""
+    proxy = gateway(slow, fast, upstream=hedged(delay="1ms", body="0"),
+                    routes=[route("/"), route("/bodies", body="1KiB")])
+    held = proxy.connect()
+    held.send(GET.replace(b"GET /", b"PUT /").replace(b"\r\n\r\n",
+                                                     b"\r\nContent-Length: 1\r\n\r\nx"))
+    slow.wait_requests(1)
+    while not slow.requests[1:]:
+        assert proxy.request("PUT", "/bodies", body=b"x").body == b"fast"
+    gate.set()
+    assert held.read_response().body == b"slow"
+    assert endpoints_tried(proxy, "/") == [1]
+    assert 2 in endpoints_tried(proxy, "/bodies")
+
+
+def test_routes_share_the_budget(gateway, slow, fast, gate):
+    """What one route has used up is not there for another: it is one upstream that bears it."""
+    proxy = gateway(slow, fast, admin="127.0.0.1:0", upstream=hedged(delay="1ms", budget="0%"),
+                    routes=[route("/"), route("/a", delay="2ms"), route("/b", delay="3ms")])
+    clients = [proxy.connect() for _ in range(36)]
+    for number, client in enumerate(clients):
+        client.send(GET.replace(b"/ ", (b"/ ", b"/a ", b"/b ")[number % 3], 1))
+    wait_until(lambda: proxy.metrics()["hedges_denied_total"] >= 4, 20, "hedges denied")
+    gate.set()
+    assert [client.read_response().status for client in clients] == [200] * 36
+    assert proxy.metrics()["hedges_total"] == 10
+
+
+def test_a_routes_quantile_is_of_its_own_responses(gateway, upstream, gate):
+    """Another route's responses are not enough to know what is slow on this one."""
+    stuck = [repeat(read_request, wait_for(gate), SLOW)]
+    first = upstream([repeat(read_request, FAST)])
+    second = upstream([*([read_request, FAST] * 20), *stuck], stuck)
+    proxy = gateway(first, second, admin="127.0.0.1:0", upstream={"hedge": {
+        "quantile": "90%", "minimum": 40, "window": "1h", "budget": "100%"}},
+                    routes=[route("/"), route("/own", minimum=40)])
+    client, own = proxy.connect(), proxy.connect()
+    assert [client.request().status for _ in range(40)] == [200] * 40
+    assert own.request(path="/own").body == b"fast"
+    own.send(GET.replace(b"/ ", b"/own ", 1))
+    second.wait_requests(21)
+    assert [client.request().body for _ in range(4)] == [b"fast"] * 4
+    assert proxy.metrics()["hedges_total"] >= 1
+    gate.set()
+    assert own.read_response().body == b"slow"
+    assert endpoints_tried(proxy, "/own") == [1, 1]
+
+
 @pytest.mark.parametrize("cleanup", ["inline", "deferred", "pooled"])
 @pytest.mark.threads
 def test_many_at_once(gateway, upstream, cleanup):
@@ -240,15 +333,34 @@ def test_many_at_once(gateway, upstream, cleanup):
     assert len(proxy.records("attempt")) == sum(row["attempts"] for row in rows)
 
 
-@pytest.mark.parametrize("hedge, message", [
-    ({}, "exactly one of"),
-    ({"delay": "1s", "quantile": "90%"}, "exactly one of"),
-    ({"delay": "1s", "minimum": 5}, "are for \"quantile\""),
+@pytest.mark.parametrize("hedge, route_hedge, message", [
+    ({}, None, "exactly one of"),
+    ({"delay": "1s", "quantile": "90%"}, None, "exactly one of"),
+    ({"delay": "1s", "minimum": 5}, None, "are for \"quantile\""),
+    (None, {"budget": "1%"}, "exactly one of"),
+    ("1s", {"delay": "1s", "quantile": "90%"}, "exactly one of"),
+    ("1s", {"minimum": 5}, "are for \"quantile\""),
+    ({"quantile": "90%"}, {"delay": "1s", "window": "1s"}, "are for \"quantile\""),
 ])
-def test_what_makes_no_sense_is_refused(command, write_config, hedge, message):
-    path = write_config({"listeners": ["127.0.0.1:0"],
-                         "routes": [{"path": "/", "upstream": "app"}], "upstreams": {
-                             "app": {"endpoints": ["127.0.0.1:9"], "hedge": hedge}}},
-                        "proxy.json")
-    done = command("check", path)
+def test_what_makes_no_sense_is_refused(command, write_config, hedge, route_hedge, message):
+    done = command("check", checked(write_config, hedge, route_hedge))
     assert done.returncode == 2 and message in done.stderr
+
+
+@pytest.mark.parametrize("hedge, route_hedge", [
+    ({"max": 0}, "1s"), ("1s", {"max": 0}), ({"max": 0, "quantile": "90%"}, {"max": 2}),
+    (None, {"max": 0}), ({"quantile": "90%", "window": "1s"}, "1s"), ("1s", {"quantile": "90%"}),
+])
+def test_what_makes_sense_together(command, write_config, hedge, route_hedge):
+    assert command("check", checked(write_config, hedge, route_hedge)).returncode == 0
+
+
+def checked(write_config, hedge, route_hedge):
+    where = {"path": "/", "upstream": "app"}
+    app = {"endpoints": ["127.0.0.1:9"]}
+    if hedge is not None:
+        app["hedge"] = hedge
+    if route_hedge is not None:
+        where["hedge"] = route_hedge
+    return write_config({"listeners": ["127.0.0.1:0"], "routes": [where],
+                         "upstreams": {"app": app}}, "proxy.json")
