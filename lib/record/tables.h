@@ -104,7 +104,7 @@
     X(MONO, at, "when")                                                                            \
     X(STATE_KIND, kind, "what changed")                                                            \
     X(NAME, subject, "the upstream, endpoint or resource")                                         \
-    X(U64, value, "the figure that made it change (waiting requests, failures, ms out of use, addresses)")
+    X(U64, value, "the figure that made it change (waiting requests, failures, ms out of use, addresses, ns)")
 
 /* One row per request of the load generator, measured or not. */
 #define RECORD_CLIENT(X)                                                                           \
@@ -151,7 +151,7 @@
     X(PANIC_BEGUN, "panic_begun") X(PANIC_ENDED, "panic_ended") \
     X(RATE_LIMITING_BEGUN, "rate_limiting_begun") X(RATE_LIMITING_ENDED, "rate_limiting_ended") \
     X(SHEDDING_BEGUN, "shedding_begun") X(SHEDDING_ENDED, "shedding_ended")                        \
-    X(CONCURRENCY_LIMIT, "concurrency_limit")                                                     \
+    X(CONCURRENCY_LIMIT, "concurrency_limit") X(CONCURRENCY_BASELINE, "concurrency_baseline")     \
     X(DNS_FAILED, "dns_failed") X(DNS_ANSWERED, "dns_answered")
 
 /* clang-format on */

@@ -340,6 +340,19 @@ int proxy_config_upstream(const struct proxy_config *config, const char *name)
     return -1;
 }
 
+int proxy_config_route(const struct proxy_config *config, const struct proxy_config *other,
+                       size_t number)
+{
+    const struct route_config *routes = config->routes.items, *others = other->routes.items;
+    size_t ordinal = 0;
+    for (size_t i = 0; i < number; i++)
+        ordinal += strcmp(others[i].name, others[number].name) == 0;
+    for (size_t i = 0; i < config->routes.count; i++)
+        if (strcmp(routes[i].name, others[number].name) == 0 && ordinal-- == 0)
+            return (int)i;
+    return -1;
+}
+
 /* What a listener says nothing of is as the proxy has it. */
 static void complete_limits(struct proxy_config *config)
 {

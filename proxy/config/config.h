@@ -248,4 +248,9 @@ struct proxy_config {
 /* Index of the named upstream, or -1. */
 int proxy_config_upstream(const struct proxy_config *config, const char *name);
 
+/* Index of the route that is called as route `number` of another configuration, or -1. Of several
+ * of one name the first goes with the first. */
+int proxy_config_route(const struct proxy_config *config, const struct proxy_config *other,
+                       size_t number);
+
 #endif

@@ -14,7 +14,7 @@ static const char *const rate_pers[] = {
 
 static const struct conf_key rate_limit_keys[] = {
     KEY("rate", CONF_RATE, struct rate_limit_config, rate, .flags = CONF_REQUIRED, .min = 0.0001,
-        .max = 1000000, .meaning = "Requests let through, across all workers. A reload begins anew, with a full burst."),
+        .max = 1000000, .meaning = "Requests let through, across all workers."),
     KEY("burst", CONF_INT, struct rate_limit_config, burst, .otherwise = "0", .max = 1000000,
         .meaning = "Requests let through at once after a quiet time; 0 = as many as the rate lets "
                    "through in 100 ms, but one at least, and one in mode queue."),
@@ -46,28 +46,62 @@ static const struct conf_key rate_limit_keys[] = {
         .max = 1, .meaning = "Mode warm_up: the rate at the start, as a share of the full one."),
 };
 
+static const char *const baselines[] = {
+    [BASELINE_AVERAGE] = "average", [BASELINE_PROBE] = "probe", NULL};
+
+static const struct conf_key concurrency_probe_keys[] = {
+    KEY("every", CONF_DURATION, struct concurrency_probe, every, .otherwise = "1m", .min = 1e9,
+        .max = 8.64e13, .meaning = "From one probe to the next; the first comes at the start. It comes "
+                                   "early when the limit has been at \"min\" for five windows."),
+    KEY("jitter", CONF_SHARE, struct concurrency_probe, jitter, .otherwise = "15%", .max = 0.9,
+        .meaning = "By how much that varies, up or down, so that gateways do not probe together."),
+    KEY("requests", CONF_INT, struct concurrency_probe, requests, .otherwise = "50", .min = 10,
+        .max = 10000, .meaning = "Requests it takes the mean latency of."),
+    KEY("limit", CONF_INT, struct concurrency_probe, limit, .otherwise = "3", .min = 1, .max = 1000,
+        .meaning = "Requests under way at a time while it lasts: so few that none waits for another "
+                   "at the service."),
+    KEY("longest", CONF_DURATION, struct concurrency_probe, longest, .otherwise = "5s", .min = 1e7,
+        .max = 6e11, .meaning = "A probe that has not seen enough by then is given up, and nothing "
+                                "is learnt from it."),
+};
+static const struct conf_table concurrency_probe_table = {
+    .name = "concurrency_probe",
+    .meaning = "When and how the latency without a queue is measured.",
+    .size = sizeof(struct concurrency_probe), .keys = concurrency_probe_keys,
+    .key_count = ARRAY_LEN(concurrency_probe_keys), .item_offset = CONF_NO_ITEM,
+};
+
 static const struct conf_key concurrency_keys[] = {
     KEY("limit", CONF_INT, struct concurrency_config, limit, .flags = CONF_REQUIRED, .min = 1,
         .max = 1000000,
         .meaning = "Requests under way at a time, across all workers; those beyond are refused with a "
                    "503. With \"adaptive\" the limit at the start."),
     KEY("adaptive", CONF_BOOL, struct concurrency_config, adaptive, .otherwise = "false",
-        .meaning = "Whether the limit follows latency: down while requests take longer than they did "
-                   "in the long term, up by its square root otherwise."),
+        .meaning = "Whether the limit follows latency: down while requests take longer than they should "
+                   "(see \"baseline\"), up by its square root otherwise."),
     KEY("min", CONF_INT, struct concurrency_config, min, .otherwise = "4", .min = 1, .max = 1000000,
         .meaning = "Adaptive: the limit never falls below."),
     KEY("max", CONF_INT, struct concurrency_config, max, .otherwise = "1000", .min = 1,
         .max = 1000000, .meaning = "Adaptive: the limit never rises above."),
     KEY("tolerance", CONF_SHARE, struct concurrency_config, tolerance, .otherwise = "150%", .min = 1,
-        .max = 10, .meaning = "Adaptive: latency up to this share of the long-term one is no reason to "
+        .max = 10, .meaning = "Adaptive: latency up to this share of the baseline is no reason to "
                               "lower the limit."),
     KEY("smoothing", CONF_SHARE, struct concurrency_config, smoothing, .otherwise = "20%",
         .min = 0.01, .max = 1, .meaning = "Adaptive: how much of a change each window makes."),
     KEY("window", CONF_DURATION, struct concurrency_config, window, .otherwise = "100ms",
         .min = 1e6, .max = 6e10, .meaning = "Adaptive: how often the limit is looked at; with fewer "
                                             "than 10 requests later."),
+    KEY("baseline", CONF_ENUM, struct concurrency_config, baseline, .otherwise = "average",
+        .choices = baselines,
+        .meaning = "Adaptive: how long requests should take. average: as long as they did in the long "
+                   "term, which an overload that lasts becomes part of, so that the limit creeps up; "
+                   "probe: as long as they do while very few are let through, which is measured from "
+                   "time to time. Meanwhile others wait in the \"queue\", or are refused where it "
+                   "has no room."),
     KEY("memory", CONF_DURATION, struct concurrency_config, memory, .otherwise = "1m",
-        .min = 1e8, .max = 8.64e13, .meaning = "Adaptive: how long the long term is."),
+        .min = 1e8, .max = 8.64e13, .meaning = "Baseline average: how long the long term is."),
+    KEY("probe", CONF_OBJECT, struct concurrency_config, probe, .sub = &concurrency_probe_table,
+        .meaning = "Baseline probe: when and how the latency without a queue is measured."),
     KEY("queue", CONF_INT, struct concurrency_config, queue, .otherwise = "0", .max = 1000000,
         .meaning = "Requests beyond the limit that may wait, across all workers."),
     KEY("max_wait", CONF_DURATION, struct concurrency_config, max_wait, .otherwise = "100ms",
@@ -147,8 +181,8 @@ const struct conf_table rate_limit_conf_table = {
 
 static enum result check_concurrency(struct conf_read *read, void *object, const struct cJSON *item)
 {
-    static const char *const of_adaptive[] = {"min",       "max",    "tolerance",
-                                              "smoothing", "window", "memory"};
+    static const char *const of_adaptive[] = {"min",    "max",      "tolerance", "smoothing",
+                                              "window", "baseline", "memory",    "probe"};
     const struct concurrency_config *config = object;
     for (size_t i = 0; i < ARRAY_LEN(of_adaptive) && !config->adaptive; i++)
         if (conf_member(item, of_adaptive[i]))
@@ -159,6 +193,12 @@ static enum result check_concurrency(struct conf_read *read, void *object, const
         return conf_fail(read, conf_member(item, "limit"),
                          "\"limit\" is not between \"min\" and \"max\" (expected %d to %d)",
                          (int)config->min, (int)config->max);
+    const char *other = config->baseline == BASELINE_PROBE ? "memory" : "probe";
+    if (conf_member(item, other))
+        return conf_fail(
+            read, conf_member(item, other),
+            "\"%s\" is for another baseline (expected \"baseline\": \"%s\")", other,
+            baselines[config->baseline == BASELINE_PROBE ? BASELINE_AVERAGE : BASELINE_PROBE]);
     if (config->queue == 0 && conf_member(item, "max_wait"))
         return conf_fail(read, conf_member(item, "max_wait"),
                          "\"max_wait\" is for requests in the \"queue\", which has no room");

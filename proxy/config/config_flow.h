@@ -23,12 +23,24 @@ struct rate_limit_config {
     double cold;
 };
 
+/* How long requests should take, to an adaptive limit. */
+enum baseline { BASELINE_AVERAGE, BASELINE_PROBE };
+
+struct concurrency_probe {
+    duration every, longest;
+    int64_t requests, limit;
+    double jitter;
+};
+
 struct concurrency_config {
     int64_t limit; /* at the start, when it is adaptive; 0 = none */
     bool adaptive;
     int64_t min, max; /* adaptive, as what follows */
     double tolerance, smoothing;
-    duration window, memory;
+    duration window;
+    int baseline;                   /* enum baseline */
+    duration memory;                /* BASELINE_AVERAGE */
+    struct concurrency_probe probe; /* BASELINE_PROBE */
     int64_t queue;
     duration max_wait;
 };

@@ -2,15 +2,16 @@
 #include "proxy/observe/flow_metrics.h"
 
 #include "proxy/observe/endpoint_metrics.h"
-#include "proxy/request/gate.h"
+#include "proxy/process/limiters.h"
+#include "proxy/process/proxy.h"
 
 static const struct {
     const char *name, *meaning;
     size_t offset; /* of the atomic_int in struct limiter */
 } rows[] = {
     {"concurrency_limit", "requests that may be under way at a time",
-     offsetof(struct limiter, limit)},
-    {"concurrency_in_flight", "those that are", offsetof(struct limiter, in_flight)},
+     offsetof(struct limiter, permits.limit)},
+    {"concurrency_in_flight", "those that are", offsetof(struct limiter, permits.in_flight)},
     {"concurrency_waiting", "requests that wait for one of them to end",
      offsetof(struct limiter, waiting)},
 };
@@ -23,12 +24,12 @@ void flow_metrics_write(struct buf *out, const struct proxy *proxy)
         buf_printf(out, "# HELP tailgate_%s %s\n# TYPE tailgate_%s gauge\n", rows[row].name,
                    rows[row].meaning, rows[row].name);
         for (size_t i = 0; i < count; i++) {
-            const struct limiter *limiter = &generation->limiters[i];
-            if (!limiter->config)
+            const struct limiter *limiter = generation->limiters[i];
+            if (!limiter)
                 continue;
             const char *at = (const char *)limiter + rows[row].offset;
             buf_printf(out, "tailgate_%s", rows[row].name);
-            metrics_append_label(out, "{of=\"", limiter->name);
+            metrics_append_label(out, "{of=\"", limiter_name(&generation->config, i));
             buf_printf(out, "\"} %d\n", atomic_load((const atomic_int *)(const void *)at));
         }
     }

@@ -10,9 +10,9 @@
 
 #include "lib/net/listener.h"
 #include "proxy/config/endpoints_file.h"
+#include "proxy/process/limiters.h"
 #include "proxy/process/proxy.h"
-#include "proxy/request/gate.h"
-#include "proxy/request/throttle.h"
+#include "proxy/process/throttles.h"
 
 /* From the document, which it owns from now on. */
 static enum result read_config(struct generation *generation, const struct generation *before,
@@ -200,7 +200,7 @@ static enum result share(struct generation *generation, struct error *error)
     name_routes(generation);
     for (size_t i = 0; i < count && result == OK; i++)
         result = share_upstream(generation, i, error);
-    generation->throttles = throttles_new(&generation->config);
+    generation->throttles = throttles_new(generation);
     generation->limiters = limiters_new(generation);
     enum result published = publish_names(generation, known, error);
     return result == OK ? published : result;
@@ -381,6 +381,7 @@ void generation_activate(struct generation *generation, const struct generation 
         keep_mode(generation, i);
     for (size_t i = 0; i < generation->config.upstreams.count; i++)
         join(&generation->upstreams[i], &upstreams[i]);
+    limiters_configure(generation);
 }
 
 void generation_release(struct generation **out)
@@ -394,8 +395,8 @@ void generation_release(struct generation **out)
         release_listener(generation, i);
     for (size_t i = 0; generation->upstreams && i < generation->config.upstreams.count; i++)
         release_upstream(generation, i);
-    throttles_free(&generation->throttles, &generation->config);
-    free(generation->limiters);
+    throttles_drop(generation);
+    limiters_drop(generation);
     free(generation->listeners);
     free(generation->upstreams);
     free(generation->route_names);

@@ -40,7 +40,7 @@ struct generation {
     struct generation_listener *listeners;
     uint16_t *route_names;      /* in records */
     struct throttle *throttles; /* rate limits, by route */
-    struct limiter *limiters;   /* of requests under way, as gate.h has them */
+    struct limiter **limiters;  /* of requests under way, as limiters.h has them */
     const char **names;         /* all that records may point to */
     size_t name_count;
     atomic_int users; /* workers that have something of it */

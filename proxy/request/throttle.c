@@ -1,58 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/request/throttle.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "lib/base/hash.h"
 #include "proxy/observe/journal.h"
 #include "proxy/process/proxy.h"
 #include "proxy/request/answer.h"
 #include "proxy/request/relay.h"
 #include "proxy/worker/realm.h"
-
-/* Without a configured burst: what the rate lets through in a tenth of a second. */
-static double burst_of(const struct rate_limit_config *config)
-{
-    double burst = config->mode == RATE_QUEUE ? 1 : config->rate / 10;
-    if (config->burst > 0)
-        burst = (double)config->burst;
-    return burst < 1 ? 1 : burst;
-}
-
-static void throttle_init(struct throttle *throttle, const struct rate_limit_config *config)
-{
-    bool queues = config->mode == RATE_QUEUE, warms = config->mode == RATE_WARM_UP;
-    const struct rate_terms terms = {
-        .rate = config->rate,
-        .cold = warms ? config->cold : 1,
-        .warm_up = warms ? config->warm_up : (duration){0},
-        .burst = burst_of(config),
-        .queue = queues ? (double)config->queue : 0,
-        .max_wait = queues ? config->max_wait : (duration){0},
-    };
-    rate_rule_init(&throttle->rule, &terms);
-    if (config->per != RATE_PER_ROUTE)
-        rate_table_init(&throttle->keys, (size_t)config->keys);
-}
-
-struct throttle *throttles_new(const struct proxy_config *config)
-{
-    const struct route_config *routes = config->routes.items;
-    struct throttle *throttles = mem_alloc(config->routes.count, sizeof(*throttles));
-    for (size_t i = 0; i < config->routes.count; i++)
-        if (routes[i].rate_limit.rate > 0)
-            throttle_init(&throttles[i], &routes[i].rate_limit);
-    return throttles;
-}
-
-void throttles_free(struct throttle **throttles, const struct proxy_config *config)
-{
-    for (size_t i = 0; *throttles && i < config->routes.count; i++)
-        rate_table_release(&(*throttles)[i].keys);
-    free(*throttles);
-    *throttles = NULL;
-}
 
 /* A host has a whole /64 of IPv6 addresses to choose from. */
 static uint64_t key_of_client(uint64_t seed, const struct ip_peer *client)
@@ -73,12 +27,12 @@ static struct rate_bucket *bucket_of(struct throttle *throttle, struct exchange 
     struct worker *worker = exchange->worker;
     uint64_t seed = worker->proxy->seed;
     if (config->per == RATE_PER_ROUTE)
-        return &throttle->all;
+        return &throttle->state->all;
     uint64_t key = config->per == RATE_PER_CLIENT ? key_of_client(seed, &exchange->record.client)
                                                   : key_of_header(seed, config->name, head);
     struct rate_bucket *bucket =
-        rate_table_find(&throttle->keys, &throttle->rule, key, worker->now);
-    if (bucket == &throttle->keys.rest)
+        rate_table_find(&throttle->state->keys, &throttle->rule, key, worker->now);
+    if (bucket == &throttle->state->keys.rest)
         counter_add(&worker->counters.of[COUNTER_RATE_OVERFLOWS]);
     return bucket;
 }
@@ -106,12 +60,12 @@ bool throttle_admit(struct exchange *exchange, size_t route, const struct http_h
     struct rate_verdict verdict = rate_take(&throttle->rule, bucket, worker->now);
     uint64_t refused;
     if (verdict.result != RATE_ADMITTED) {
-        if (episode_event(&throttle->refusing, worker->now))
+        if (episode_event(&throttle->state->refusing, worker->now))
             journal_state(worker, STATE_RATE_LIMITING_BEGUN, exchange->record.route, 1);
         refuse(exchange, config, &verdict);
         return false;
     }
-    if (episode_over(&throttle->refusing, worker->now, &refused))
+    if (episode_over(&throttle->state->refusing, worker->now, &refused))
         journal_state(worker, STATE_RATE_LIMITING_ENDED, exchange->record.route, refused);
     exchange->hold = verdict.wait;
     return true;

@@ -4,21 +4,8 @@
 #ifndef TAILGATE_PROXY_REQUEST_THROTTLE_H
 #define TAILGATE_PROXY_REQUEST_THROTTLE_H
 
+#include "proxy/process/throttles.h"
 #include "proxy/request/exchange.h"
-#include "proxy/rules/episode.h"
-#include "proxy/rules/rate_table.h"
-
-/* A route's limit, shared by all workers. */
-struct throttle {
-    struct rate_rule rule;
-    struct rate_bucket all; /* when it is per route */
-    struct rate_table keys; /* otherwise */
-    struct episode refusing;
-};
-
-/* One per route; those of routes without a limit stay zeroed. */
-struct throttle *throttles_new(const struct proxy_config *config);
-void throttles_free(struct throttle **throttles, const struct proxy_config *config);
 
 /* Whether the request may go on, at once or after exchange->hold. False: it was refused, and the
  * exchange may have ended. `route` is its index. */

@@ -72,6 +72,23 @@ struct rate_verdict rate_take(const struct rate_rule *rule, struct rate_bucket *
     }
 }
 
+void rate_carry(const struct rate_rule *from_rule, struct rate_bucket *from,
+                const struct rate_rule *to_rule, struct rate_bucket *to, mono now)
+{
+    int64_t next = atomic_load(&from->next);
+    double owed = fmax((double)(next - now.ns), 0) / from_rule->interval;
+    double left = fmin(from_rule->burst - owed, to_rule->burst);
+    double debt = (to_rule->burst - left) * to_rule->interval;
+    /* What owes nothing stays idle since when it was: that is how cold it is. */
+    atomic_store(&to->next, debt > 0 ? now.ns + (int64_t)debt : next < now.ns ? next : now.ns);
+    atomic_store(&to->cold, atomic_load(&from->cold));
+}
+
+bool rate_rules_agree(const struct rate_rule *a, const struct rate_rule *b)
+{
+    return a->interval == b->interval && a->burst == b->burst;
+}
+
 bool rate_is_fresh(const struct rate_rule *rule, const struct rate_bucket *bucket, mono now)
 {
     int64_t next = atomic_load_explicit(&bucket->next, memory_order_relaxed);

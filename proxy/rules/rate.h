@@ -51,6 +51,14 @@ void rate_rule_init(struct rate_rule *rule, const struct rate_terms *terms);
  * it. */
 struct rate_verdict rate_take(const struct rate_rule *rule, struct rate_bucket *bucket, mono now);
 
+/* Carries over to an unused bucket, under a rule of its own, what requests the other has left at
+ * `now`: none beyond its burst, and none for those that were let through under the other rule. */
+void rate_carry(const struct rate_rule *from_rule, struct rate_bucket *from,
+                const struct rate_rule *to_rule, struct rate_bucket *to, mono now);
+
+/* Whether a bucket means the same under both. */
+bool rate_rules_agree(const struct rate_rule *a, const struct rate_rule *b);
+
 /* Whether the bucket is as good as one that was never used. */
 bool rate_is_fresh(const struct rate_rule *rule, const struct rate_bucket *bucket, mono now);
 

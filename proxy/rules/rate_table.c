@@ -52,3 +52,18 @@ struct rate_bucket *rate_table_find(struct rate_table *table, const struct rate_
             return &slot_at(table, key, i)->bucket;
     return &table->rest;
 }
+
+void rate_table_carry(const struct rate_rule *from_rule, struct rate_table *from,
+                      const struct rate_rule *to_rule, struct rate_table *to, mono now)
+{
+    rate_carry(from_rule, &from->rest, to_rule, &to->rest, now);
+    for (size_t i = 0; i <= from->mask; i++) {
+        struct rate_slot *slot = &from->slots[i];
+        uint64_t key = atomic_load(&slot->key);
+        if (key == 0 || rate_is_fresh(from_rule, &slot->bucket, now))
+            continue;
+        struct rate_bucket *bucket = rate_table_find(to, to_rule, key, now);
+        if (bucket != &to->rest) /* of those without a place one cannot speak for all */
+            rate_carry(from_rule, &slot->bucket, to_rule, bucket, now);
+    }
+}

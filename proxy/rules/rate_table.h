@@ -24,6 +24,11 @@ struct rate_table {
 void rate_table_init(struct rate_table *table, size_t keys);
 void rate_table_release(struct rate_table *table);
 
+/* Carries over what the keys of another table have left at `now` (see rate_carry) to one that has
+ * not been used. */
+void rate_table_carry(const struct rate_rule *from_rule, struct rate_table *from,
+                      const struct rate_rule *to_rule, struct rate_table *to, mono now);
+
 /* The key's bucket; `table->rest` when there is no place for it: those keys share one, so that a
  * flood of invented keys is limited as a whole. `key` is a hash. */
 struct rate_bucket *rate_table_find(struct rate_table *table, const struct rate_rule *rule,

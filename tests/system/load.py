@@ -11,13 +11,16 @@ class Load:
     """`kept` clients on one connection each, `fresh` ones with a new connection for each request.
 
     A connection that the gateway has closed in good order (it said so with its last response) is
-    opened anew; everything else that goes wrong, and each status that is not 200, is a failure.
+    opened anew; everything else that goes wrong, and each status that is not `allowed`, is a
+    failure.
     `connect` makes a client of another kind.
     """
 
-    def __init__(self, address, kept=3, fresh=2, paths=("/",), headers=(), connect=None):
+    def __init__(self, address, kept=3, fresh=2, paths=("/",), headers=(), connect=None,
+                 allowed=(200,)):
         self.connect = connect or (lambda: Client(address, 60))
         self.paths = paths
+        self.allowed = allowed
         self.headers = headers
         self.done = 0
         self.failures = []
@@ -50,7 +53,7 @@ class Load:
             try:
                 client = client or self.connect()
                 response = client.request("GET", path, self.headers)
-                if response.status != 200:
+                if response.status not in self.allowed:
                     self.failures.append((path, response))
                 closes = response.header("Connection") == "close"
             except (OSError, EOFError) as problem:

@@ -200,8 +200,39 @@ def test_an_adaptive_limit_falls_when_requests_take_longer(gateway, upstream):
     wait_until(lambda: limit() == 16, 60, "the least while they are slow")
 
 
+def test_a_probe_lets_few_through_and_finds_the_baseline(gateway, upstream, gate):
+    server = upstream([read_request, wait_for(gate), repeat(OK, read_request)],
+                      [repeat(read_request, OK)])
+    proxy = gateway(server, admin="127.0.0.1:0", upstream=limited(
+        20, adaptive=True, baseline="probe",
+        probe={"limit": 1, "requests": 10, "every": "1h", "longest": "10m"}))
+
+    def limit():
+        return proxy.metrics()['concurrency_limit{of="app"}']
+
+    first = proxy.connect()
+    first.send(GET)
+    server.wait_requests(1)
+    assert limit() == 1
+    assert proxy.request().status == 503, "while the probe lasts"
+    gate.set()
+    assert first.read_response().status == 200
+    for _ in range(9):
+        assert proxy.request().status == 200
+    wait_until(lambda: limit() >= 20, 20, "the limit is back")
+    probed = [value for kind, subject, value in states(proxy) if kind == "concurrency_baseline"]
+    assert len(probed) == 1
+    slowest = max(row["total_ns"] for row in proxy.records("request"))
+    assert 0 < probed[0] <= slowest
+
+
 @pytest.mark.parametrize("limit, message", [
     ({"adaptive": True}, "limit"),
+    ({"limit": 5, "baseline": "probe"}, "expected \"adaptive\": true"),
+    ({"limit": 5, "adaptive": True, "probe": {}}, "expected \"baseline\": \"probe\""),
+    ({"limit": 5, "adaptive": True, "baseline": "probe", "memory": "1s"},
+     "expected \"baseline\": \"average\""),
+    ({"limit": 5, "adaptive": True, "baseline": "probe", "probe": {"every": "1ms"}}, "every"),
     ({"limit": 5, "min": 3}, "expected \"adaptive\": true"),
     ({"limit": 2, "adaptive": True}, "expected 4 to 1000"),
     ({"limit": 5, "max_wait": "1s"}, "which has no room"),

@@ -23,7 +23,7 @@ static int windows(struct gradient *gradient, int count, double ms)
 {
     int limit = 0;
     for (int i = 0; i < count; i++) {
-        struct gradient_window window = {ms * 1e6, (int)gradient->limit};
+        struct gradient_window window = {.latency = ms * 1e6, .peak = (int)gradient->limit};
         limit = gradient_update(gradient, &CONFIG, &window);
     }
     return limit;
@@ -59,7 +59,7 @@ static void test_few_requests_say_nothing_about_the_limit(void **state)
 {
     struct gradient gradient;
     gradient_init(&gradient, &CONFIG);
-    struct gradient_window window = {1e6, 24};
+    struct gradient_window window = {.latency = 1e6, .peak = 24};
     assert_int_equal(gradient_update(&gradient, &CONFIG, &window), 50);
     window.latency = 1e9;
     assert_int_equal(gradient_update(&gradient, &CONFIG, &window), 50);
@@ -84,8 +84,8 @@ static void test_it_settles_near_what_the_service_can_do(void **state)
     windows(&gradient, 10, 10);
     for (int i = 0; i < 600; i++) {
         double slots = 20, under_way = gradient.limit;
-        struct gradient_window window = {10e6 * (under_way > slots ? under_way / slots : 1),
-                                         (int)under_way};
+        struct gradient_window window = {
+            .latency = 10e6 * (under_way > slots ? under_way / slots : 1), .peak = (int)under_way};
         gradient_update(&gradient, &CONFIG, &window);
     }
     assert_in_range((int)gradient.limit, 25, 80);
@@ -97,7 +97,18 @@ static void test_the_long_term_is_forgotten_sooner_once_load_has_gone(void **sta
     gradient_init(&gradient, &CONFIG);
     windows(&gradient, 3, 1000);
     windows(&gradient, 60, 10);
-    assert_true(gradient.long_term < 100e6);
+    assert_true(gradient.baseline < 100e6);
+}
+
+/* A window that waits for enough requests lasts longer than is configured, and weighs more. */
+static void test_a_long_window_weighs_as_long_as_it_was(void **state)
+{
+    struct gradient gradient;
+    gradient_init(&gradient, &CONFIG);
+    windows(&gradient, 1, 10);
+    struct gradient_window window = {.latency = 20e6, .peak = 50, .lasted = {30 * NS_PER_S}};
+    gradient_update(&gradient, &CONFIG, &window);
+    assert_true(gradient.baseline > 14.9e6 && gradient.baseline < 15.1e6);
 }
 
 int main(void)
@@ -110,6 +121,7 @@ int main(void)
         cmocka_unit_test(test_it_stays_within_its_bounds),
         cmocka_unit_test(test_it_settles_near_what_the_service_can_do),
         cmocka_unit_test(test_the_long_term_is_forgotten_sooner_once_load_has_gone),
+        cmocka_unit_test(test_a_long_window_weighs_as_long_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "lib/base/result.h"
 #include "proxy/rules/episode.h"
 #include "proxy/rules/rate_table.h"
 
@@ -213,9 +214,89 @@ static void test_an_episode_is_over_a_second_after_its_last_event(void **state)
     assert_true(episode_event(&episode, at_ms(5000)));
 }
 
+/* ---- another rule */
+
+static void take(const struct rate_rule *rule, struct rate_bucket *bucket, int count)
+{
+    for (int i = 0; i < count; i++)
+        assert_int_equal(rate_take(rule, bucket, START).result, RATE_ADMITTED);
+}
+
+static int left(const struct rate_rule *rule, struct rate_bucket *bucket)
+{
+    int count = 0;
+    while (rate_take(rule, bucket, START).result == RATE_ADMITTED)
+        count++;
+    return count;
+}
+
+static void test_what_is_left_is_carried_over(void **state)
+{
+    static const struct {
+        double rate, burst, new_rate, new_burst;
+        int taken, left;
+    } rows[] = {
+        {10, 10, 10, 20, 4, 6},  {10, 10, 1, 20, 10, 0}, {10, 10, 1000, 5, 0, 5},
+        {10, 10, 1000, 5, 4, 5}, {10, 10, 0.1, 5, 7, 3}, {0.1, 1, 100, 50, 1, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct rate_rule from =
+            rule_of(&(struct rate_terms){.rate = rows[i].rate, .cold = 1, .burst = rows[i].burst});
+        struct rate_rule to = rule_of(
+            &(struct rate_terms){.rate = rows[i].new_rate, .cold = 1, .burst = rows[i].new_burst});
+        struct rate_bucket before = {0}, after = {0};
+        take(&from, &before, rows[i].taken);
+        rate_carry(&from, &before, &to, &after, START);
+        assert_int_equal(left(&to, &after), rows[i].left);
+    }
+}
+
+static void test_who_waits_is_carried_over(void **state)
+{
+    struct rate_rule from = rule_of(&(struct rate_terms){
+        .rate = 10, .cold = 1, .burst = 1, .queue = 5, .max_wait = duration_s(10)});
+    struct rate_rule to = rule_of(&(struct rate_terms){.rate = 10, .cold = 1, .burst = 2});
+    struct rate_bucket before = {0}, after = {0};
+    take(&from, &before, 4); /* three of them wait, for 300 ms in all */
+    rate_carry(&from, &before, &to, &after, START);
+    assert_int_equal(admitted(&to, &after, 0, 400, 1), 0);
+    assert_int_equal(rate_take(&to, &after, at_ms(400)).result, RATE_ADMITTED);
+}
+
+static void test_a_cold_bucket_stays_cold(void **state)
+{
+    struct rate_rule rule = rule_of(
+        &(struct rate_terms){.rate = 100, .cold = 0.1, .burst = 1, .warm_up = duration_s(10)});
+    struct rate_rule faster = rule_of(
+        &(struct rate_terms){.rate = 200, .cold = 0.1, .burst = 1, .warm_up = duration_s(10)});
+    struct rate_bucket before = {0}, after = {0};
+    rate_carry(&rule, &before, &faster, &after, START);
+    assert_in_range(admitted(&faster, &after, 0, 1000, 1), 15, 45);
+}
+
+static void test_keys_are_carried_over(void **state)
+{
+    struct rate_rule rule = rule_of(&(struct rate_terms){.rate = 10, .cold = 1, .burst = 3});
+    struct rate_table from, to;
+    rate_table_init(&from, 8);
+    rate_table_init(&to, 100);
+    for (uint64_t key = 1; key <= 3; key++)
+        take(&rule, rate_table_find(&from, &rule, key, START), (int)key);
+    rate_table_carry(&rule, &from, &rule, &to, START);
+    for (uint64_t key = 1; key <= 4; key++)
+        assert_int_equal(left(&rule, rate_table_find(&to, &rule, key, START)),
+                         key == 4 ? 3 : 3 - (int)key);
+    rate_table_release(&from);
+    rate_table_release(&to);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_left_is_carried_over),
+        cmocka_unit_test(test_who_waits_is_carried_over),
+        cmocka_unit_test(test_a_cold_bucket_stays_cold),
+        cmocka_unit_test(test_keys_are_carried_over),
         cmocka_unit_test(test_a_burst_and_then_the_rate),
         cmocka_unit_test(test_a_refusal_costs_nothing),
         cmocka_unit_test(test_a_queue_is_spaced_evenly),
