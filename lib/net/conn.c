@@ -2,6 +2,7 @@
 #include "lib/net/conn.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -149,6 +150,12 @@ bool conn_peer_gone(struct conn *conn)
     conn->problem = problem; /* asking has cleared it in the kernel */
     conn->peer_closed = conn->readable = true;
     return true;
+}
+
+bool conn_peer_left(struct conn *conn)
+{
+    struct pollfd look = {.fd = conn->fd}; /* POLLERR and POLLHUP are always looked for */
+    return poll(&look, 1, 0) > 0;
 }
 
 bool conn_part(struct conn *conn)

@@ -91,6 +91,11 @@ ssize_t conn_writev(struct conn *conn, const struct iovec *parts, int count);
  * shows nowhere else. */
 bool conn_peer_gone(struct conn *conn);
 
+/* Whether the connection is of no use for sending either: it was reset, or both directions are
+ * closed. A peer that sends nothing more, but may still read, has not left: a TCP peer that reads
+ * no more either tells so only when it is sent something. Costs a system call. */
+bool conn_peer_left(struct conn *conn);
+
 /* Says goodbye, where there is a way to: a connection that is closed after it ends in good order.
  * False: there is no room to say it, and closing now would look as if something were missing. */
 bool conn_part(struct conn *conn);

@@ -66,6 +66,9 @@ static const struct conf_table limits_table = {
 static const char *const proxy_protocols[] = {"off", "v1", "v2", "any", NULL};
 static const char *const proxy_protocols_sent[] = {"off", "v1", "v2", NULL};
 
+static const char *const half_closes[] = {
+    [HALF_CLOSE_ABORT] = "abort", [HALF_CLOSE_ALLOW] = "allow", NULL};
+
 static const struct conf_key listener_keys[] = {
     KEY("address", CONF_ADDRESS, struct listener_config, address, .flags = CONF_REQUIRED,
         .meaning = "Where to accept connections; port 0 chooses a free one."),
@@ -82,6 +85,13 @@ static const struct conf_key listener_keys[] = {
         .choices = proxy_protocols,
         .meaning = "Each connection begins with a PROXY header of that version, or is closed. It says "
                    "who the client is, and is believed: let nobody else reach this address."),
+    KEY("half_close", CONF_ENUM, struct listener_config, half_close, .otherwise = "abort",
+        .choices = half_closes,
+        .meaning = "What a client does that shuts its sending side down behind its request. abort: it "
+                   "has left, and its request ends with a 499, as with nginx; who closes looks the "
+                   "same, and its request is not worked on in vain. allow: it still waits for the "
+                   "answer, as \"nc -N\" and some old tools do; then only a reset, or the end of both "
+                   "directions, is noticed before it is sent something."),
     KEY("origin", CONF_OBJECT, struct listener_config, origin, .sub = &origin_table,
         .meaning = "How the upstream learns whom a request comes from, and who is believed about it."),
 };
@@ -303,7 +313,8 @@ static const struct conf_key proxy_keys[] = {
     KEY("timeout_status", CONF_INT, struct proxy_config, timeout_status, .otherwise = "504",
         .min = 500, .max = 599, .meaning = "Status that answers an upstream's timeout."),
     KEY("record", CONF_STRING, struct proxy_config, record, .flags = CONF_NOT_EMPTY | CONF_AT_START,
-        .meaning = "Folder for the records; without it nothing is recorded."),
+        .meaning = "Folder for the records, which \"tailgate export\" reads; a relative path is one from "
+                   "the folder the gateway was started in. Without it nothing is recorded."),
     KEY("record_limit", CONF_SIZE, struct proxy_config, record_limit, .otherwise = "0",
         .flags = CONF_AT_START, .meaning = "Bytes of records at most; what comes after is dropped and counted; 0 = no limit."),
     KEY("access_log", CONF_OBJECT, struct proxy_config, access_log, .sub = &access_log_table,

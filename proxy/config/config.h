@@ -43,11 +43,15 @@ struct request_limits {
     int64_t fields;
 };
 
+/* What a client does that shuts its sending side down behind its request. */
+enum half_close { HALF_CLOSE_ABORT, HALF_CLOSE_ALLOW };
+
 struct listener_config {
     const char *address;
     const char *mode;     /* of a Unix socket; NULL = what the umask leaves */
     unsigned permissions; /* derived from `mode`; 0 = likewise */
     int proxy_protocol;   /* bit set of enum proxy_header_version; 0 = none */
+    int half_close;       /* enum half_close */
     struct client_timeouts timeout;
     struct request_limits limits; /* those its item does not name are the proxy's */
     struct listener_tls_config tls;

@@ -167,13 +167,15 @@ static bool read_more(struct client *client)
     return false;
 }
 
-/* A client that shuts its side down does not wait for the answer any more. As long as its body is
- * read, or what it sends through a tunnel, reading finds that out. */
+/* A client that shuts its side down does not wait for the answer any more, unless that is allowed.
+ * As long as its body is read, or what it sends through a tunnel, reading finds that out. */
 static bool has_left(struct client *client)
 {
     const struct exchange *exchange = client->exchange;
-    return exchange->request_body.complete && exchange->state != EXCHANGE_TUNNELING &&
-           conn_peer_gone(&client->conn);
+    if (!exchange->request_body.complete || exchange->state == EXCHANGE_TUNNELING)
+        return false;
+    return client->entrance->config->half_close == HALF_CLOSE_ALLOW ? conn_peer_left(&client->conn)
+                                                                    : conn_peer_gone(&client->conn);
 }
 
 /* What a client did before its request was read raises no event any more. A reset shows only to who
