@@ -56,6 +56,10 @@
       "pings more often than timeout.tunnel; a larger timeout.tunnel")                             \
     X(TUNNEL_RESET, "tunnel_reset", 502, "UC", "SD", "connection_terminated",                      \
       "the upstream reset an upgraded connection", "mend the crash or early close behind it")      \
+    X(TUNNEL_TRUNCATED, "tunnel_truncated", 502, "UC", "SD", "connection_terminated",              \
+      "the upstream ended an upgraded TLS connection without a close_notify: what it sent may be "   \
+      "incomplete, by mistake or by force",                                                          \
+      "an upstream that says close_notify before it closes; look at who is between")               \
     X(TOTAL_TIMEOUT, "total_timeout", 504, "DT", "sD", "http_response_timeout",                    \
       "the whole exchange took longer than timeout.total", "a larger timeout.total, or none")      \
     X(NO_ENDPOINT, "no_endpoint", 503, "UH", "SC", "destination_unavailable",                      \
@@ -83,6 +87,10 @@
     X(CLIENT_ABORT, "client_abort", 499, "DC", "CD", "",                                           \
       "the client went away before the answer was complete",                                       \
       "look at what the client waited for; keep it out of availability figures")                   \
+    X(CLIENT_TRUNCATED, "client_truncated", 499, "DC", "CD", "",                                   \
+      "the client ended an upgraded TLS connection without a close_notify: what it sent may be "     \
+      "incomplete, by mistake or by force",                                                          \
+      "clients that say close_notify before they close; keep it out of availability figures")      \
     X(CLIENT_TIMEOUT, "client_timeout", 408, "DC", "cR", "http_request_error",                     \
       "the client did not send its request, or did not read the answer, in time",                  \
       "the listener's timeouts; the client's network")                                             \

@@ -5,12 +5,14 @@
 #include "proxy/process/proxy.h"
 
 /* What a try's outcome says about its endpoint: enum failure_kind, or that it answered, or only how
- * long it has not. No entry: nothing (the idle race, the gateway's own want of descriptors). */
+ * long it has not. No entry: nothing (the idle race, the gateway's own want of descriptors, an end
+ * of TLS that somebody else may have made). */
 enum { ANSWERED = 1 << FAILURE_BIT_COUNT, ABANDONED = ANSWERED << 1 };
 static const unsigned meanings[CAUSE_COUNT] = {
     [CAUSE_NONE] = ANSWERED,
     [CAUSE_UPSTREAM_STATUS] = ANSWERED,
     [CAUSE_CLIENT_ABORT] = ABANDONED,
+    [CAUSE_CLIENT_TRUNCATED] = ABANDONED,
     [CAUSE_CLIENT_TIMEOUT] = ABANDONED,
     [CAUSE_CONNECT_REFUSED] = FAILURE_CONNECT,
     [CAUSE_CONNECT_FAILED] = FAILURE_CONNECT,

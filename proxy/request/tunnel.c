@@ -9,9 +9,9 @@ enum flow {
     FLOW_BROKEN /* the exchange has ended */
 };
 
-static enum flow client_broke(struct exchange *exchange)
+static enum flow client_broke(struct exchange *exchange, enum cause cause)
 {
-    exchange_client_gone(exchange, CAUSE_CLIENT_ABORT);
+    exchange_client_gone(exchange, cause);
     return FLOW_BROKEN;
 }
 
@@ -24,6 +24,14 @@ static enum flow upstream_broke(struct exchange *exchange)
     } else {
         exchange_fail(exchange, CAUSE_TUNNEL_RESET);
     }
+    return FLOW_BROKEN;
+}
+
+/* An end that TLS did not announce may be somebody else's doing, and must not pass for the end of
+ * what was said (RFC 8446 6.1): the other side gets a reset. */
+static enum flow upstream_truncated(struct exchange *exchange)
+{
+    exchange_fail(exchange, CAUSE_TUNNEL_TRUNCATED);
     return FLOW_BROKEN;
 }
 
@@ -84,7 +92,9 @@ static enum flow pump_up(struct exchange *exchange)
         if (got == CONN_AGAIN)
             return FLOW_WAITS;
         if (got == CONN_FAILED)
-            return client_broke(exchange);
+            return client_broke(exchange, CAUSE_CLIENT_ABORT);
+        if (got == CONN_EOF && exchange->client->conn.truncated)
+            return client_broke(exchange, CAUSE_CLIENT_TRUNCATED);
         if (got == CONN_EOF) {
             exchange->client_ended = true;
             conn_finish(&exchange->attempt.uplink->conn);
@@ -105,6 +115,8 @@ static enum flow pump_down(struct exchange *exchange)
             break;
         if (got == CONN_FAILED)
             return upstream_broke(exchange);
+        if (got == CONN_EOF && exchange->attempt.uplink->conn.truncated)
+            return upstream_truncated(exchange);
         if (got == CONN_EOF) {
             exchange->uplink_ended = true;
             conn_finish(&exchange->client->conn);
@@ -112,7 +124,7 @@ static enum flow pump_down(struct exchange *exchange)
         }
         struct iovec part = {bytes, (size_t)got};
         if (!client_send(exchange->client, &part, 1))
-            return client_broke(exchange);
+            return client_broke(exchange, CAUSE_CLIENT_ABORT);
     }
     return FLOW_WAITS;
 }

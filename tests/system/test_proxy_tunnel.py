@@ -2,6 +2,8 @@
 """Connections that change their protocol (Upgrade, WebSocket) and become tunnels."""
 
 import signal
+import socket
+import ssl
 import threading
 import time
 import zlib
@@ -9,7 +11,7 @@ import zlib
 import pytest
 
 from bulk import BLOCK, ENVIRONMENT, GROWTH, LARGE, MIB, Sender, read_sum, steady, sum_of
-from tls import Authority, TlsClient, secure, serving, trusting
+from tls import Authority, TlsClient, cut, say_goodbye, secure, serving, trusting
 from upstream import Ended, close, finish_sending, read_head, read_request, repeat, reset, wait_for
 from wire import request_bytes, response_bytes
 
@@ -32,6 +34,19 @@ def echo(conn):
 
 
 ECHO = [read_head, SWITCH, echo]
+
+
+def note_end(into):
+    """A step: appends what comes next, which is b"" for an end, or the exception."""
+
+    def step(conn):
+        try:
+            into.append(conn.sock.recv(100))
+        except OSError as problem:
+            into.append(problem)
+        raise Ended
+
+    return step
 
 
 def upgrade(proxy, headers=ASK, timeout=20, more=b""):
@@ -218,14 +233,7 @@ def test_an_upstream_that_resets(gateway, upstream, when):
 def test_a_client_that_resets(gateway, upstream):
     """The upstream must not take that for an end."""
     ended = []
-
-    def read_on(conn):
-        try:
-            ended.append(conn.sock.recv(100))
-        except OSError as problem:
-            ended.append(problem)
-
-    server = upstream([read_head, SWITCH, read_on])
+    server = upstream([read_head, SWITCH, note_end(ended)])
     proxy = gateway(server)
     client, _ = upgrade(proxy)
     client.reset()
@@ -411,10 +419,24 @@ def test_both_directions_at_once(gateway, upstream):
 # ---- TLS
 
 
-def test_through_tls_on_both_sides(gateway, upstream, tmp_path):
-    authority = Authority(tmp_path / "ca")
-    pair = authority.issue("localhost", "127.0.0.1")
-    server = upstream([secure(serving(pair)), *ECHO])
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("tunnels") / "ca")
+
+
+@pytest.fixture(scope="module")
+def pair(authority):
+    return authority.issue("localhost", "127.0.0.1")
+
+
+def test_through_tls_on_both_sides(gateway, upstream, authority, pair):
+    def echo_politely(conn):
+        try:
+            echo(conn)
+        except Ended:
+            say_goodbye(conn)
+
+    server = upstream([secure(serving(pair)), read_head, SWITCH, echo_politely])
     proxy = gateway(server, listener={"tls": pair.config()},
                     upstream={"tls": {"ca": str(authority.certificate)}})
     with TlsClient(proxy.address, trusting(authority)) as client:
@@ -423,4 +445,62 @@ def test_through_tls_on_both_sides(gateway, upstream, tmp_path):
         for message in (b"a", b"\0\xff" * 100_000):
             client.send(message)
             assert client.read_exactly(len(message)) == message
-    assert proxy.only_request()["status"] == 101
+        client.say_goodbye()
+        assert client.read_exactly(3) == b"bye"
+        with pytest.raises(ssl.SSLZeroReturnError):  # the other side's goodbye
+            client.sock.recv(1)
+    assert proxy.outcome() == (101, "none", ["none"])
+
+
+@pytest.mark.parametrize("end, seen, outcome", [
+    (say_goodbye, b"last", (101, "none", ["none"])),
+    (cut, None, (101, "tunnel_truncated", ["tunnel_truncated"])),
+])
+def test_how_an_upstreams_tls_ends(gateway, upstream, authority, pair, end, seen, outcome):
+    """Without a close_notify its end is not passed on as one: whoever closed may be in between."""
+    server = upstream([secure(serving(pair)), read_head, SWITCH + b"last",
+                       lambda conn: conn.read_exactly(3), end])
+    proxy = gateway(server, upstream={"tls": {"ca": str(authority.certificate)}})
+    client, _ = upgrade(proxy)
+    client.send(b"now")
+    if seen:
+        assert client.read_to_end() == seen
+        client.finish_sending()
+    else:
+        with pytest.raises(ConnectionResetError):
+            client.read_to_end()
+    assert proxy.outcome() == outcome
+    assert proxy.only_request()["cut_short"] == (seen is None)
+
+
+def test_a_truncated_end_is_one_for_a_tls_client_too(gateway, upstream, authority, pair):
+    server = upstream([secure(serving(pair)), read_head, SWITCH,
+                       lambda conn: conn.read_exactly(3), cut])
+    proxy = gateway(server, listener={"tls": pair.config()},
+                    upstream={"tls": {"ca": str(authority.certificate)}})
+    with TlsClient(proxy.address, trusting(authority)) as client:
+        client.send(request_bytes(headers=ASK))
+        assert client.read_head().status == 101
+        client.send(b"now")
+        with pytest.raises((ConnectionResetError, ssl.SSLEOFError)):
+            client.read_to_end()
+    assert proxy.outcome()[1] == "tunnel_truncated"
+
+
+@pytest.mark.parametrize("goodbye, cause", [(True, "none"), (False, "client_truncated")])
+def test_how_a_clients_tls_ends(gateway, upstream, authority, pair, goodbye, cause):
+    ended = []
+    server = upstream([read_head, SWITCH, lambda conn: conn.read_exactly(4), note_end(ended)])
+    proxy = gateway(server, listener={"tls": pair.config()})
+    with TlsClient(proxy.address, trusting(authority)) as client:
+        client.send(request_bytes(headers=ASK))
+        assert client.read_head().status == 101
+        client.send(b"last")
+        if goodbye:
+            client.say_goodbye()
+        else:
+            client.sock.shutdown(socket.SHUT_WR)
+        assert server.connections[0].over.wait(20)
+    assert ended[0] == b"" if goodbye else isinstance(ended[0], ConnectionResetError)
+    row = proxy.only_request()
+    assert (row["status"], row["cause"], row["cut_short"]) == (101, cause, not goodbye)

@@ -123,6 +123,16 @@ class TlsClient(Client):
             self.sock.close()
             raise
 
+    def say_goodbye(self):
+        """Sends the goodbye, and does not wait for the other side's: it may still be read from."""
+        timeout = self.sock.gettimeout()
+        self.sock.settimeout(0)
+        try:
+            self.sock.unwrap()
+        except ssl.SSLWantReadError:
+            pass
+        self.sock.settimeout(timeout)
+
     def shown(self):
         """The names in the certificate that the server showed."""
         return {name for _, name in self.sock.getpeercert()["subjectAltName"]}
