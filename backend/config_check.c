@@ -69,11 +69,21 @@ enum result respond_config_check(struct conf_read *read, void *object, const str
 
 /* ---- steps */
 
+/* What the steps before have of a resource. */
+struct hold {
+    bool acquired; /* ever */
+    int slots;     /* held now */
+};
+
+/* A loop takes some each turn: how many is not counted. */
+enum { MANY = 1000000 };
+
 struct walk {
     struct conf_read *read;
     struct backend_config *config;
-    int depth;      /* of loops around the steps */
-    bool responded; /* by a step before */
+    int depth;          /* of loops around the steps */
+    bool responded;     /* by a step before */
+    struct hold *holds; /* by resource */
 };
 
 static enum result resolve(struct walk *walk, struct step *step, const char *key)
@@ -97,6 +107,28 @@ static enum result resolve(struct walk *walk, struct step *step, const char *key
                      nearest ? "\"" : "");
 }
 
+static void acquire(struct walk *walk, const struct step *step)
+{
+    struct hold *hold = &walk->holds[step->resource.index];
+    hold->acquired = true;
+    hold->slots++;
+}
+
+static enum result check_release(struct walk *walk, const struct step *step)
+{
+    struct hold *hold = &walk->holds[step->resource.index];
+    if (hold->slots > 0) {
+        hold->slots -= hold->slots < MANY;
+        return OK;
+    }
+    return conf_fail(walk->read, conf_member(step->item, "release"),
+                     hold->acquired
+                         ? "what was acquired of \"%s\" has been released already by a "
+                           "step before this one"
+                         : "\"%s\" cannot be released: no step before this one acquires it",
+                     step->resource.name);
+}
+
 static enum result check_answer(struct walk *walk, const struct step *step)
 {
     if (walk->depth > 0 && step->kind == STEP_RESPOND)
@@ -114,19 +146,38 @@ static enum result check_loop(struct walk *walk, struct step *step)
 {
     if (walk->depth == LOOP_DEPTH)
         return conf_fail(walk->read, step->item, "loops may be nested %d deep at most", LOOP_DEPTH);
+    size_t count = walk->config->resources.count;
+    struct hold *before = mem_alloc(count, sizeof(*before));
+    if (count > 0)
+        memcpy(before, walk->holds, count * sizeof(*before));
     walk->depth++;
     enum result result = check_steps(walk, &step->loop.steps);
     walk->depth--;
+    for (size_t i = 0; i < count; i++)
+        if (walk->holds[i].slots > before[i].slots)
+            walk->holds[i].slots = MANY;
+    free(before);
     return result;
+}
+
+static enum result check_resource(struct walk *walk, struct step *step)
+{
+    bool acquires = step->kind == STEP_ACQUIRE;
+    enum result result = resolve(walk, step, acquires ? "acquire" : "release");
+    if (result != OK)
+        return result;
+    if (!acquires)
+        return check_release(walk, step);
+    acquire(walk, step);
+    return OK;
 }
 
 static enum result check_step(struct walk *walk, struct step *step)
 {
     switch (step->kind) {
     case STEP_ACQUIRE:
-        return resolve(walk, step, "acquire");
     case STEP_RELEASE:
-        return resolve(walk, step, "release");
+        return check_resource(walk, step);
     case STEP_LOOP:
         return check_loop(walk, step);
     case STEP_RESPOND:
@@ -150,16 +201,25 @@ static enum result check_steps(struct walk *walk, struct conf_list *list)
 
 /* ---- the whole */
 
+static enum result check_handler(struct conf_read *read, struct backend_config *config,
+                                 struct handler_config *handler)
+{
+    struct walk walk = {.read = read, .config = config};
+    walk.holds = mem_alloc(config->resources.count, sizeof(*walk.holds));
+    enum result result = check_steps(&walk, &handler->steps);
+    free(walk.holds);
+    return result;
+}
+
 static enum result check_handlers(struct conf_read *read, struct backend_config *config,
                                   const struct cJSON *item)
 {
     struct handler_config *handlers = config->handlers.items;
     for (size_t i = 0; i < config->handlers.count; i++) {
-        struct walk walk = {.read = read, .config = config};
         if (handlers[i].path[0] != '/')
             return conf_fail(read, conf_member(conf_member(item, "handlers"), handlers[i].path),
                              "the path \"%s\" does not start with a slash", handlers[i].path);
-        enum result result = check_steps(&walk, &handlers[i].steps);
+        enum result result = check_handler(read, config, &handlers[i]);
         if (result != OK)
             return result;
     }

@@ -9,6 +9,7 @@
 #include "cmd/commands.h"
 #include "lib/base/buf.h"
 #include "lib/base/result.h"
+#include "lib/record/folder.h"
 #include "lib/record/reader.h"
 
 enum { OPTION_FORMAT, OPTION_KIND, OPTION_OUTPUT, OPTION_FORCE };
@@ -25,7 +26,10 @@ static const struct usage usage = {
     .command = "export",
     .operands = "RECORDS",
     .about =
-        "Writes the records in the folder RECORDS, also those of a process that still runs or\n"
+        "Writes the records in the folder RECORDS, which the gateway's \"record\" names (of a "
+        "run:\n"
+        "RUN/v0-r0/records and others; RUN/run.db holds all), also those of a process that still "
+        "runs or\n"
         "died. SQLite and JSON lines hold every kind of record; CSV holds one: request, attempt,\n"
         "fault, pause, state or client. Moments (of the monotonic clock) and lengths of time are\n"
         "whole nanoseconds.",
@@ -153,6 +157,19 @@ static enum result set_kind(struct export *export, const char *name, struct erro
     return result;
 }
 
+/* Whoever names a folder above the records is told where they are. */
+static enum result check_folder(const char *folder, struct error *error)
+{
+    struct buf found = {0};
+    enum result result = OK;
+    if (record_folder_find(folder, &found) && strcmp(buf_head(&found), folder) != 0)
+        result = error_set(error, FAILED_INPUT,
+                           "%s itself holds no records: name a folder that does, such as %s",
+                           folder, buf_head(&found));
+    buf_free(&found);
+    return result;
+}
+
 /* What only the arguments together can tell. */
 static enum result complete(struct export *export, struct error *error)
 {
@@ -179,6 +196,8 @@ static enum result take(struct export *export, const struct arguments *arguments
         result = set_format(export, values[OPTION_FORMAT], error);
     if (result == OK && values[OPTION_KIND])
         result = set_kind(export, values[OPTION_KIND], error);
+    if (result == OK)
+        result = check_folder(export->folder, error);
     return result == OK ? complete(export, error) : result;
 }
 

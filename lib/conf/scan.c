@@ -113,7 +113,11 @@ static bool scan_value(struct scan *scan, size_t key)
 static bool scan_document(struct scan *scan)
 {
     if (peek(scan) == '\0')
-        return conf_flaw_set(scan->cursor.flaw, 0, "the text is empty (expected {...})");
+        return conf_flaw_set(
+            scan->cursor.flaw, 0,
+            scan->cursor.text[0] == '\0'
+                ? "the file is empty (expected {...})"
+                : "the file is empty but for blanks and comments (expected {...})");
     if (!scan_value(scan, NO_KEY))
         return false;
     if (peek(scan) == '\0')

@@ -11,6 +11,7 @@
 
 #include "lib/base/memory.h"
 #include "lib/record/columns.h"
+#include "lib/record/folder.h"
 #include "lib/record/segment.h"
 
 /* Segments are read, not mapped: their process may be cutting them to size meanwhile. */
@@ -225,12 +226,6 @@ static enum result add_found(struct reading *reading, const char *name)
     return OK;
 }
 
-static bool is_segment_name(const char *name)
-{
-    size_t length = strlen(name), suffix = strlen(SEGMENT_SUFFIX);
-    return length > suffix && strcmp(name + length - suffix, SEGMENT_SUFFIX) == 0;
-}
-
 static enum result find_segments(struct reading *reading)
 {
     reading->dir = opendir(reading->folder);
@@ -242,7 +237,7 @@ static enum result find_segments(struct reading *reading)
     enum result result = OK;
     struct dirent *entry;
     while (result == OK && (errno = 0, entry = readdir(reading->dir)))
-        if (is_segment_name(entry->d_name))
+        if (record_is_segment_name(entry->d_name))
             result = add_found(reading, entry->d_name);
     if (result == OK && errno)
         result = error_errno(reading->error, "cannot list the folder %s", reading->folder);

@@ -266,8 +266,8 @@ static void say_ready(struct proxy *proxy)
 {
     struct buf addresses = {0};
     proxy_addresses(proxy, &addresses);
-    log_info(&proxy->log, NULL, "ready: %zu workers listen on %s", proxy->worker_count,
-             buf_head(&addresses));
+    log_info(&proxy->log, NULL, "ready: %zu worker%s on %s", proxy->worker_count,
+             proxy->worker_count == 1 ? " listens" : "s listen", buf_head(&addresses));
     notify_ready(&proxy->notify, buf_head(&addresses));
     control_ready(&proxy->control, buf_head(&addresses));
     buf_free(&addresses);

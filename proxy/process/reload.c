@@ -199,8 +199,9 @@ static void say_reloaded(struct proxy *proxy)
 {
     struct buf addresses = {0};
     proxy_addresses(proxy, &addresses);
-    log_info(&proxy->log, NULL, "reloaded: configuration %llu is in use, workers listen on %s",
-             (unsigned long long)proxy->generation->number, buf_head(&addresses));
+    log_info(&proxy->log, NULL, "reloaded: configuration %llu is in use, %zu worker%s on %s",
+             (unsigned long long)proxy->generation->number, proxy->worker_count,
+             proxy->worker_count == 1 ? " listens" : "s listen", buf_head(&addresses));
     notify_ready(&proxy->notify, buf_head(&addresses));
     buf_free(&addresses);
 }

@@ -76,6 +76,17 @@ def test_a_missing_folder(command, tmp_path):
     assert "nowhere" in done.stderr
 
 
+def test_a_run_is_told_where_its_records_are(command, tmp_path):
+    run = tmp_path / "run"
+    (run / "v0-r0" / "records").mkdir(parents=True)
+    assert command("export", run).returncode == 0, "nothing was recorded"
+    (run / "v0-r0" / "records" / "gateway-1-0-0.seg").touch()
+    for folder in (run, run / "v0-r0"):
+        done = command("export", folder, "-o", tmp_path / "output")
+        assert done.returncode == 2 and not (tmp_path / "output").exists()
+        assert str(run / "v0-r0" / "records") in done.stderr
+
+
 @pytest.mark.parametrize("form", ["sqlite", "jsonl", "csv"])
 def test_a_damaged_segment_is_named_and_leaves_nothing(command, records, tmp_path, form):
     (records / "gateway-1-0-0.seg").write_bytes(b"TGRECORD" + bytes(1000))

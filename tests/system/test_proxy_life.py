@@ -76,8 +76,16 @@ def test_a_port_that_another_gateway_has(gateway, start, upstream):
     assert first.request().status == 200
 
 
+@pytest.mark.parametrize("workers, said", [(1, "ready: 1 worker listens on "),
+                                           (2, "ready: 2 workers listen on ")])
+def test_how_many_workers_listen(gateway, upstream, workers, said):
+    assert said in gateway(upstream(SERVE), workers=workers).process.log()
+
+
 @pytest.mark.parametrize("config, said", [
     ("{", "config.json:1:"),
+    ("", "the file is empty"),
+    ("\n // nothing yet\n", "the file is empty but for blanks and comments"),
     ('{\n  "listenners": []\n}', "listeners"),
     ('{"listeners": ["127.0.0.1:0"], "routes": [{"path": "/", "upstream": "ap"}],\n'
      ' "upstreams": {"app": {"endpoints": ["127.0.0.1:1"]}}}', "app"),

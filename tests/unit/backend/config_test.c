@@ -114,6 +114,33 @@ static void resources_in_steps_are_resolved(void **state)
                  "no resource is named \"x\"");
 }
 
+static void what_is_released_has_been_acquired(void **state)
+{
+    static const char *const rightly[] = {
+        "{\"acquire\":\"inventory\"},{\"respond\":{}},{\"release\":\"inventory\"}",
+        "{\"acquire\":\"inventory\"},{\"release\":\"inventory\"},{\"acquire\":\"inventory\"},"
+        "{\"release\":\"inventory\"}",
+        "{\"loop\":{\"times\":2,\"steps\":[{\"acquire\":\"inventory\"}]}},"
+        "{\"release\":\"inventory\"},{\"release\":\"inventory\"}",
+        "{\"acquire\":\"inventory\"},{\"loop\":{\"times\":1,\"steps\":[{\"release\":\"inventory\"}]"
+        "}}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rightly); i++) {
+        struct reading reading;
+        assert_int_equal(begin(&reading, with_steps(rightly[i])), OK);
+        end(&reading);
+    }
+    expect_error(with_steps("{\"io\":\"1ms\"},\n{\"release\":\"inventory\"}"),
+                 "b.json:3:12: \"inventory\" cannot be released: no step before this one");
+    expect_error(with_steps("{\"release\":\"inventory\"},{\"acquire\":\"inventory\"}"),
+                 "no step before this one");
+    expect_error(with_steps("{\"acquire\":\"inventory\"},{\"release\":\"inventory\"},\n"
+                            "{\"release\":\"inventory\"}"),
+                 "b.json:3:12: what was acquired of \"inventory\" has been released already");
+    expect_error(with_steps("{\"loop\":{\"times\":2,\"steps\":[{\"release\":\"inventory\"}]}}"),
+                 "no step before this one");
+}
+
 static void a_request_has_one_response(void **state)
 {
     expect_error(with_steps("{\"respond\":{}},{\"respond\":{}}"), "has responded already");
@@ -210,6 +237,7 @@ int main(void)
         cmocka_unit_test(defaults_are_those_of_a_careful_operator),
         cmocka_unit_test(steps_are_read_into_their_members),
         cmocka_unit_test(resources_in_steps_are_resolved),
+        cmocka_unit_test(what_is_released_has_been_acquired),
         cmocka_unit_test(a_request_has_one_response),
         cmocka_unit_test(what_cannot_be_sent_is_refused),
         cmocka_unit_test(wrong_steps_name_what_is_known),

@@ -210,7 +210,7 @@ static void files_are_read(void **state)
     FILE *file = fopen("c.json", "w");
     assert_non_null(file);
     assert_int_equal(fflush(file), 0);
-    assert_unreadable("c.json", "c.json:1:1: the text is empty (expected {...})");
+    assert_unreadable("c.json", "c.json:1:1: the file is empty (expected {...})");
     fputs("{\"a\": 1}", file);
     fclose(file);
     assert_int_equal(conf_doc_read(&doc, "c.json", &error), OK);

@@ -16,8 +16,8 @@
 static const struct mistake {
     const char *text, *message;
 } mistakes[] = {
-    {"", "1:1: the text is empty (expected {...})"},
-    {"  ", "1:1: the text is empty (expected {...})"},
+    {"", "1:1: the file is empty (expected {...})"},
+    {"  ", "1:1: the file is empty but for blanks and comments (expected {...})"},
     {"{\"seed\": 9007199254740993}",
      "1:10: 9007199254740993 cannot be kept exactly (expected at most 9007199254740992)"},
     {"{\"seed\": 1e400}", "1:10: 1e400 is too large (expected at most 1.79e308)"},
