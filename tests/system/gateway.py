@@ -160,4 +160,5 @@ def established_to(address):
     port = "%04X" % int(address.rpartition(":")[2])
     with open("/proc/net/tcp") as table:
         rows = [line.split() for line in table][1:]
-    return sum(1 for row in rows if row[2].endswith(":" + port) and row[3] == "01")
+    # The table is read in pieces, and may have a row twice when it changes in between.
+    return len({(row[1], row[2]) for row in rows if row[2].endswith(":" + port) and row[3] == "01"})
