@@ -136,6 +136,21 @@ def test_names_in_a_file_of_endpoints(start, command, names, fleet, tmp_path):
     assert "app: its file of endpoints has changed" in proxy.process.log()
 
 
+def test_a_reload_that_is_asked_for_before_the_first_answer(named, names, upstream):
+    """It is heard once the gateway serves; until then it has nothing that could be reloaded."""
+    server, answer = upstream(answering(b"x")), threading.Event()
+    names.script = held(answer)
+    proxy = named(f"{NAME}:{port_of(server)}", ready=False)
+    wait_until(lambda: names.count(NAME), 30, "a query")
+    proxy.process.wait_asleep()
+    proxy.process.send_signal(signal.SIGHUP)
+    answer.set()
+    proxy.process.wait_log(" reloaded: ", 60)
+    log = proxy.process.log()
+    assert log.index(" ready: ") < log.index(" reloaded: ")
+    assert bodies(proxy) == {b"x"}
+
+
 def test_keys_are_read_by_a_reload_alone(named, names, fleet, authority):  # noqa: F811
     """An answer must not wait for files that others are about to write, or that only root can read."""
     servers = fleet(2)
