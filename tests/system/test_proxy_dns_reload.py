@@ -136,6 +136,26 @@ def test_names_in_a_file_of_endpoints(start, command, names, fleet, tmp_path):
     assert "app: its file of endpoints has changed" in proxy.process.log()
 
 
+def test_an_answer_that_cannot_be_taken_over_waits(named, names, fleet, tmp_path):
+    """Whatever was in its way, it is tried again with the next answer, though that says the same."""
+    servers = fleet(2)
+    port = port_of(servers[0])
+    good = json.dumps({"endpoints": [f"127.0.0.1:{port}"]})
+    path = tmp_path / "endpoints.json"
+    path.write_text(good)
+    names.names[NAME] = addresses(1)
+    proxy = named(watch="1h", upstreams={"app": {"endpoints": [{"dns": f"{NAME}:{port}"}]},
+                                         "file": {"endpoints_file": str(path)}})
+    path.write_text("{ half of")
+    names.names[NAME] = addresses(2)
+    line = proxy.process.wait_log("stay until the next answer", 30)
+    assert "endpoints.json:1:" in line
+    assert bodies(proxy) == {b"1"}
+    assert proxy.metric("dns_updates_refused_total") > 0
+    path.write_text(good)
+    wait_bodies(proxy, {b"2"})
+
+
 def test_a_reload_that_is_asked_for_before_the_first_answer(named, names, upstream):
     """It is heard once the gateway serves; until then it has nothing that could be reloaded."""
     server, answer = upstream(answering(b"x")), threading.Event()
