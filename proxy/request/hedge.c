@@ -50,6 +50,13 @@ void hedging_free(struct hedging **hedging)
     *hedging = NULL;
 }
 
+void hedging_inherit(struct hedging *hedging, const struct hedging *from)
+{
+    if (hedging && from && hedging->config->quantile > 0 && from->config->quantile > 0 &&
+        hedging->config->window.ns == from->config->window.ns)
+        hedging->latency = from->latency;
+}
+
 /* Negative: no further try. */
 static duration delay_now(struct hedging *hedging, mono now)
 {

@@ -30,6 +30,10 @@ struct hedging {
 struct hedging *hedging_new(const struct hedge_config *config, struct loop *loop);
 void hedging_free(struct hedging **hedging);
 
+/* A quantile goes on from what another policy (NULL: there is none) has seen, if it remembers as
+ * long. Harmless when there is no policy. */
+void hedging_inherit(struct hedging *hedging, const struct hedging *from);
+
 /* The first try has begun: a further one is thought of after the delay. */
 void hedge_plan(struct exchange *exchange);
 

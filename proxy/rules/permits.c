@@ -58,12 +58,15 @@ static struct permits_news end_window(struct permits *permits, mono now)
 
 /* ---- */
 
-void permits_configure(struct permits *permits, const struct concurrency_config *config, mono now)
+/* Where nothing has changed nothing begins anew, above all no probe: reloads may come often. */
+static void go_by(struct permits *permits, const struct concurrency_config *config, mono now)
 {
-    while (atomic_flag_test_and_set(&permits->updating))
-        sched_yield(); /* another worker ends a window: that is soon done */
-    gradient_configure(&permits->gradient, permits->config, config);
+    const struct concurrency_config *before = permits->config;
+    bool same = before && conf_equal(&concurrency_conf_table, before, config);
     permits->config = config;
+    if (same)
+        return;
+    gradient_configure(&permits->gradient, before, config);
     if (config->adaptive) {
         begin_window(permits, now);
     } else {
@@ -72,6 +75,13 @@ void permits_configure(struct permits *permits, const struct concurrency_config 
     }
     if (permits->recorded == 0)
         permits->recorded = (int)config->limit;
+}
+
+void permits_configure(struct permits *permits, const struct concurrency_config *config, mono now)
+{
+    while (atomic_flag_test_and_set(&permits->updating))
+        sched_yield(); /* a worker ends a window: that is soon done */
+    go_by(permits, config, now);
     atomic_flag_clear(&permits->updating);
 }
 

@@ -63,6 +63,42 @@ void passages_init(struct realm *realm)
                          &routes[i].targets[j]);
 }
 
+/* The way through the same route to the same upstream; NULL: there was none. */
+static const struct passage *find_before(const struct realm *realm, const struct realm *before,
+                                         size_t route, const struct passage *passage)
+{
+    int found = proxy_config_route(before->config, realm->config, route);
+    if (found < 0)
+        return NULL;
+    const struct route_config *old =
+        (const struct route_config *)before->config->routes.items + found;
+    for (size_t i = 0; i < old->target_count; i++) {
+        const struct passage *other = &before->passages[old->first_target + i];
+        if (strcmp(other->upstream->config->name, passage->upstream->config->name) == 0)
+            return other;
+    }
+    return NULL;
+}
+
+void passages_inherit(struct realm *realm, const struct realm *before)
+{
+    const struct route_config *routes = realm->config->routes.items;
+    for (size_t i = 0; i < realm->config->upstreams.count; i++) {
+        struct upstream *upstream = &realm->upstreams[i];
+        int found = proxy_config_upstream(before->config, upstream->config->name);
+        if (found >= 0)
+            hedging_inherit(upstream->hedging, before->upstreams[found].hedging);
+    }
+    for (size_t i = 0; i < realm->config->routes.count; i++)
+        for (size_t j = 0; j < routes[i].target_count; j++) {
+            struct passage *passage = &realm->passages[routes[i].first_target + j];
+            const struct passage *other =
+                passage->own_hedging ? find_before(realm, before, i, passage) : NULL;
+            if (other)
+                hedging_inherit(passage->own_hedging, other->hedging);
+        }
+}
+
 void passages_release(struct realm *realm)
 {
     for (size_t i = 0; realm->passages && i < realm->config->routing.target_count; i++) {

@@ -27,6 +27,10 @@ struct passage {
 void passages_init(struct realm *realm);
 void passages_release(struct realm *realm);
 
+/* What was learnt in the worker's realm before about the responses to requests that are hedged goes
+ * on. */
+void passages_inherit(struct realm *realm, const struct realm *before);
+
 /* The passage a request takes through a route that leads to an upstream: of several, one is chosen
  * by weight as a function of the proxy's seed, the route and the trace id. */
 struct passage *passage_choose(struct realm *realm, size_t route,

@@ -9,6 +9,7 @@
 #include "proxy/connection/uplink.h"
 #include "proxy/observe/journal.h"
 #include "proxy/process/proxy.h"
+#include "proxy/worker/passage.h"
 
 /* ---- who follows whom */
 
@@ -143,6 +144,7 @@ void succession_begin(struct worker *worker, struct generation *generation)
         inherit(&old->upstreams[i]);
         upstream_move_idle(&old->upstreams[i]);
     }
+    passages_inherit(new, old);
     write_down(old, new);
     realm_leave(old);
 }

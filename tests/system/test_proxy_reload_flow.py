@@ -207,3 +207,22 @@ def test_what_an_adaptive_limit_has_learnt_goes_on(gateway, upstream):
     wait_until(lambda: limit() > 1, 60, "a higher limit")
     proxy.reload(proxy.config)
     assert proxy.metrics()['concurrency_limit{of="app"}'] > 1
+
+
+# ---- hedging
+
+
+@pytest.mark.parametrize("own", [{}, {"hedge": {"budget": "99%"}}])
+def test_a_quantile_goes_on(gateway, upstream, release, own):
+    """What has been seen before the reload tells what is slow behind it."""
+    fast = [repeat(read_request, ANSWER)]
+    stuck = [repeat(read_request, wait_for(release), response_bytes(200, b"late"))]
+    first, second = upstream(fast), upstream([*([read_request, ANSWER] * 20), *stuck], stuck)
+    proxy = gateway(first, second, admin=ADMIN, routes=[{"path": "/", "upstream": "app", **own}],
+                    upstream={"hedge": {"quantile": "90%", "minimum": 40, "window": "1h",
+                                        "budget": "100%"}})
+    client = proxy.connect()
+    assert [client.request().status for _ in range(40)] == [200] * 40
+    proxy.reload(proxy.config)
+    assert [client.request().body for _ in range(4)] == [b"x"] * 4
+    assert proxy.metrics()["hedges_total"] >= 1

@@ -301,6 +301,20 @@ static void test_a_probe_that_sees_too_little_is_given_up(void **state)
     assert_true(fabs(service.permits.gradient.baseline - 20e6) < 5e6);
 }
 
+/* Or reloads that come often, as endpoints change, would keep the limit low. */
+static void test_the_same_configuration_once_more_begins_no_probe_anew(void **state)
+{
+    struct concurrency_config config = probing(20), copy = config;
+    struct service service;
+    set_up(&service, &config, 1, 0.02);
+    for (int i = 0; i < 7; i++) {
+        run(&service, 1, 0.1);
+        service.config = i % 2 == 0 ? &copy : &config;
+        permits_configure(&service.permits, service.config, moment(service.now));
+    }
+    assert_int_equal(atomic_load(&service.permits.limit), 20);
+}
+
 /* Nothing ends, so that only who is refused can tell that it has lasted too long. */
 static void test_a_probe_ends_when_nothing_moves(void **state)
 {
@@ -361,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_an_early_probe_in_vain_is_not_repeated),
         cmocka_unit_test(test_without_overload_nobody_is_refused_but_by_a_probe),
         cmocka_unit_test(test_a_probe_that_sees_too_little_is_given_up),
+        cmocka_unit_test(test_the_same_configuration_once_more_begins_no_probe_anew),
         cmocka_unit_test(test_a_probe_ends_when_nothing_moves),
         cmocka_unit_test(test_what_is_held_stays_held_under_another_limit),
         cmocka_unit_test(test_what_was_learnt_stays_within_the_new_bounds),
