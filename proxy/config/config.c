@@ -169,7 +169,8 @@ static const struct conf_key retry_keys[] = {
     KEY("backoff_longest", CONF_DURATION, struct retry_config, backoff_longest, .otherwise = "1s",
         .max = 6e10, .meaning = "What the doubled pause is cut to."),
     KEY("budget", CONF_SHARE, struct retry_config, budget, .otherwise = "20%", .max = 1,
-        .meaning = "Retries at most, as a share of requests; 10 are always allowed."),
+        .meaning = "Retries at most, as a share of the requests of the last ten seconds, by worker; ten "
+                   "are allowed in any case."),
 };
 static enum result check_retry(struct conf_read *read, void *object, const struct cJSON *item)
 {

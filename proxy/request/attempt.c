@@ -267,10 +267,8 @@ static void note_budget(struct upstream *upstream, bool denied)
 static bool budget_allows(struct exchange *exchange)
 {
     struct upstream *upstream = exchange->upstream;
-    if (upstream->retry_tokens >= 1) {
-        upstream->retry_tokens -= 1;
+    if (budget_spend(&upstream->retry_budget, exchange->worker->now))
         return true;
-    }
     counter_add(&exchange->worker->counters.of[COUNTER_RETRIES_DENIED]);
     if (!upstream->retries_denied)
         note_budget(upstream, true);
@@ -279,11 +277,8 @@ static bool budget_allows(struct exchange *exchange)
 
 void upstream_earn_retries(struct upstream *upstream, double share)
 {
-    upstream->retry_tokens += share;
-    if (upstream->retry_tokens < RETRY_RESERVE)
-        return;
-    upstream->retry_tokens = RETRY_RESERVE;
-    if (upstream->retries_denied)
+    budget_earn(&upstream->retry_budget, upstream->worker->now, share);
+    if (upstream->retries_denied && budget_is_ample(&upstream->retry_budget))
         note_budget(upstream, false);
 }
 

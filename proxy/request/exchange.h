@@ -144,9 +144,6 @@ void exchange_defer_request(struct exchange *exchange);
 /* A queued exchange no longer waits. */
 void exchange_leave_queue(struct exchange *exchange);
 
-/* Retries that are allowed from the start, and after a quiet time, whatever the share. */
-#define RETRY_RESERVE 10.0
-
 /* Each request adds its share to what the retry budget allows. */
 void upstream_earn_retries(struct upstream *upstream, double share);
 

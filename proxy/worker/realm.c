@@ -65,7 +65,6 @@ static void init_upstream(struct realm *realm, size_t number)
                                   .worker = worker,
                                   .tls = realm->generation->secure.upstreams[number],
                                   .pool_count = config->endpoints.count,
-                                  .retry_tokens = RETRY_RESERVE,
                                   .hedge_tokens = HEDGE_RESERVE,
                                   .name_id = common->name};
     upstream->idle_limit = (int)(((size_t)config->connections.idle + workers - 1) / workers);

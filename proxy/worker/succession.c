@@ -116,8 +116,8 @@ static void inherit(struct upstream *from)
             continue;
         tls_memory_move(&to->tls_memory, &from->pools[i].tls_memory);
         struct upstream *upstream = to->upstream;
-        upstream->retry_tokens = from->retry_tokens;
         upstream->hedge_tokens = from->hedge_tokens;
+        upstream->retry_budget = from->retry_budget;
         balance_inherit(&upstream->balance.peers[to - upstream->pools], &from->balance.peers[i]);
     }
 }

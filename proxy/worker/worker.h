@@ -27,6 +27,7 @@
 #include "proxy/observe/counters.h"
 #include "proxy/process/shared.h"
 #include "proxy/rules/balance.h"
+#include "proxy/rules/budget.h"
 
 /* Bytes taken from a socket at once; what one direction of one exchange may hold back. */
 enum { SCRATCH_SIZE = 65536 };
@@ -64,9 +65,9 @@ struct upstream {
     int queue_length;
     struct hedging *hedging; /* of routes without a policy of their own; NULL: nothing is hedged */
     int idle_limit;          /* idle connections kept per pool */
-    double retry_tokens;     /* what the retry budget allows at the moment */
     double hedge_tokens;     /* what the hedge budget allows */
     bool retries_denied;     /* the last one that was asked for */
+    struct budget retry_budget;
     uint16_t name_id;
     struct timeout_queue connect, response, body, total, wait, tunnel, idle;
     struct timeout_queue settle; /* deferred cleanup looks again whether the client has taken all */

@@ -177,7 +177,7 @@ def test_every_try_goes_to_another_endpoint(gateway, upstream):
     proxy = gateway(*bad, upstream(SERVE), upstream={
         "balance": "random", "retry": {"attempts": 4, "statuses": [503], "budget": "100%"}})
     client = proxy.connect()
-    # At most twelve retries: the budget starts with ten, and each request adds one.
+    # Twelve retries: ten are allowed in any case, and each request adds one.
     assert [client.request().status for _ in range(4)] == [200] * 4
     tries = {}
     for row in proxy.records("attempt"):
@@ -327,6 +327,20 @@ def test_pauses_have_a_longest(gateway, upstream):
 
 
 # ---- the budget
+
+
+def test_the_budget_bears_a_burst(gateway, upstream):
+    """A server that fails at once, with all it has under way, takes more than the few retries that
+    are allowed in any case."""
+    answer = [OK]
+    shaky = upstream([repeat(read_request, lambda conn: conn.sock.sendall(answer[0]))])
+    proxy = gateway(shaky, upstream([repeat(read_request, OK)]), admin=ADMIN, upstream={
+        "retry": {"statuses": [503], "budget": "20%"}})
+    client = proxy.connect()
+    assert {client.request().status for _ in range(400)} == {200}
+    answer[0] = BUSY
+    assert {client.request().status for _ in range(100)} == {200}
+    assert proxy.metrics()["retries_total"] == 50
 
 
 def test_the_budget_is_written_down(gateway, upstream):

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* What retries may cost: within the last ten seconds at most a share of the requests, and a few in
+ * any case. A balance that is earned by each request and cut off at a few would be gone with the
+ * first connection that carried more requests than that; a share of a stretch of time bears a
+ * burst, and still cannot let the load multiply. Pure: the caller brings the clock. */
+#ifndef TAILGATE_PROXY_RULES_BUDGET_H
+#define TAILGATE_PROXY_RULES_BUDGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/clock.h"
+
+enum { BUDGET_SECONDS = 10, BUDGET_RESERVE = 10 };
+
+/* Zeroed: nothing has been earned or spent. */
+struct budget {
+    int64_t second;                /* that the newest slot is of */
+    double earned[BUDGET_SECONDS]; /* by second */
+    uint32_t spent[BUDGET_SECONDS];
+    double balance; /* of all slots, without the reserve */
+};
+
+/* A request: it allows `share` of a retry. */
+void budget_earn(struct budget *budget, mono now, double share);
+
+/* Takes one retry out of it; false: there is none. */
+bool budget_spend(struct budget *budget, mono now);
+
+/* Whether the reserve is untouched: there is more than it takes to go on. */
+static inline bool budget_is_ample(const struct budget *budget)
+{
+    return budget->balance >= 0;
+}
+
+#endif
