@@ -391,6 +391,18 @@ bool http_span_is_nocase(struct http_span span, const char *lower_case)
     return strlen(lower_case) == span.length && strncasecmp(span.at, lower_case, span.length) == 0;
 }
 
+bool http_name_reads_as(struct http_span name, const char *lower_case)
+{
+    if (strlen(lower_case) != name.length)
+        return false;
+    for (uint32_t i = 0; i < name.length; i++) {
+        char letter = name.at[i] == '_' ? '-' : (char)(name.at[i] | 0x20);
+        if (letter != lower_case[i])
+            return false;
+    }
+    return true;
+}
+
 /* The next non-empty element of one field's value. */
 static bool element_next(struct http_span value, uint32_t *offset, struct http_span *element)
 {
@@ -478,41 +490,4 @@ bool http_method_is_idempotent(struct http_span method)
         if (http_span_is(method, idempotent[i]))
             return true;
     return false;
-}
-
-const char *http_reason(int status)
-{
-    static const struct {
-        int status;
-        const char *reason;
-    } reasons[] = {
-        {200, "OK"},
-        {201, "Created"},
-        {202, "Accepted"},
-        {204, "No Content"},
-        {301, "Moved Permanently"},
-        {302, "Found"},
-        {304, "Not Modified"},
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {408, "Request Timeout"},
-        {413, "Content Too Large"},
-        {414, "URI Too Long"},
-        {417, "Expectation Failed"},
-        {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"},
-        {501, "Not Implemented"},
-        {502, "Bad Gateway"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Timeout"},
-        {505, "HTTP Version Not Supported"},
-    };
-    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
-        if (reasons[i].status == status)
-            return reasons[i].reason;
-    return "Unknown";
 }

@@ -110,6 +110,10 @@ bool http_is_token_byte(char byte);
 bool http_span_is(struct http_span span, const char *text); /* exact */
 bool http_span_is_nocase(struct http_span span, const char *lower_case);
 
+/* Whether a field of that name is taken for the other by who reads fields as CGI does (RFC 3875
+ * 4.1.18), where "-" and "_" are one. */
+bool http_name_reads_as(struct http_span name, const char *lower_case);
+
 /* Walks a comma-separated list (RFC 9110 5.6.1) over all fields with that id: sets `element`
  * (trimmed, never empty). Start with *field = 0 and *offset = 0. */
 bool http_list_next(const struct http_head *head, enum http_field_id id, int *field,
@@ -127,8 +131,5 @@ bool http_expects_continue(const struct http_head *head);
 
 /* RFC 9110 9.2.2. */
 bool http_method_is_idempotent(struct http_span method);
-
-/* The standard reason phrase, or "Unknown". */
-const char *http_reason(int status);
 
 #endif

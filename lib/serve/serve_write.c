@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "lib/http/status.h"
 #include "lib/serve/serve_internal.h"
 
 #define CHUNK_SIZE UINT64_C(16384)

@@ -377,6 +377,22 @@ static void complete_limits(struct proxy_config *config)
     }
 }
 
+/* Of all listeners together. */
+static void note_credential_fields(struct conf_read *read, struct proxy_config *config)
+{
+    const struct listener_config *listeners = config->listeners.items;
+    struct conf_list *fields = &config->credential_fields;
+    const char **names =
+        arena_alloc(conf_read_arena(read), 2 * config->listeners.count * sizeof(*names));
+    fields->items = names;
+    for (size_t i = 0; i < config->listeners.count; i++) {
+        if (listeners[i].tls.subject_field)
+            names[fields->count++] = config_lower(read, listeners[i].tls.subject_field);
+        if (listeners[i].tls.certificate_field)
+            names[fields->count++] = config_lower(read, listeners[i].tls.certificate_field);
+    }
+}
+
 static enum result check_proxy(struct conf_read *read, void *object, const struct cJSON *item)
 {
     const struct proxy_config *config = object;
@@ -384,6 +400,7 @@ static enum result check_proxy(struct conf_read *read, void *object, const struc
         return conf_fail(read, conf_member(item, "group"),
                          "\"group\" goes with \"user\", which is missing");
     complete_limits(object);
+    note_credential_fields(read, object);
     return routing_build(read, object);
 }
 

@@ -231,6 +231,9 @@ struct proxy_config {
     const char *name;
     int64_t workers; /* 0 = one per core */
     struct conf_list listeners;
+    struct conf_list
+        credential_fields; /* const char *, derived: what listeners call the fields that
+                              tell of clients' certificates; no client writes them */
     struct conf_list routes;
     struct routing routing; /* derived from `routes` */
     struct conf_list upstreams;

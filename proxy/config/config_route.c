@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/http/path.h"
+
 /* clang-format off */
 #define KEY(key_name, key_type, holder, member, ...)                                               \
     {.name = (key_name), .type = (key_type), .offset = offsetof(holder, member), __VA_ARGS__}
@@ -79,8 +81,8 @@ static const struct conf_table split_table = {
 static const struct conf_key redirect_keys[] = {
     KEY("location", CONF_STRING, struct redirect_config, location,
         .flags = CONF_REQUIRED | CONF_NOT_EMPTY,
-        .meaning = "Where to: a URL or a path, in which {host} stands for the request's host, {path} "
-                   "for its path, {rest} for what follows the route's prefix in it and {query} for "
+        .meaning = "Where to: a URL or a path, in which {host} stands for the request's host, "
+                   "{authority} for its host and port, {path} for its path, {rest} for what follows the route's prefix in it and {query} for "
                    "its query with the question mark."),
     KEY("status", CONF_INT, struct redirect_config, status, .otherwise = "307", .min = 301,
         .max = 308,
@@ -128,7 +130,8 @@ static const struct conf_key route_keys[] = {
     KEY("path", CONF_STRING, struct route_config, path, .flags = CONF_NOT_EMPTY,
         .otherwise = "/",
         .meaning = "Prefix of the request's path, up to the end of a segment: \"/api\" takes \"/api\" "
-                   "and \"/api/x\" but not \"/apix\"."),
+                   "and \"/api/x\" but not \"/apix\". What is compared is the path that is really "
+                   "named: \"/%61pi\", \"//api\" and \"/x/../api\" are \"/api\". It goes up as it came."),
     KEY("exact", CONF_STRING, struct route_config, exact, .flags = CONF_NOT_EMPTY,
         .meaning = "The request's whole path, in place of \"path\"."),
     KEY("methods", CONF_LIST, struct route_config, methods, .element = CONF_STRING,
@@ -176,7 +179,28 @@ static const struct conf_key route_keys[] = {
 };
 /* clang-format on */
 
-static enum result check_path(struct conf_read *read, const struct route_config *route,
+/* Requests' paths are compared as they are once they have been resolved, so the route's is, too. */
+static enum result resolve_path(struct conf_read *read, struct route_config *route,
+                                const struct cJSON *at)
+{
+    const char **path = route->exact ? &route->exact : &route->path;
+    struct buf resolved = {0};
+    bool right = http_path_resolve(&resolved, (struct http_span){*path, (uint32_t)strlen(*path)});
+    const char *text =
+        arena_text(conf_read_arena(read), right ? buf_head(&resolved) : "", buf_len(&resolved));
+    buf_free(&resolved);
+    for (const char *byte = text; *byte; byte++)
+        right = right && (unsigned char)*byte >= ' ' && *byte != 0x7f;
+    if (!right)
+        return conf_fail(read, at,
+                         "no request's path is like \"%s\": it climbs above its root, or "
+                         "holds a control character",
+                         *path);
+    *path = text;
+    return OK;
+}
+
+static enum result check_path(struct conf_read *read, struct route_config *route,
                               const struct cJSON *item)
 {
     const char *key = route->exact ? "exact" : "path";
@@ -198,7 +222,7 @@ static enum result check_path(struct conf_read *read, const struct route_config 
                              : *at == '#' ? "\"#\""
                                           : "byte that is no "
                                             "visible ASCII");
-    return OK;
+    return resolve_path(read, route, conf_member(item, key));
 }
 
 /* Letters, digits, "-", "_" and ".", or an IPv6 address in brackets, behind an optional "*.". */

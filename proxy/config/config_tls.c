@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/config/config_tls.h"
 
+#include <strings.h>
+
+#include "lib/http/head.h"
 #include "proxy/config/config_route.h"
 
 /* clang-format off */
@@ -62,6 +65,18 @@ static const struct conf_key listener_tls_keys[] = {
     KEY("tickets", CONF_BOOL, struct listener_tls_config, tickets, .otherwise = "true",
         .meaning = "Whether clients may resume sessions, which saves most of a handshake's work."),
 };
+#define FIELD_NAME(id, name) name,
+/* One that means something else to the gateway or to HTTP. */
+static bool is_own_field(const char *name)
+{
+    static const char *const own[] = {HTTP_FIELDS(FIELD_NAME) "cookie", "authorization",
+                                      "content-type", "accept", "user-agent"};
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        if (strcasecmp(own[i], name) == 0)
+            return true;
+    return false;
+}
+
 static enum result check_field(struct conf_read *read, const struct listener_tls_config *tls,
                                const char *key, const char *name)
 {
@@ -71,6 +86,9 @@ static enum result check_field(struct conf_read *read, const struct listener_tls
     if (!tls->client_certificate)
         return conf_fail(read, at, "\"%s\" has no effect without \"client_certificate\": "
                          "\"optional\" or \"required\"", key);
+    if (is_own_field(name))
+        return conf_fail(read, at, "\"%s\" is a field that clients or the gateway write for other ends "
+                         "(expected a name of its own, such as \"X-Client-Subject\")", name);
     return header_name_check(read, name, at);
 }
 static enum result check_listener_tls(struct conf_read *read, void *object,
@@ -87,6 +105,10 @@ static enum result check_listener_tls(struct conf_read *read, void *object,
                          "\"client_ca\" has no effect without \"client_certificate\": \"optional\" or "
                          "\"required\"");
     enum result result = check_field(read, tls, "subject_field", tls->subject_field);
+    if (result == OK && tls->subject_field && tls->certificate_field &&
+        strcasecmp(tls->subject_field, tls->certificate_field) == 0)
+        return conf_fail(read, conf_member(item, "certificate_field"),
+                         "\"subject_field\" and \"certificate_field\" are the same field");
     return result == OK ? check_field(read, tls, "certificate_field", tls->certificate_field)
                         : result;
 }

@@ -121,11 +121,16 @@ static struct http_span host_of(const struct route_query *query)
     return route_host(field ? field->value : query->host);
 }
 
+struct http_span route_query_path(const struct route_query *query)
+{
+    return query->path.at ? query->path : route_path(query->target);
+}
+
 int route_find(const struct proxy_config *config, const struct route_query *query)
 {
     const struct route_config *routes = config->routes.items;
     const struct routing *routing = &config->routing;
-    struct http_span path = route_path(query->target);
+    struct http_span path = route_query_path(query);
     struct http_span host = routing->by_host ? host_of(query) : (struct http_span){"", 0};
     for (size_t i = 0; i < config->routes.count; i++) {
         const struct route_config *route = &routes[routing->ranked[i]];

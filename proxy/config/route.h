@@ -15,13 +15,18 @@
 struct route_query {
     struct http_span host; /* with or without a port; at = NULL: what the Host field says */
     struct http_span target;
+    struct http_span path; /* what the target's names, when that has to be resolved; at = NULL: as
+                              it stands there (lib/http/path.h) */
     const struct http_head *head;
 };
 
 /* The index of the route that takes the request, or -1. A prefix ends at a segment's end: "/api"
- * matches "/api" and "/api/x" but not "/apix". The path is compared as it was sent, byte by byte.
+ * matches "/api" and "/api/x" but not "/apix". The path is compared byte by byte.
  * "*" matches what "/" does. */
 int route_find(const struct proxy_config *config, const struct route_query *query);
+
+/* The path that is compared with those of routes. */
+struct http_span route_query_path(const struct route_query *query);
 
 /* A target's path without its query, and its query with the question mark (or nothing). "*" has the
  * path "/". */

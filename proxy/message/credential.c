@@ -45,20 +45,19 @@ void credential_release(struct client *client)
     client->credential = NULL;
 }
 
-static bool is(const char *name, struct http_span span)
-{
-    return name && strncasecmp(name, span.at, span.length) == 0 && !name[span.length];
-}
-
 const struct listener_tls_config *credential_fields(const struct client *client)
 {
     const struct listener_tls_config *tls = &client->entrance->config->tls;
     return tls->subject_field || tls->certificate_field ? tls : NULL;
 }
 
-bool credential_replaces(const struct listener_tls_config *fields, struct http_span name)
+bool credential_is_field(const struct proxy_config *config, struct http_span name)
 {
-    return is(fields->subject_field, name) || is(fields->certificate_field, name);
+    const char *const *fields = config->credential_fields.items;
+    for (size_t i = 0; i < config->credential_fields.count; i++)
+        if (http_name_reads_as(name, fields[i]))
+            return true;
+    return false;
 }
 
 static void append(struct buf *out, const char *name, const char *value,

@@ -49,7 +49,7 @@ bool header_rules_drop(const struct header_rules *rules, const char *name, size_
 /* What of a request is not passed on. */
 struct request_filter {
     const struct header_rules *rules;
-    const struct listener_tls_config *tls; /* NULL: nothing is told of certificates */
+    const struct proxy_config *config;
     uint32_t replaced; /* bit set of enum http_field_id: the gateway writes its own, or none */
 };
 
@@ -70,7 +70,8 @@ static bool keep_in_request(const struct http_head *head, const struct http_fiel
                             const void *context)
 {
     const struct request_filter *filter = context;
-    if (filter->tls && credential_replaces(filter->tls, field->name))
+    if (filter->config->credential_fields.count > 0 &&
+        credential_is_field(filter->config, field->name))
         return false;
     if (filter->replaced >> HTTP_FIELD_X_FORWARDED_FOR & 1 && origin_imitates(field))
         return false;
@@ -112,7 +113,7 @@ void forward_request_head(struct buf *out, const struct http_head *head, const s
     const struct header_rules *rules = &passage->route->request_headers;
     const struct identity_config *identity = &exchange->realm->config->identity;
     struct client *client = exchange->client;
-    const struct request_filter filter = {rules, credential_fields(client),
+    const struct request_filter filter = {rules, exchange->realm->config,
                                           replaced_in_request(exchange, head)};
     char value[TRACE_TEXT];
     const char *version = head->start_line.at + head->start_line.length - (sizeof("HTTP/1.1") - 1);

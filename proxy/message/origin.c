@@ -108,18 +108,6 @@ uint32_t origin_replaced(const struct client *client, const struct http_head *he
     return replaced;
 }
 
-static bool is_but_for_underscores(struct http_span name, const char *lower_case)
-{
-    if (strlen(lower_case) != name.length)
-        return false;
-    for (uint32_t i = 0; i < name.length; i++) {
-        char letter = name.at[i] == '_' ? '-' : (char)(name.at[i] | 0x20);
-        if (letter != lower_case[i])
-            return false;
-    }
-    return true;
-}
-
 bool origin_imitates(const struct http_field *field)
 {
     static const char *const family[] = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-port",
@@ -127,7 +115,7 @@ bool origin_imitates(const struct http_field *field)
     if (field->id != HTTP_FIELD_OTHER || field->name.length < sizeof("x-forwarded-for") - 1)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(family); i++)
-        if (is_but_for_underscores(field->name, family[i]))
+        if (http_name_reads_as(field->name, family[i]))
             return true;
     return false;
 }

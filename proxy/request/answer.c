@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/request/answer.h"
+#include "lib/http/status.h"
 
 #include <stdio.h>
 

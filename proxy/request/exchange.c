@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "lib/http/path.h"
 #include "lib/http/target.h"
 #include "proxy/config/route.h"
 #include "proxy/message/forward.h"
@@ -242,6 +243,19 @@ void exchange_refuse(struct client *client, const struct refusal *refusal)
     answer(exchange, refusal->status, refusal->cause, refusal->detail);
 }
 
+/* Most paths are what they look like. */
+static bool resolve_path(struct worker *worker, struct route_query *query)
+{
+    struct http_span path = route_path(query->target);
+    if (http_path_is_plain(path))
+        return true;
+    buf_clear(&worker->path);
+    if (!http_path_resolve(&worker->path, path))
+        return false;
+    query->path = (struct http_span){buf_head(&worker->path), (uint32_t)buf_len(&worker->path)};
+    return true;
+}
+
 /* What the route says becomes of the request. */
 static void take_route(struct exchange *exchange, const struct http_head *head,
                        const struct trace *trace)
@@ -250,6 +264,11 @@ static void take_route(struct exchange *exchange, const struct http_head *head,
     struct route_query query = {.target = head->target, .head = head};
     if (head->authority.length > 0)
         query.host = head->authority;
+    if (!resolve_path(exchange->worker, &query)) {
+        refuse(exchange, CAUSE_REQUEST_MALFORMED,
+               "a path that climbs above its root, or with an encoded NUL");
+        return;
+    }
     int found = route_find(realm->config, &query);
     if (found < 0) {
         answer(exchange, 404, CAUSE_NO_ROUTE, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/request/reply.h"
+#include "lib/http/status.h"
 
 #include <string.h>
 

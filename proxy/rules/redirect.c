@@ -3,9 +3,15 @@
 
 #include <string.h>
 
+#include "lib/http/path.h"
 #include "proxy/config/config_route.h"
 
-#define PARTS(X)            X(HOST, "{host}") X(PATH, "{path}") X(REST, "{rest}") X(QUERY, "{query}")
+#define PARTS(X)                \
+    X(HOST, "{host}")           \
+    X(AUTHORITY, "{authority}") \
+    X(PATH, "{path}")           \
+    X(REST, "{rest}")           \
+    X(QUERY, "{query}")
 #define PART_ENUM(id, text) PART_##id,
 enum part { PARTS(PART_ENUM) PART_COUNT };
 #define PART_TEXT(id, text) text,
@@ -42,9 +48,11 @@ enum result redirect_check(struct conf_read *read, const struct route_config *ro
                          location);
     for (const char *at = location; at && *at; at++) {
         if (*at == '{' && part_at(at) == PART_COUNT)
-            return conf_fail(read, place,
-                             "unknown part at \"%s\" (expected {host}, {path}, {rest} or {query})",
-                             at);
+            return conf_fail(
+                read, place,
+                "unknown part at \"%s\" (expected {host}, {authority}, {path}, {rest} or "
+                "{query})",
+                at);
         if (*at <= ' ' || *at > '~')
             return conf_fail(read, place, "a location is visible ASCII (percent-encode the rest)");
     }
@@ -66,13 +74,18 @@ static struct http_span part_value(enum part part, const struct route_config *ro
                                    const struct route_query *query)
 {
     const struct http_field *host = http_field(query->head, HTTP_FIELD_HOST);
+    struct http_span authority = query->host.at ? query->host
+                                 : host         ? host->value
+                                                : (struct http_span){"", 0};
     switch (part) {
     case PART_HOST:
-        return query->host.at ? query->host : host ? host->value : (struct http_span){"", 0};
+        return route_host(authority);
+    case PART_AUTHORITY:
+        return authority;
     case PART_PATH:
         return route_path(query->target);
     case PART_REST:
-        return rest_of(route, route_path(query->target));
+        return rest_of(route, route_query_path(query));
     default:
         return route_target_query(query->target);
     }
@@ -103,7 +116,10 @@ void redirect_location(struct buf *out, const struct route_config *route,
             continue;
         }
         struct http_span value = part_value(part, route, query);
-        buf_append(out, value.at, value.length);
+        if (part == PART_REST && query->path.at)
+            http_path_encode(out, value);
+        else
+            buf_append(out, value.at, value.length);
         at += strlen(part_texts[part]);
     }
     if (buf_len(out) == start)

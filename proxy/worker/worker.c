@@ -274,6 +274,7 @@ void worker_release(struct worker *worker)
     while (worker->stash.count > 0)
         buf_free(&worker->stash.slots[--worker->stash.count]);
     buf_free(&worker->head_out);
+    buf_free(&worker->path);
     buf_free(&worker->access_lines.text);
     free(worker->scratch);
     pipes_release(&worker->pipes);

@@ -137,6 +137,7 @@ struct worker {
     /* What the callback that runs parses and builds; empty between callbacks. */
     struct http_head request_head, response_head;
     struct buf head_out;
+    struct buf path; /* of the request at hand, where it has to be resolved */
     char *scratch;
 
     mono date_until; /* `date` is right until then */

@@ -162,6 +162,57 @@ def test_redirect(gateway, upstream, method):
     assert (row["status"], row["cause"], row["attempts"]) == (308, "none", 0)
 
 
+@pytest.mark.parametrize("target", [
+    "/admin", "/%61dmin", "//admin", "/./admin", "/x/../admin", "/x/%2e%2e/admin", "/%2Fadmin/x",
+    "http://x//admin", "/admin%2fx", "/%41/../%61dmin", "/x/y/../../admin?z"])
+def test_a_route_is_not_passed_by(gateway, upstream, target):
+    proxy, servers = routed(gateway, upstream, [
+        {"path": "/admin", "respond": {"status": 403}}, {"path": "/", "upstream": "a"}])
+    assert proxy.request(path=target).status == 403
+    assert servers["a"].requests == []
+
+
+@pytest.mark.parametrize("target", ["/%61/b%2Fc", "//a/./b", "/a/../b", "/%zz", "/a%20b?c=%2e"])
+def test_the_target_goes_up_as_it_came(gateway, upstream, target):
+    proxy, servers = routed(gateway, upstream, [
+        {"path": "/admin", "respond": {"status": 403}}, {"path": "/", "upstream": "a"}])
+    assert proxy.request(path=target).status == 200
+    assert servers["a"].requests[0].split(b" ")[1] == target.encode()
+
+
+@pytest.mark.parametrize("target", ["/..", "/a/../../b", "/%2e%2e/a", "/a%00", "http://x/../a"])
+def test_a_path_above_its_root(gateway, upstream, target):
+    proxy, servers = routed(gateway, upstream, [{"path": "/", "upstream": "a"}])
+    assert proxy.request(path=target).status == 400
+    assert servers["a"].requests == []
+    assert proxy.wait_records("request", 1)[0]["cause"] == "request_malformed"
+
+
+def test_a_route_may_be_written_encoded(gateway, upstream):
+    proxy, _ = routed(gateway, upstream, [
+        {"path": "/a%20b/", "upstream": "b"}, {"exact": "/c//d", "upstream": "b"},
+        {"path": "/", "upstream": "a"}])
+    assert answered_by(proxy, "/a%20b/x") == answered_by(proxy, "/%61%20b/") == "b"
+    assert answered_by(proxy, "/c/d") == "b"
+    assert answered_by(proxy, "/a%2520b/x") == "a"
+
+
+def test_redirect_of_an_odd_path(gateway, upstream):
+    proxy, _ = routed(gateway, upstream, [{"path": "/old", "redirect": "/new{rest}"}])
+    response = proxy.request(path="//%6fld/a%0d%0aSet-Cookie:%20x")
+    assert response.header("Location") == "/new/a%0D%0ASet-Cookie:%20x"
+    assert response.header("Set-Cookie") is None
+
+
+def test_redirect_leaves_the_port_behind(gateway, upstream):
+    proxy, _ = routed(gateway, upstream, [
+        {"path": "/a", "redirect": "https://{host}{path}"},
+        {"path": "/b", "redirect": "http://{authority}{path}"}])
+    host = [("Host", "h.example:8080")]
+    assert proxy.request(path="/a", headers=host).header("Location") == "https://h.example/a"
+    assert proxy.request(path="/b", headers=host).header("Location") == "http://h.example:8080/b"
+
+
 def test_redirect_does_not_lead_to_a_host_of_the_clients_choice(gateway, upstream):
     proxy, _ = routed(gateway, upstream, [{"path": "/", "redirect": "{path}"}])
     assert proxy.request(path="//evil.example.com/x").header("Location") == "/evil.example.com/x"

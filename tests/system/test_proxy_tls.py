@@ -195,6 +195,20 @@ def test_the_upstream_is_told_of_the_certificate(secured, upstream, authority, v
     assert proxy.metric("client_tls_resumed_total") == 1
 
 
+def test_nobody_tells_of_a_certificate_through_another_listener(gateway, upstream, authority):
+    server = upstream(SERVE)
+    tls = {**authority.issue("localhost").config(),
+           "client_certificate": "optional", "client_ca": authority.certificate,
+           "subject_field": "X-Client-Subject", "certificate_field": "Client-Cert"}
+    proxy = gateway(server, listeners=["127.0.0.1:0", {"address": "127.0.0.1:0", "tls": tls}])
+    client = proxy.connect()  # to the first, which knows of no certificates
+    for name in ("X-Client-Subject", "x-CLIENT-subject", "X_Client_Subject", "client-cert"):
+        assert client.request(headers={name: "CN=admin"}).status == 200
+        assert told(server, name) == []
+    assert client.request(headers={"X-Client-Subjects": "1"}).status == 200
+    assert told(server, "X-Client-Subjects") == ["1"]
+
+
 def test_a_subject_cannot_write_fields(secured, upstream, authority):
     server = upstream(SERVE)
     proxy = secured(server, tls={

@@ -98,7 +98,10 @@ def test_rules_that_contradict_one_another(refused, authority):  # noqa: F811
     assert "has no effect without" in refused({**pair, "subject_field": "A"}).text
     asking = {**pair, "client_certificate": "optional", "client_ca": ca}
     assert "cannot be the name" in refused({**asking, "subject_field": "a b"}).text
-    assert "cannot be changed" in refused({**asking, "certificate_field": "Connection"}).text
+    for name in ("Connection", "Host", "X-Forwarded-For", "via", "Cookie"):
+        assert "expected a name of its own" in refused({**asking, "certificate_field": name}).text
+    assert "are the same field" in refused({**asking, "subject_field": "X-A",
+                                            "certificate_field": "x-a"}).text
     assert "has no effect with" in refused(upstream={"ca": ca, "verify": False}).text
     assert '"key" is missing' in refused(upstream={"certificate": ca}).text
     assert '"certificate" is missing' in refused(upstream={"key": ca}).text

@@ -11,6 +11,7 @@
 
 #include "lib/base/result.h"
 #include "lib/http/head.h"
+#include "lib/http/status.h"
 #include "tests/unit/http/sample.h"
 
 struct ending {

@@ -338,7 +338,8 @@ struct redirect {
 };
 
 static const struct redirect redirects[] = {
-    {"https://{host}{path}{query}", "/", "/a/b?c=d", "https://h.org:80/a/b?c=d"},
+    {"https://{host}{path}{query}", "/", "/a/b?c=d", "https://h.org/a/b?c=d"},
+    {"http://{authority}{path}", "/", "/a", "http://h.org:80/a"},
     {"https://b.org{path}", "/", "/a?c", "https://b.org/a"},
     {"https://b.org{rest}{query}", "/old", "/old/x?y", "https://b.org/x?y"},
     {"https://b.org{rest}", "/old", "/old", "https://b.org"},
@@ -349,7 +350,7 @@ static const struct redirect redirects[] = {
     {"{path}", "/", "//evil.org", "/evil.org"},
     {"{path}", "/", "/\\/evil.org", "/evil.org"},
     {"/{rest}", "/old", "/old/evil.org", "/evil.org"},
-    {"https://{host}{path}", "/", "*", "https://h.org:80/"},
+    {"https://{host}{path}", "/", "*", "https://h.org/"},
 };
 
 static void test_redirects(void **state)
