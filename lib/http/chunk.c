@@ -93,17 +93,46 @@ static bool is_token(char c)
     return false;
 }
 
-/* Fields that say how long a message is, where it goes or what becomes of its connection. */
-static bool is_refused_trailer(const struct http_chunks *chunks)
+static bool is_among(const char *name, const char *const *names, size_t count)
 {
-    static const char refused[][CHUNK_NAME_SIZE] = {
-        "connection", "content-length",   "expect", "host",
-        "keep-alive", "max-forwards",     "te",     "proxy-connection",
-        "upgrade",    "transfer-encoding"};
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-        if (strcmp(refused[i], chunks->name) == 0)
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
             return true;
     return false;
+}
+
+/* Fields that say how long a message is, where it goes, what becomes of its connection, or whom it
+ * comes from. */
+static bool is_refused_trailer(const struct http_chunks *chunks)
+{
+    static const char *const refused[] = {"authorization",
+                                          "connection",
+                                          "content-length",
+                                          "cookie",
+                                          "expect",
+                                          "forwarded",
+                                          "host",
+                                          "keep-alive",
+                                          "max-forwards",
+                                          "proxy-authorization",
+                                          "proxy-connection",
+                                          "te",
+                                          "transfer-encoding",
+                                          "upgrade",
+                                          "via",
+                                          "x-forwarded-for",
+                                          "x-forwarded-host",
+                                          "x-forwarded-port",
+                                          "x-forwarded-proto"};
+    return is_among(chunks->name, refused, sizeof(refused) / sizeof(refused[0])) ||
+           is_among(chunks->name, chunks->refused, chunks->refused_count);
+}
+
+static char plain_letter(char c)
+{
+    if (c == '_')
+        return '-';
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
 /* A byte of a trailer's name, or the colon behind it. */
@@ -114,7 +143,9 @@ static const char *name_byte(struct http_chunks *chunks, char c)
     if (chunks->state == CHUNK_TRAILER_NAME && c == ':') {
         chunks->name[chunks->name_length] = '\0';
         chunks->state = CHUNK_TRAILER_VALUE;
-        return is_refused_trailer(chunks) ? "a trailer that frames or routes the message" : NULL;
+        return is_refused_trailer(chunks)
+                   ? "a trailer that frames, routes or vouches for the message"
+                   : NULL;
     }
     if (!is_token(c))
         return "a character that is not allowed in a trailer's name";
@@ -122,7 +153,7 @@ static const char *name_byte(struct http_chunks *chunks, char c)
     if (chunks->name_length == CHUNK_NAME_SIZE - 1)
         chunks->name[0] = '\0'; /* too long to be one of those */
     else
-        chunks->name[chunks->name_length++] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+        chunks->name[chunks->name_length++] = plain_letter(c);
     return NULL;
 }
 

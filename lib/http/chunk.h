@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The chunked coding (RFC 9112 7.1), byte by byte and strict: sizes without signs, at most 16 hex
  * digits and below 2^63 (who counts with a sign must not see a negative one), extensions and
- * trailers of bounded length, CRLF everywhere, and no trailer that would frame or route the message
- * if somebody put it among the header fields (RFC 9110 6.5.1). */
+ * trailers of bounded length, CRLF everywhere, and no trailer that would frame, route or vouch for
+ * the message if somebody put it among the header fields (RFC 9110 6.5.1), as CGI reads its name
+ * too. */
 #ifndef TAILGATE_LIB_HTTP_CHUNK_H
 #define TAILGATE_LIB_HTTP_CHUNK_H
 
@@ -11,7 +12,7 @@
 #include <stdint.h>
 
 /* The longest name that a trailer must not have, and a NUL. */
-enum { CHUNK_NAME_SIZE = sizeof("transfer-encoding") };
+enum { CHUNK_NAME_SIZE = 64 };
 
 enum http_chunk_state {
     CHUNK_SIZE_FIRST, /* the first digit of a size */
@@ -37,7 +38,9 @@ struct http_chunks {
     uint32_t extra;             /* bytes of extensions or trailers so far */
     bool extension;             /* what the last call used is not passed on */
     uint8_t name_length;        /* of the trailer that is being read; what is longer is not kept */
-    char name[CHUNK_NAME_SIZE]; /* lower case */
+    char name[CHUNK_NAME_SIZE]; /* lower case, "-" for "_" */
+    const char *const *refused; /* further names that no trailer may have, written so */
+    size_t refused_count;
 };
 
 void http_chunks_init(struct http_chunks *chunks);

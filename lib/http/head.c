@@ -9,7 +9,7 @@
 enum { IS_TOKEN = 1, IS_TARGET = 2, IS_VALUE = 4, IS_HOST = 8 };
 
 /* RFC 9110 5.6.2 token; visible ASCII for a target; field values also take space, tab and bytes
- * above 127 (obs-text); what RFC 3986 allows in a host and port. */
+ * above 127 (obs-text); what RFC 3986 allows in a host. */
 #define T (IS_TOKEN | IS_TARGET | IS_VALUE)
 #define V (IS_TARGET | IS_VALUE)
 #define H IS_HOST
@@ -32,7 +32,7 @@ static const uint8_t byte_class[256] = {
     ['.'] = T | H,
     ['/'] = V,
     ['0' ... '9'] = T | H,
-    [':'] = V | H,
+    [':'] = V,
     [';'] = V | H,
     ['<'] = V,
     ['='] = V | H,
@@ -40,9 +40,9 @@ static const uint8_t byte_class[256] = {
     ['?'] = V,
     ['@'] = V,
     ['A' ... 'Z'] = T | H,
-    ['['] = V | H,
+    ['['] = V,
     ['\\'] = V,
-    [']'] = V | H,
+    [']'] = V,
     ['^'] = T,
     ['_'] = T | H,
     ['`'] = T,
@@ -65,6 +65,7 @@ struct known_field {
 static const struct known_field known_fields[HTTP_FIELD_COUNT] = {HTTP_FIELDS(KNOWN_FIELD)};
 
 const char http_too_many_fields[] = "too many fields";
+const char http_other_version[] = "an HTTP version other than 1.x";
 
 struct cursor {
     const char *at, *end;
@@ -128,15 +129,22 @@ static bool take_crlf(struct cursor *cursor)
     return true;
 }
 
+static bool is_digit(char byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
 /* "HTTP/1.0" or "HTTP/1.1"; names are case-sensitive (RFC 9112 2.3). */
 static const char *take_version(struct cursor *cursor, struct http_head *head)
 {
     if (cursor->end - cursor->at < 8 || memcmp(cursor->at, "HTTP/", 5) != 0)
         return "no HTTP version";
     const char *digits = cursor->at + 5;
-    if (digits[0] != '1' || digits[1] != '.' || (digits[2] != '0' && digits[2] != '1'))
-        return "an HTTP version other than 1.0 and 1.1";
-    head->minor_version = digits[2] - '0';
+    if (!is_digit(digits[0]) || digits[1] != '.' || !is_digit(digits[2]))
+        return "no HTTP version";
+    if (digits[0] != '1')
+        return http_other_version;
+    head->minor_version = digits[2] == '0' ? 0 : 1;
     cursor->at += 8;
     return NULL;
 }
@@ -258,12 +266,31 @@ static void head_clear(struct http_head *head)
     head->method = head->target = head->authority = (struct http_span){"", 0};
 }
 
+/* A colon and a port, or nothing. */
+static bool is_port(const char *at, const char *end)
+{
+    unsigned port = 0;
+    if (at == end)
+        return true;
+    if (*at++ != ':' || end - at > 5)
+        return false;
+    for (; at < end && is_digit(*at); at++)
+        port = port * 10 + (unsigned)(*at - '0');
+    return at == end && port <= UINT16_MAX;
+}
+
 bool http_is_host(struct http_span value)
 {
-    for (uint32_t i = 0; i < value.length; i++)
-        if (!(byte_class[(uint8_t)value.at[i]] & IS_HOST))
-            return false;
-    return true;
+    const char *at = value.at, *end = value.at + value.length;
+    bool brackets = at < end && *at == '[';
+    if (brackets) {
+        while (++at < end && (is_digit(*at) || strchr("abcdefABCDEF:.", *at)))
+            continue;
+        return at > value.at + 1 && at < end && *at == ']' && is_port(at + 1, end);
+    }
+    while (at < end && byte_class[(uint8_t)*at] & IS_HOST)
+        at++;
+    return (at > value.at || at == end) && is_port(at, end);
 }
 
 /* RFC 9112 3.2: a 1.1 request has exactly one Host field, and no message has more. */
@@ -366,6 +393,16 @@ const struct http_field *http_field(const struct http_head *head, enum http_fiel
         if (head->fields[i].id == id)
             return &head->fields[i];
     return NULL;
+}
+
+const struct http_field *http_only_field(const struct http_head *head, enum http_field_id id)
+{
+    const struct http_field *first = http_field(head, id);
+    const struct http_field *end = head->fields + head->field_count;
+    for (const struct http_field *other = first ? first + 1 : end; other < end; other++)
+        if (other->id == id)
+            return NULL;
+    return first;
 }
 
 const struct http_field *http_field_named(const struct http_head *head, const char *name)

@@ -84,24 +84,30 @@ struct http_head {
 size_t http_head_end(const char *bytes, size_t length, size_t *scanned);
 
 /* Both return NULL when the head is right, or what is wrong with it ("space before the colon"). The
- * offsets point into `bytes`. A version other than 1.0 and 1.1 is wrong. */
+ * offsets point into `bytes`. A version other than 1.x is wrong; what is above 1.1 is read as 1.1
+ * (RFC 9110 2.5). */
 const char *http_parse_request(struct http_head *head, const char *bytes, size_t length);
 const char *http_parse_response(struct http_head *head, const char *bytes, size_t length);
 
-/* What the parsers say of a head with more fields than HTTP_MAX_FIELDS: this very pointer. */
+/* What the parsers say of a head with more fields than HTTP_MAX_FIELDS, and of another version of
+ * HTTP: these very pointers. */
 extern const char http_too_many_fields[];
+extern const char http_other_version[];
 
 static inline bool http_has(const struct http_head *head, enum http_field_id id)
 {
     return head->present >> id & 1;
 }
 
-/* Whether it can be the value of a Host field: letters, digits and the rest of RFC 3986's host and
- * port, but no user before an "@", and no comma, which joins two hosts. Empty is right. */
+/* Whether it can be the value of a Host field: a name or an address, which stands in brackets when
+ * it is one of IPv6, and a port or none (RFC 3986 3.2.2); no user before an "@", and no comma,
+ * which joins two hosts. Empty is right. */
 bool http_is_host(struct http_span value);
 
 /* The first field with that id or (lower-case) name, or NULL. */
 const struct http_field *http_field(const struct http_head *head, enum http_field_id id);
+/* The field with that id when there is exactly one, or NULL. */
+const struct http_field *http_only_field(const struct http_head *head, enum http_field_id id);
 const struct http_field *http_field_named(const struct http_head *head, const char *name);
 
 /* Whether a token may hold it (RFC 9110 5.6.2). */

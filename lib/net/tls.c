@@ -34,7 +34,8 @@ static int io_read(BIO *io, char *bytes, int n)
     do {
         got = recv(conn->fd, bytes, (size_t)n, 0);
     } while (got < 0 && errno == EINTR);
-    conn->drained = got < n;
+    /* The end, or a reset, is no news from an empty socket: whoever asks again is told again. */
+    conn->drained = got > 0 ? got < n : got < 0 && errno == EAGAIN;
     if (got < 0 && errno == EAGAIN)
         BIO_set_retry_read(io);
     if (got == 0)
@@ -180,7 +181,9 @@ static ssize_t tls_read(struct conn *conn, void *bytes, size_t n)
     ssize_t end = failure(conn, true);
     if (total == 0)
         return end;
-    conn->readable = end == 0 || errno != EAGAIN; /* the next call meets it again */
+    conn->readable = end == 0 || errno != EAGAIN; /* the next call meets it again, */
+    if (end < 0 && errno != EAGAIN)
+        conn->problem = errno; /* save for a reset, which the kernel tells once */
     return (ssize_t)total;
 }
 

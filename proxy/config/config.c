@@ -377,19 +377,32 @@ static void complete_limits(struct proxy_config *config)
     }
 }
 
+/* As http_name_reads_as wants it. */
+static const char *folded(struct conf_read *read, const char *name)
+{
+    char *text = arena_text(conf_read_arena(read), config_lower(read, name), strlen(name));
+    for (char *at = text; *at; at++)
+        if (*at == '_')
+            *at = '-';
+    return text;
+}
+
 /* Of all listeners together. */
 static void note_credential_fields(struct conf_read *read, struct proxy_config *config)
 {
     const struct listener_config *listeners = config->listeners.items;
     struct conf_list *fields = &config->credential_fields;
     const char **names =
-        arena_alloc(conf_read_arena(read), 2 * config->listeners.count * sizeof(*names));
+        arena_alloc(conf_read_arena(read), 3 * config->listeners.count * sizeof(*names));
     fields->items = names;
     for (size_t i = 0; i < config->listeners.count; i++) {
         if (listeners[i].tls.subject_field)
-            names[fields->count++] = config_lower(read, listeners[i].tls.subject_field);
-        if (listeners[i].tls.certificate_field)
-            names[fields->count++] = config_lower(read, listeners[i].tls.certificate_field);
+            names[fields->count++] = folded(read, listeners[i].tls.subject_field);
+        if (!listeners[i].tls.certificate_field)
+            continue;
+        names[fields->count++] = folded(read, listeners[i].tls.certificate_field);
+        if (strcmp(names[fields->count - 1], "client-cert") == 0)
+            names[fields->count++] = "client-cert-chain"; /* RFC 9440 2.4 */
     }
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/config/config_tls.h"
 
+#include <string.h>
 #include <strings.h>
 
+#include "lib/http/chunk.h"
 #include "lib/http/head.h"
 #include "proxy/config/config_route.h"
 
@@ -86,6 +88,9 @@ static enum result check_field(struct conf_read *read, const struct listener_tls
     if (!tls->client_certificate)
         return conf_fail(read, at, "\"%s\" has no effect without \"client_certificate\": "
                          "\"optional\" or \"required\"", key);
+    if (strlen(name) >= CHUNK_NAME_SIZE)
+        return conf_fail(read, at, "\"%s\" is too long for a field's name (expected at most %d letters)",
+                         name, CHUNK_NAME_SIZE - 1);
     if (is_own_field(name))
         return conf_fail(read, at, "\"%s\" is a field that clients or the gateway write for other ends "
                          "(expected a name of its own, such as \"X-Client-Subject\")", name);

@@ -158,10 +158,12 @@ static bool keep_in_response(const struct http_head *head, const struct http_fie
                              const void *context)
 {
     const struct exchange *exchange = context;
+    bool frames =
+        field->id == HTTP_FIELD_TRANSFER_ENCODING || field->id == HTTP_FIELD_CONTENT_LENGTH;
     if (field->id == HTTP_FIELD_TRANSFER_ENCODING && exchange->client_http_1_0)
         return false; /* also of an answer to HEAD */
-    if (field->id == HTTP_FIELD_CONTENT_LENGTH && head->status == 204)
-        return false; /* RFC 9110 8.6: a client that believed it would wait for a body */
+    if (frames && (head->status < 200 || head->status == 204))
+        return false; /* RFC 9110 8.6, RFC 9112 6.1: who believed it would wait for a body */
     return !http_is_hop_by_hop(head, field) &&
            !header_rules_drop(&exchange->passage->route->response_headers, field->name.at,
                               field->name.length);
@@ -176,6 +178,8 @@ void forward_response_head(struct buf *out, const struct http_head *head,
     const char *status = head->start_line.at + sizeof("HTTP/1.1") - 1;
     buf_append(out, TEXT("HTTP/1.1"));
     append_span(out, status, head->start_line.at + head->start_line.length);
+    if (head->start_line.length == sizeof("HTTP/1.1 200") - 1)
+        buf_append(out, TEXT(" ")); /* it stands there also when no reason follows (RFC 9112 4) */
     buf_append(out, TEXT("\r\n"));
     append_fields(out, head, keep_in_response, exchange);
     if ((identity->via == VIA_BOTH || identity->via == VIA_RESPONSE) &&

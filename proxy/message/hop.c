@@ -28,7 +28,7 @@ static unsigned named_protocols(const struct route_config *route, const struct h
 unsigned hop_upgrades(const struct exchange *exchange, const struct http_head *head)
 {
     if (!http_has(head, HTTP_FIELD_UPGRADE) || head->minor_version == 0 ||
-        exchange->request_body.framing != HTTP_NO_BODY || !(head->options & HTTP_OPTION_UPGRADE))
+        !exchange->request_body.complete || !(head->options & HTTP_OPTION_UPGRADE))
         return 0;
     return named_protocols(exchange->passage->route, head);
 }

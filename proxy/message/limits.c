@@ -32,6 +32,8 @@ struct refusal limits_check_head(const struct request_limits *limits, const stru
 {
     if (problem == http_too_many_fields)
         return too_large(431, "more fields than limits.fields");
+    if (problem == http_other_version)
+        return (struct refusal){505, CAUSE_REQUEST_MALFORMED, problem};
     if (problem)
         return (struct refusal){400, CAUSE_REQUEST_MALFORMED, problem};
     if (head->target.length > limits->target)

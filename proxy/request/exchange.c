@@ -161,7 +161,7 @@ static struct exchange *exchange_new(struct client *client)
 static void begin_trace(struct exchange *exchange, const struct http_head *head,
                         struct trace *trace)
 {
-    const struct http_field *given = http_field(head, HTTP_FIELD_TRACEPARENT);
+    const struct http_field *given = http_only_field(head, HTTP_FIELD_TRACEPARENT);
     struct rng *rng = &exchange->worker->rng;
     if (!given || !trace_parse(trace, given->value.at, given->value.length)) {
         uint64_t id[2] = {rng_next(rng), rng_next(rng)};
@@ -293,6 +293,8 @@ void exchange_start(struct client *client, struct http_head *head)
     client->exchange = exchange;
     struct trace trace;
     const char *problem = http_request_body(&exchange->request_body, head);
+    exchange->request_body.chunks.refused = exchange->realm->config->credential_fields.items;
+    exchange->request_body.chunks.refused_count = exchange->realm->config->credential_fields.count;
     if (!problem)
         problem = http_resolve_target(head);
     note_request(exchange, head);

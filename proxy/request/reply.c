@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/request/reply.h"
-#include "lib/http/status.h"
 
 #include <string.h>
 
+#include "lib/http/status.h"
 #include "proxy/message/forward.h"
 #include "proxy/request/answer.h"
 #include "proxy/request/relay.h"
@@ -89,7 +89,10 @@ void reply(struct exchange *exchange, const struct route_config *route,
     struct buf *out = &exchange->worker->head_out;
     if (!take_body(exchange))
         return;
-    if (route->redirect.location) {
+    if (route->redirect.location && redirect_lacks_host(route, query)) {
+        exchange->client_keeps = false;
+        answer(exchange, 400, CAUSE_REQUEST_MALFORMED, "no host, which the redirect leads to");
+    } else if (route->redirect.location) {
         write_redirect(out, exchange, route, query);
         deliver(exchange, (int)route->redirect.status, "");
     } else {

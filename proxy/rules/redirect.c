@@ -70,13 +70,18 @@ static struct http_span rest_of(const struct route_config *route, struct http_sp
     return (struct http_span){path.at + skip, path.length - (uint32_t)skip};
 }
 
+static struct http_span authority_of(const struct route_query *query)
+{
+    const struct http_field *host = http_field(query->head, HTTP_FIELD_HOST);
+    if (query->host.at)
+        return query->host;
+    return host ? host->value : (struct http_span){"", 0};
+}
+
 static struct http_span part_value(enum part part, const struct route_config *route,
                                    const struct route_query *query)
 {
-    const struct http_field *host = http_field(query->head, HTTP_FIELD_HOST);
-    struct http_span authority = query->host.at ? query->host
-                                 : host         ? host->value
-                                                : (struct http_span){"", 0};
+    struct http_span authority = authority_of(query);
     switch (part) {
     case PART_HOST:
         return route_host(authority);
@@ -102,6 +107,13 @@ static void collapse_slashes(struct buf *out, size_t start)
         extra++;
     memmove(text + 1, text + 1 + extra, length - 1 - extra);
     out->end -= extra;
+}
+
+bool redirect_lacks_host(const struct route_config *route, const struct route_query *query)
+{
+    const char *location = route->redirect.location;
+    return authority_of(query).length == 0 && (strstr(location, part_texts[PART_HOST]) ||
+                                               strstr(location, part_texts[PART_AUTHORITY]));
 }
 
 void redirect_location(struct buf *out, const struct route_config *route,

@@ -61,15 +61,18 @@ REFUSED = {
     "no method": b"/ HTTP/1.1\r\nHost: a\r\n\r\n",
     "two spaces": b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
     "no version": b"GET /\r\n\r\n",
-    "version 2": b"GET / HTTP/2.0\r\nHost: a\r\n\r\n",
-    "version 1.2": b"GET / HTTP/1.2\r\nHost: a\r\n\r\n",
+    "version 1.x": b"GET / HTTP/1.x\r\nHost: a\r\n\r\n",
+    "host without a name": b"GET / HTTP/1.1\r\nHost: :80\r\n\r\n",
+    "host with two ports": b"GET / HTTP/1.1\r\nHost: a:80:81\r\n\r\n",
+    "port that is none": b"GET / HTTP/1.1\r\nHost: a:99999\r\n\r\n",
+    "bracket without its other": b"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n",
+    "authority without a name": b"GET http://:80/ HTTP/1.1\r\nHost: a\r\n\r\n",
     "nul in the target": b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n",
     "no host": b"GET / HTTP/1.1\r\n\r\n",
     "two hosts": GET + b"Host: b\r\n\r\n",
     "host list": b"GET / HTTP/1.1\r\nHost: a, b\r\n\r\n",
     "not a path": b"GET foo HTTP/1.1\r\nHost: a\r\n\r\n",
     "tls": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
-    "http/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     # chunks
     "chunk size plus": POST + CHUNKED + b"\r\n+5\r\nhello\r\n0\r\n\r\n",
     "chunk size minus": POST + CHUNKED + b"\r\n-5\r\nhello\r\n0\r\n\r\n",
@@ -89,6 +92,8 @@ REFUSED = {
     "trailer without a name": POST + CHUNKED + b"\r\n0\r\n: y\r\n\r\n",
     "length as a trailer": POST + CHUNKED + b"\r\n0\r\ncontent-Length: 5\r\n\r\nhello",
     "coding as a trailer": POST + CHUNKED + b"\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "cookie as a trailer": POST + CHUNKED + b"\r\n0\r\nCookie: a=b\r\n\r\n",
+    "length as CGI reads it": POST + CHUNKED + b"\r\n0\r\nContent_Length: 5\r\n\r\n",
     "host as a trailer": POST + CHUNKED + b"\r\n0\r\nX: y\r\nHost: b\r\n\r\n",
     "endless trailers": POST + CHUNKED + b"\r\n0\r\n" + b"X: y\r\n" * 2000 + b"\r\n",
 }
@@ -108,6 +113,26 @@ def test_refused(gateway, upstream, raw):
     assert not server.requests
     assert proxy.request().body == b"hello"
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("raw", [b"GET / HTTP/2.0\r\nHost: a\r\n\r\n",
+                                 b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"])
+def test_another_version(gateway, upstream, raw):
+    proxy = gateway(upstream(SERVE))
+    client = proxy.connect()
+    client.send(raw)
+    assert client.read_response().status == 505
+    client.assert_closed()
+    assert proxy.only_request()["cause"] == "request_malformed"
+
+
+def test_a_later_minor_version_is_read_as_1_1(gateway, upstream):
+    server = upstream(SERVE)
+    client = gateway(server).connect()
+    for _ in range(2):  # it is kept
+        client.send(b"GET / HTTP/1.2\r\nHost: a\r\n\r\n")
+        assert client.read_response().status == 200
+    assert server.requests[0].startswith(b"GET / HTTP/1.1\r\n")
 
 
 @pytest.mark.parametrize("name", ["length and coding", "folded", "space before the colon",

@@ -213,6 +213,17 @@ def test_redirect_leaves_the_port_behind(gateway, upstream):
     assert proxy.request(path="/b", headers=host).header("Location") == "http://h.example:8080/b"
 
 
+def test_redirect_without_a_host(gateway, upstream):
+    proxy, _ = routed(gateway, upstream, [
+        {"path": "/a", "redirect": "https://{host}{path}"}, {"path": "/b", "redirect": "/c"}])
+    client = proxy.connect()
+    client.send(b"GET /a HTTP/1.0\r\n\r\n")
+    assert client.read_response().status == 400
+    client = proxy.connect()
+    client.send(b"GET /b HTTP/1.0\r\n\r\n")
+    assert client.read_response().header("Location") == "/c"
+
+
 def test_redirect_does_not_lead_to_a_host_of_the_clients_choice(gateway, upstream):
     proxy, _ = routed(gateway, upstream, [{"path": "/", "redirect": "{path}"}])
     assert proxy.request(path="//evil.example.com/x").header("Location") == "/evil.example.com/x"

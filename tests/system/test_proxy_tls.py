@@ -14,7 +14,7 @@ from test_proxy_streaming import (BLOCK, ENVIRONMENT, GROWTH, MIB, Sender, head,
 from tls import Authority, TlsClient, trusting
 from upstream import close, read_head, read_request, repeat, wait_for
 from waiting import wait_until
-from wire import Client, request_bytes, response_bytes, split_address
+from wire import Client, request_bytes, reset_socket, response_bytes, split_address
 
 OK = response_bytes(200, b"hello")
 SERVE = [repeat(read_request, OK)]
@@ -207,6 +207,13 @@ def test_nobody_tells_of_a_certificate_through_another_listener(gateway, upstrea
         assert told(server, name) == []
     assert client.request(headers={"X-Client-Subjects": "1"}).status == 200
     assert told(server, "X-Client-Subjects") == ["1"]
+    assert client.request(headers={"Client-Cert-Chain": ":x:"}).status == 200  # RFC 9440 2.4
+    assert told(server, "Client-Cert-Chain") == []
+    for name in (b"X-Client-Subject", b"x_client_subject", b"Client-Cert"):
+        client = proxy.connect()
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    b"0\r\n" + name + b": CN=admin\r\n\r\n")
+        assert client.read_response().status == 400
 
 
 def test_a_subject_cannot_write_fields(secured, upstream, authority):
@@ -220,6 +227,32 @@ def test_a_subject_cannot_write_fields(secured, upstream, authority):
     assert told(server, "X-Role") == []
     [value] = told(server, "X-Client-Subject")
     assert value == "O=\\C3\\84\\, B,CN=a\\0D\\0AX-Role: admin"
+
+
+# ---- resets
+
+
+def test_a_reset_behind_what_was_sent_is_noticed(secured, upstream, authority):
+    """Bytes and a reset come in one event; the kernel tells of the reset once."""
+    gone = threading.Event()
+
+    def read_to_the_end(conn):
+        try:
+            while conn.sock.recv(65536):
+                pass
+        except OSError:
+            pass
+        gone.set()
+
+    proxy = secured(upstream([read_to_the_end]))
+    client = TlsClient(proxy.address, trusting(authority))
+    client.send(request_bytes("PUT", headers=[("Content-Length", "100000")]))
+    wait_until(lambda: proxy.metric("requests_total") == 1, 20, "the request has been taken")
+    with proxy.paused():
+        client.send(b"x" * 30000)
+        reset_socket(client.sock)
+    assert gone.wait(20), "the upstream waits for a client that has gone"
+    assert proxy.only_request()["cause"] == "client_abort"
 
 
 # ---- sessions

@@ -227,6 +227,34 @@ def test_a_body_cut_without_goodbye_is_visible(gateway, upstream, authority, loc
     assert (row["cause"], row["cut_short"]) == ("body_truncated", 1)
 
 
+@pytest.mark.parametrize("length", [b"Content-Length: 50000\r\n", b""])
+def test_a_reset_behind_the_body_is_noticed(gateway, upstream, authority, local,  # noqa: F811
+                                            length):
+    """Bytes and a reset come in one event; the kernel tells of the reset once."""
+    go, done = threading.Event(), threading.Event()
+
+    def break_off(conn):
+        go.wait(30)
+        conn.sock.sendall(b"x" * 20000)
+        try:
+            reset(conn)
+        finally:
+            done.set()
+
+    server = upstream([secure(serving(local)), read_request,
+                       b"HTTP/1.1 200 OK\r\n" + length + b"\r\nfirst", break_off])
+    proxy = gateway(server, upstream={"tls": trust(authority)})
+    client = proxy.connect()
+    client.send(request_bytes())
+    client.read_head()
+    with proxy.paused():
+        go.set()
+        assert done.wait(30)
+    with pytest.raises(ConnectionResetError):
+        client.read_to_end()
+    assert proxy.only_request()["cause"] == "body_truncated"
+
+
 def test_a_complete_response_needs_no_goodbye(gateway, upstream, authority, local):  # noqa: F811
     server = upstream([secure(serving(local)), read_request, OK, cut])
     proxy = gateway(server, upstream={"tls": trust(authority)})

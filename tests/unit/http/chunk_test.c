@@ -78,7 +78,7 @@ struct wrong {
 #define NO_DIGIT   "a chunk size that does not start with a digit"
 #define WRONG_SIZE "a character that is not allowed in a chunk size"
 #define WRONG_LINE "a chunk size line that does not end in CRLF"
-#define FRAMES     "a trailer that frames or routes the message"
+#define FRAMES     "a trailer that frames, routes or vouches for the message"
 #define WRONG_END  "chunk data or a trailer that does not end in CRLF"
 #define WRONG_NAME "a character that is not allowed in a trailer's name"
 
@@ -131,6 +131,10 @@ static const struct wrong wrong[] = {
     {SAMPLE("0\r\nContent-Length: 5\r\n\r\n"), FRAMES},
     {SAMPLE("0\r\nA: b\r\ntransfer-ENCODING:chunked\r\n\r\n"), FRAMES},
     {SAMPLE("0\r\nHOST:\r\n\r\n"), FRAMES},
+    {SAMPLE("0\r\nContent_Length: 5\r\n\r\n"), FRAMES},
+    {SAMPLE("0\r\nCookie: a=b\r\n\r\n"), FRAMES},
+    {SAMPLE("0\r\nX-Forwarded-For: ::1\r\n\r\n"), FRAMES},
+    {SAMPLE("0\r\nAuthorization: Basic x\r\n\r\n"), FRAMES},
 };
 
 static void assert_refused(const struct wrong *sample, size_t first, size_t step)
