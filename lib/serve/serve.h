@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A small HTTP/1.1 server for one loop: it reads requests (their bodies are read and discarded),
- * hands each to a handler, and writes the response, at once or later, with back-pressure and in
- * bounded memory. Requests of one connection are answered in order, one at a time. It can also
- * misbehave on purpose. Malformed requests never reach the handler: they get 400, 408 or 431 and
- * the connection is closed.
+/* A small HTTP/1.1 server for one loop: it reads requests (their bodies are kept up to a limit, or
+ * discarded), hands each to a handler, and writes the response, at once or later, with
+ * back-pressure and in bounded memory. Requests of one connection are answered in order, one at a
+ * time. It can also misbehave on purpose. Malformed requests never reach the handler: they get 400,
+ * 408, 413 or 431 and the connection is closed.
  *
  * While a request is with its owner the connection belongs to both: the pointer stays valid until
  * the owner calls serve_end, also when the client has gone. */
@@ -26,7 +26,8 @@ struct serve_conn;
 
 struct serve_request {
     const struct http_head *head; /* valid during the call only */
-    uint64_t body_bytes;          /* content that was read and discarded */
+    uint64_t body_bytes;          /* content that was read */
+    const char *body;             /* those bytes, during the call only; NULL without body_limit */
 };
 
 /* How far a response is. */
@@ -58,12 +59,14 @@ struct serve_options {
     duration stall;         /* for the rest of a request to arrive, or the client to take a part of
                                a response; zero = 60 s */
     size_t head_limit;      /* bytes of a request's head; 0 = 16 KiB */
+    size_t body_limit;      /* bytes of a request's body, which are kept; 0 = no limit, and they are
+                               discarded */
 };
 
 struct serve_counts {
     uint64_t connections; /* accepted */
     uint64_t requests;    /* handed to the handler */
-    uint64_t refused;     /* answered by the server itself: 400, 408, 431 */
+    uint64_t refused;     /* answered by the server itself: 400, 408, 413, 431 */
     uint64_t gone;        /* clients that left before their response was written */
     uint64_t idle_closed; /* connections closed at the keep-alive timeout */
 };

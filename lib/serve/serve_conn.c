@@ -95,6 +95,7 @@ void serve_conn_close(struct serve_conn *conn, enum serve_reason reason, bool te
     buf_clear(&conn->out);
     serve_give_back(serve, &conn->in);
     serve_give_back(serve, &conn->out);
+    buf_free(&conn->content);
     if (reason == SERVE_REASON_CLIENT_FAILED || reason == SERVE_REASON_RESETTING)
         conn_reset(&conn->io);
     else

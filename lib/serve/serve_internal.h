@@ -20,7 +20,7 @@
 #define SERVE_STATES(X)                                                                           \
     X(IDLE, "idle")           /* nothing of a request has arrived */                              \
     X(HEAD, "head")           /* a part of a head has */                                          \
-    X(BODY, "body")           /* the request's body is being discarded */                         \
+    X(BODY, "body")           /* the request's body is being read */                              \
     X(HANDLING, "handling")   /* the owner has the request; nothing is sent yet */                \
     X(WRITING, "writing")     /* the owner has it; the response is being sent */                  \
     X(WRITTEN, "written")     /* the owner has it; the response is sent */                        \
@@ -99,6 +99,7 @@ struct serve_conn {
     size_t head_length; /* BODY: of the head at the start of `in` */
     struct http_body body;
     uint64_t body_bytes;
+    struct buf content; /* of the body, when it is kept */
     void *data;
 };
 

@@ -42,6 +42,8 @@ static bool hand_over(struct serve_conn *conn, size_t length)
 {
     struct serve *serve = conn->serve;
     struct serve_request request = {.head = &serve->head, .body_bytes = conn->body_bytes};
+    if (serve->options.body_limit > 0)
+        request.body = buf_len(&conn->content) > 0 ? buf_head(&conn->content) : "";
     conn->keeps_alive =
         http_keeps_alive(&serve->head) && serve->options.keepalive.ns > 0 && !serve->draining;
     conn->answers_head = http_span_is(serve->head.method, "HEAD");
@@ -52,6 +54,7 @@ static bool hand_over(struct serve_conn *conn, size_t length)
     /* The bytes stay where they are until something is read, which is not before the call ends. */
     buf_consume(&conn->in, length);
     serve->calls->handle(serve->owner, conn, &request);
+    buf_free(&conn->content);
     if (buf_len(&conn->in) == 0)
         serve_give_back(serve, &conn->in);
     return true;
@@ -101,6 +104,19 @@ bool serve_read_head(struct serve_conn *conn)
     return take_head(conn, length);
 }
 
+/* Counts a run of content, and keeps it where that is asked for; false when it is too long. */
+static bool keep_content(struct serve_conn *conn, struct http_span payload)
+{
+    size_t limit = conn->serve->options.body_limit;
+    conn->body_bytes += payload.length;
+    if (limit == 0)
+        return true;
+    if (conn->body_bytes > limit)
+        return false;
+    buf_append(&conn->content, payload.at, payload.length);
+    return true;
+}
+
 /* The head is kept at the start of `in` until the body is complete: its owner gets both at once. */
 bool serve_read_body(struct serve_conn *conn)
 {
@@ -114,7 +130,8 @@ bool serve_read_body(struct serve_conn *conn)
     const char *wrong = http_body_take(&conn->body, body, length, &used, &payload);
     if (wrong)
         return refuse(conn, 400, wrong);
-    conn->body_bytes += payload.length;
+    if (!keep_content(conn, payload))
+        return refuse(conn, 413, "the request's body is too large");
     memmove(body, body + used, length - used);
     in->end -= used;
     if (conn->body.complete) {
