@@ -358,7 +358,22 @@ enum result link_find_ends(struct link_ends *ends, struct error *error)
     enum result result = resolve_address(&ends->listen_address, ends->listen, true, error);
     if (result != OK)
         return result;
-    return resolve_address(&ends->upstream_address, ends->upstream, false, error);
+    result = resolve_address(&ends->upstream_address, ends->upstream, false, error);
+    if (result == OK || !resolve_has_form(ends->upstream))
+        return result;
+    ends->upstream_address = (struct address){.length = 0};
+    return OK;
+}
+
+const struct address *link_upstream(struct link *link)
+{
+    struct error error;
+    struct address *address = &link->upstream_address;
+    if (address->length == 0 && resolve_address(address, link->upstream, false, &error) != OK) {
+        *address = (struct address){.length = 0};
+        log_warn(link->links->log, link->name, "%s", error.text);
+    }
+    return address->length > 0 ? address : NULL;
 }
 
 bool link_has_ends(const struct link *link, const struct link_ends *ends)

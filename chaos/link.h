@@ -72,9 +72,13 @@ void link_remove(struct link *link);
 /* Where a link listens and what it connects to, looked up and not yet in use. */
 struct link_ends {
     const char *listen, *upstream; /* as given */
-    struct address listen_address, upstream_address;
+    struct address listen_address;
+    struct address upstream_address; /* length 0: its host has no address now; it is looked up again
+                                        when there is a connection for it */
 };
 enum result link_find_ends(struct link_ends *ends, struct error *error) MUST_USE;
+/* Where connections go; NULL when nobody knows. */
+const struct address *link_upstream(struct link *link);
 /* Whether they are the link's already. */
 bool link_has_ends(const struct link *link, const struct link_ends *ends);
 /* From now on they are; connections are closed. A link that listens goes on listening, at the new

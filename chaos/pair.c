@@ -274,7 +274,8 @@ static void dial(struct pair *pair)
     struct error error;
     struct link *link = pair->link;
     set_state(pair, PAIR_DIALING);
-    int fd = dial_start(&link->upstream_address);
+    const struct address *upstream = link_upstream(link);
+    int fd = upstream ? dial_start(upstream) : -1;
     if (fd >= 0 && conn_init(&pair->upstream, link->links->loop, fd, &conn_plain, on_ready, pair,
                              &error) == OK)
         return;

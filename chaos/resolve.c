@@ -30,6 +30,17 @@ static bool is_port(const char *text)
     return digits > 0 && digits <= 5 && text[digits] == '\0';
 }
 
+bool resolve_has_form(const char *text)
+{
+    struct address address;
+    const char *colon = strrchr(text, ':');
+    if (address_parse(&address, text))
+        return true;
+    size_t length = colon ? (size_t)(colon - text) : 0;
+    return colon && length < HOST_SIZE && is_port(colon + 1) && !memchr(text, ':', length) &&
+           strncmp(text, "unix:", 5) != 0;
+}
+
 enum result resolve_address(struct address *address, const char *text, bool listens,
                             struct error *error)
 {
@@ -38,7 +49,7 @@ enum result resolve_address(struct address *address, const char *text, bool list
     if (address_parse(address, text))
         return OK;
     size_t length = colon ? (size_t)(colon - text) : 0;
-    if (!colon || length >= sizeof(host) || !is_port(colon + 1) || memchr(text, ':', length))
+    if (!resolve_has_form(text))
         return error_set(error, FAILED_INPUT,
                          "\"%s\" is no address (expected HOST:PORT, such as 127.0.0.1:80)", text);
     memcpy(host, text, length);

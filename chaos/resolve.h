@@ -11,4 +11,7 @@
 enum result resolve_address(struct address *address, const char *text, bool listens,
                             struct error *error) MUST_USE;
 
+/* Whether the text is one of these forms, whatever becomes of the name. */
+bool resolve_has_form(const char *text);
+
 #endif

@@ -178,21 +178,22 @@ bool arguments_number(const struct usage *usage, const struct arguments *argumen
     return true;
 }
 
-/* ---- what both servers have in common */
+/* ---- what all servers have in common */
 
-bool arguments_read_server(const char *command, const char *about, int argc, char **argv,
-                           const char **config, int *control_fd, enum exit_status *status)
+bool arguments_read_server(const char *command, const char *operands, const char *about, int argc,
+                           char **argv, const char **config, int *control_fd,
+                           enum exit_status *status)
 {
     static const struct option_row options[] = {
         {"control", "FD", "the descriptor by which a laboratory steers this process", '\0'},
     };
     const struct usage usage = {
         .command = command,
-        .operands = "CONFIG",
+        .operands = operands,
         .about = about,
         .options = options,
         .option_count = ARRAY_LEN(options),
-        .operands_min = 1,
+        .operands_min = operands[0] == '[' ? 0 : 1,
         .operands_max = 1,
     };
     struct arguments arguments;
@@ -204,7 +205,7 @@ bool arguments_read_server(const char *command, const char *about, int argc, cha
         *status = EXIT_INPUT;
         return false;
     }
-    *config = arguments.operands[0];
+    *config = arguments.operand_count > 0 ? arguments.operands[0] : NULL;
     *control_fd = (int)fd;
     return true;
 }

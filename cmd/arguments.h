@@ -46,8 +46,10 @@ enum exit_status arguments_wrong(const struct usage *usage, const char *format, 
 bool arguments_number(const struct usage *usage, const struct arguments *arguments, int row,
                       long min, long max, long *number) MUST_USE;
 
-/* `CONFIG [--control FD]`, as both servers have it: `about` goes into the help. */
-bool arguments_read_server(const char *command, const char *about, int argc, char **argv,
-                           const char **config, int *control_fd, enum exit_status *status) MUST_USE;
+/* `CONFIG [--control FD]`, as all servers have it: `about` goes into the help. `operands` is
+ * "CONFIG", or "[CONFIG]" where it may be left out; `*config` is NULL then. */
+bool arguments_read_server(const char *command, const char *operands, const char *about, int argc,
+                           char **argv, const char **config, int *control_fd,
+                           enum exit_status *status) MUST_USE;
 
 #endif

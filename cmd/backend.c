@@ -14,7 +14,8 @@ int cmd_backend(int argc, char **argv)
     int control_fd;
     enum exit_status status;
 
-    if (!arguments_read_server("backend", about, argc, argv, &config, &control_fd, &status))
+    if (!arguments_read_server("backend", "CONFIG", about, argc, argv, &config, &control_fd,
+                               &status))
         return status;
     return backend_run(config, control_fd);
 }

@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "backend/config.h"
+#include "chaos/config.h"
 #include "cmd/arguments.h"
 #include "cmd/commands.h"
 #include "lab/experiment.h"
@@ -18,13 +19,14 @@
 #include "proxy/config/endpoints_file.h"
 #include "proxy/process/secure.h"
 
-enum kind { KIND_BACKEND, KIND_EXPERIMENT, KIND_PROXY, KIND_COUNT };
+enum kind { KIND_BACKEND, KIND_CHAOS, KIND_EXPERIMENT, KIND_PROXY, KIND_COUNT };
 
 static const struct kind_row {
     const char *name;
     const struct conf_table *table;
 } kinds[KIND_COUNT] = {
     [KIND_BACKEND] = {"backend", &backend_conf_table},
+    [KIND_CHAOS] = {"chaos", &chaos_conf_table},
     [KIND_EXPERIMENT] = {"experiment", &experiment_conf_table},
     [KIND_PROXY] = {"proxy", &proxy_conf_table},
 };
@@ -37,7 +39,7 @@ struct what {
 
 enum { OPTION_AS, OPTION_SCHEMA, OPTION_MANUAL, OPTION_NO_FILES };
 static const struct option_row options[] = {
-    [OPTION_AS] = {"as", "KIND", "what the files are: backend, experiment or proxy", '\0'},
+    [OPTION_AS] = {"as", "KIND", "what the files are: backend, chaos, experiment or proxy", '\0'},
     [OPTION_SCHEMA] = {"schema", "KIND", "print the JSON Schema of that kind of file", '\0'},
     [OPTION_MANUAL] = {"manual", "KIND", "print its keys as mdoc(7), for the manual", '\0'},
     [OPTION_NO_FILES] = {"no-files", NULL, "do not open the certificates and keys of a proxy",
@@ -48,8 +50,9 @@ static const struct usage usage = {
     .command = "check",
     .operands = "FILE...",
     .about =
-        "Validates configurations of the proxy and the backend, and experiments; which of them\n"
-        "a file is, its keys tell. A proxy's certificates and keys are opened as it would open\n"
+        "Validates configurations of the proxy, the backend and links, and experiments; which of\n"
+        "them a file is, its keys tell. A proxy's certificates and keys are opened as it would "
+        "open\n"
         "them. Exits with 2 when one is not valid; a warning does not count.",
     .options = options,
     .option_count = ARRAY_LEN(options),
@@ -164,8 +167,8 @@ static enum kind named_kind(int row, const char *name)
         if (strcmp(name, kinds[i].name) == 0)
             return (enum kind)i;
     }
-    arguments_wrong(&usage, "--%s takes backend, experiment or proxy, not '%s'", options[row].name,
-                    name);
+    arguments_wrong(&usage, "--%s takes backend, chaos, experiment or proxy, not '%s'",
+                    options[row].name, name);
     return KIND_COUNT;
 }
 

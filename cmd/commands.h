@@ -5,6 +5,7 @@
 #define TAILGATE_CMD_COMMANDS_H
 
 int cmd_backend(int argc, char **argv);
+int cmd_chaos(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_proxy(int argc, char **argv);

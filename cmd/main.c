@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"report", cmd_report, "RUN", "print a run's result again"},
     {"proxy", cmd_proxy, "CONFIG", "the gateway"},
     {"backend", cmd_backend, "CONFIG", "a simulated service"},
+    {"chaos", cmd_chaos, "[CONFIG]", "links with faults, driven by Toxiproxy's HTTP API"},
     {"export", cmd_export, "RECORDS", "a proxy's records as SQLite, JSON lines or CSV"},
     {"check", cmd_check, "FILE...", "validate any of these files"},
 };

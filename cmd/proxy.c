@@ -13,7 +13,7 @@ int cmd_proxy(int argc, char **argv)
     int control_fd;
     enum exit_status status;
 
-    if (!arguments_read_server("proxy", about, argc, argv, &config, &control_fd, &status))
+    if (!arguments_read_server("proxy", "CONFIG", about, argc, argv, &config, &control_fd, &status))
         return status;
     return proxy_run(config, control_fd);
 }

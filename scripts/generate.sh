@@ -5,7 +5,7 @@
 # Run from the root of the sources. `make generated` does it; a lint compares.
 set -euo pipefail
 out=$1
-kinds="backend experiment proxy"
+kinds="backend chaos experiment proxy"
 
 mkdir -p "$out/schemas" "$out/man"
 for kind in $kinds; do

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Fixtures of the system tests. The program under test is the one that TAILGATE names.
 
-    start(kind, config)    a running `tailgate proxy` or `tailgate backend`
+    start(kind, config)    a running `tailgate proxy`, `backend` or `chaos`
     command(*arguments)    any tailgate command, run to its end
     upstream(*scripts)     a scripted TCP server (upstream.py)
     connect(address)       a client on a raw socket (wire.py)
@@ -93,7 +93,8 @@ def start(tailgate, tmp_path, write_config):
         folder = tmp_path / f"{kind}-{len(processes)}"
         folder.mkdir()
         if isinstance(config, dict):
-            listening = {"backend": {"address": LOCAL}, "proxy": {"listeners": [{"address": LOCAL}]}}
+            listening = {"backend": {"address": LOCAL}, "chaos": {"api": {"address": LOCAL}},
+                         "proxy": {"listeners": [{"address": LOCAL}]}}
             config = {**listening.get(kind, {}), **config}
         path = write_config(config, f"{folder.name}/{kind}.json")
         process = Process([tailgate, kind, path, *arguments], folder, environment)

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* The configuration of `tailgate chaos`. */
+#ifndef TAILGATE_CHAOS_CONFIG_H
+#define TAILGATE_CHAOS_CONFIG_H
+
+#include "chaos/fault.h"
+
+struct chaos_api_config {
+    const char *address;
+    const char *token;      /* NULL: none is asked for */
+    struct conf_list hosts; /* const char * */
+};
+
+struct chaos_link_config {
+    const char *name;
+    const char *listen, *upstream;
+    bool enabled;
+    struct conf_list faults; /* struct fault_config */
+};
+
+struct chaos_config {
+    const char *name;
+    struct chaos_api_config api;
+    int64_t seed;
+    uint64_t buffer;
+    const char *record;     /* NULL: nothing is recorded */
+    struct conf_list links; /* struct chaos_link_config */
+};
+
+extern const struct conf_table chaos_conf_table;
+
+#endif
