@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "chaos/link.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,6 +64,14 @@ static void note_gate(struct link *link, enum link_gate to, const struct live_fa
         link->refusal = entry_of(link, live, link->accepted, mono_now());
 }
 
+/* A listening socket that is shut down refuses connections. It keeps its port, unless the system
+ * had chosen that: then it takes the same again before anybody else does. */
+static void shut(struct listener *listener)
+{
+    shutdown(listener->fd, SHUT_RDWR);
+    (void)bind(listener->fd, &listener->address.u.any, listener->address.length);
+}
+
 static void set_gate(struct link *link, enum link_gate to, struct live_fault *live)
 {
     if (link->gate == to)
@@ -71,11 +80,10 @@ static void set_gate(struct link *link, enum link_gate to, struct live_fault *li
     link->gate = to;
     if (to != LINK_ACCEPTS)
         listener_hold(&link->listener, true);
-    /* A listening socket that is shut down keeps its port, and refuses. */
     if (to == LINK_SHUT)
-        shutdown(link->listener.fd, SHUT_RDWR);
-    else
-        (void)listen(link->listener.fd, to == LINK_FULL ? 0 : SOMAXCONN);
+        shut(&link->listener);
+    else if (listen(link->listener.fd, to == LINK_FULL ? 0 : SOMAXCONN) != 0)
+        log_error(link->links->log, link->name, "cannot listen again: %s", strerror(errno));
     if (to == LINK_ACCEPTS)
         listener_hold(&link->listener, false);
 }
