@@ -153,6 +153,7 @@ static enum flow_result read_into_pipe(struct flow *flow, struct flow_shared *sh
     ssize_t n = pipe_fill(flow->pipe, flow->from, PIPE_PIECE);
     if (n > 0) {
         flow->received += (uint64_t)n;
+        flow->moved = true;
         return FLOW_GOES;
     }
     if (n == CONN_AGAIN) {
@@ -169,6 +170,7 @@ static enum flow_result copy(struct flow *flow, struct flow_shared *shared)
     if (n <= 0)
         return read_failed(flow, n, (mono){0});
     flow->received += (uint64_t)n;
+    flow->moved = true;
     flow->full_reads = (size_t)n == FLOW_SCRATCH ? flow->full_reads + 1 : 0;
     ssize_t put = flow->to->writable ? conn_write(flow->to, shared->scratch, (size_t)n) : 0;
     if (put == CONN_FAILED)

@@ -152,16 +152,38 @@ static void close_pairs(struct link *link)
         pair_close(pair_at(list_first(&link->pairs)), PAIR_REASON_STOPPING);
 }
 
-enum result link_set_ends(struct link *link, const struct link_ends *ends, struct error *error)
+/* A socket at the new place, before the old one is closed. Only where the two places overlap, as an
+ * address and every address of one port do, the old one must go first, and comes back on failure.
+ */
+static enum result move_gate(struct link *link, const struct link_ends *ends, int *fd,
+                             struct error *error)
 {
     const struct listener_options options = {.backlog = 0};
+    struct error why;
+    if (listener_socket(fd, &ends->listen_address, &options, error) == OK) {
+        link_stop_accepting(link);
+        return OK;
+    }
+    link_stop_accepting(link);
+    enum result result = listener_socket(fd, &ends->listen_address, &options, error);
+    if (result == OK)
+        return OK;
+    int old;
+    if (listener_socket(&old, &link->listen_address, &options, &why) == OK)
+        open_gate(link, old);
+    else
+        log_error(link->links->log, link->name, "%s", why.text);
+    return result;
+}
+
+enum result link_set_ends(struct link *link, const struct link_ends *ends, struct error *error)
+{
     bool moves = !address_equal(&link->listen_address, &ends->listen_address);
     int fd = -1;
     if (moves && link_is_enabled(link)) {
-        enum result result = listener_socket(&fd, &ends->listen_address, &options, error);
+        enum result result = move_gate(link, ends, &fd, error);
         if (result != OK)
             return result;
-        link_stop_accepting(link);
     }
     close_pairs(link);
     link->upstream_address = ends->upstream_address;

@@ -8,6 +8,9 @@
 #include "chaos/draw.h"
 #include "lib/base/memory.h"
 
+/* A fault that comes again within nanoseconds must not keep everything else from running. */
+#define CATCH_UP 10000
+
 /* While its share grows, a fault is looked at so often. */
 #define RAMP_STEPS 50
 #define RAMP_STEP  duration_ms(5)
@@ -88,9 +91,9 @@ void live_turn(struct live_fault *live, mono now)
     if (!mono_is_set(live->epoch))
         return;
     int64_t at = mono_between(live->epoch, now).ns;
-    while (live->has_occurrence && at >= occurrence_end(live))
+    for (int i = 0; i < CATCH_UP && live->has_occurrence && at >= occurrence_end(live); i++)
         live->has_occurrence = schedule_next(&live->schedule, &live->occurrence);
-    live->on = live->has_occurrence && at >= live->occurrence.at.ns;
+    live->on = live->has_occurrence && at >= live->occurrence.at.ns && at < occurrence_end(live);
 }
 
 static bool is_ramping(const struct live_fault *live, mono now)

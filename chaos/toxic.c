@@ -148,6 +148,8 @@ static bool texts_are_texts(const cJSON *body, struct api_error *error)
         const cJSON *member = body_member(body, names[i]);
         if (member && !cJSON_IsString(member))
             return api_fail(error, 400, "bad request body: \"%s\" must be a string", names[i]);
+        if (member && strlen(member->valuestring) >= API_NAME)
+            return api_fail(error, 400, "bad request body: \"%s\" is too long", names[i]);
     }
     return true;
 }

@@ -12,6 +12,9 @@
 
 #include "chaos/live.h"
 
+/* Room for a name with its NUL: longer ones could not be asked for. */
+#define API_NAME 256
+
 /* What is wrong with a call: a status and the text of the answer. */
 struct api_error {
     int status;

@@ -9,8 +9,6 @@
 /* The version of Toxiproxy whose API this is: clients choose their calls by it. */
 #define TOXIPROXY_VERSION "2.12.0"
 
-#define API_NAME 256
-
 struct api_call {
     struct links *links;
     char names[2][API_NAME]; /* of the proxy and the toxic in the path */

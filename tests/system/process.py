@@ -16,7 +16,7 @@ ADDRESS = re.compile(r"(?:(?:\d+\.\d+\.\d+\.\d+|\[[0-9a-f:.]+\]):\d+|unix:/\S+)"
 class Process:
     """`tailgate KIND CONFIG` in the foreground. stderr is its log, stdout its output."""
 
-    def __init__(self, argv, folder, environment=None):
+    def __init__(self, argv, folder, environment=None, pass_fds=()):
         self.argv = [str(word) for word in argv]
         self.folder = folder
         self._log_path = folder / "log"
@@ -24,6 +24,7 @@ class Process:
         with open(self._log_path, "wb") as log, open(self._output_path, "wb") as output:
             self._child = subprocess.Popen(
                 self.argv, stdin=subprocess.DEVNULL, stdout=output, stderr=log, cwd=folder,
+                pass_fds=pass_fds,
                 env={**os.environ, **(environment or {})})
 
     @property

@@ -159,6 +159,13 @@ def test_a_changed_place_is_listened_at(chaos, link, connect):
         connect(link)
 
 
+def test_a_place_that_overlaps_the_old_one_is_listened_at(chaos, link, connect):
+    port = link.rpartition(":")[2]
+    status, proxy = chaos.call("POST", ROOT, {"listen": f"0.0.0.0:{port}"})
+    assert status == 200 and proxy["listen"] == f"0.0.0.0:{port}"
+    round_trip(connect(link).sock)
+
+
 def test_an_update_that_cannot_be_leaves_everything(chaos, link, connect):
     other = chaos.link("other", "127.0.0.1:1")
     client = connect(link).sock
@@ -166,6 +173,7 @@ def test_an_update_that_cannot_be_leaves_everything(chaos, link, connect):
     assert chaos.call("POST", ROOT, {"upstream": "nowhere"})[0] == 400
     round_trip(client)
     assert chaos.call("GET", ROOT)[1]["listen"] == link
+    round_trip(connect(link).sock)
 
 
 def test_deleting_closes_everything(chaos, link, connect):
@@ -238,6 +246,7 @@ def test_populate_says_what_it_has_done_when_it_fails(chaos, link):
     ({}, "invalid toxic type"),
     ({"type": "latency", "toxicity": 2}, 'bad request body: "toxicity" is 2 (expected 0 to 1)'),
     ({"type": "latency", "toxicity": -1}, 'bad request body: "toxicity" is -1 (expected 0 to 1)'),
+    ({"type": "latency", "name": "x" * 256}, 'bad request body: "name" is too long'),
     ({"type": "latency", "attributes": 7}, 'bad request body: "attributes" must be an object'),
     ({"type": "idle_close", "attributes": {"idel": 7}},
      'bad request body: "idel" is no attribute of idle_close'),

@@ -260,16 +260,29 @@ def test_limit_data_closes_behind_its_bytes(link, chaos):
 def test_idle_close_closes_at_its_time(link, chaos):
     server, dial = link()
     client = dial()
-    chaos.toxic("link", "idle_close", {"idle": "400ms"})
+    chaos.toxic("link", "idle_close", {"idle": "2s"})
     start = time.monotonic()
-    while time.monotonic() - start < 0.6:
+    while time.monotonic() - start < 3:
         round_trip(client)
         time.sleep(0.02)
     start = time.monotonic()
     round_trip(client)
     assert client.recv(1) == b""
-    assert 0.4 <= time.monotonic() - start < PATIENCE
+    assert 2 <= time.monotonic() - start < PATIENCE
     wait_until(lambda: server.connections[0].closed_by_peer, what="the upstream sees the end")
+
+
+@pytest.mark.parametrize("stream", ["upstream", "downstream"])
+def test_idle_means_that_nothing_travels_in_either_direction(link, chaos, stream):
+    server, dial = link(wait_for(threading.Event(), 60))
+    client = dial()
+    chaos.toxic("link", "idle_close", {"idle": "2s"}, stream=stream)
+    start = time.monotonic()
+    while time.monotonic() - start < 3:
+        client.sendall(b"x")
+        time.sleep(0.02)
+    assert client.recv(1) == b""
+    assert time.monotonic() - start >= 4.9
 
 
 # ---- lost and changed bytes
@@ -319,12 +332,12 @@ def test_half_open_shows_no_end(link, chaos):
 def test_half_open_takes_idle_connections_alone(link, chaos):
     _, dial = link()
     client = dial()
-    chaos.toxic("link", "half_open", {"idle": 400})
+    chaos.toxic("link", "half_open", {"idle": 2000})
     start = time.monotonic()
-    while time.monotonic() - start < 0.6:
+    while time.monotonic() - start < 3:
         round_trip(client)
         time.sleep(0.02)
-    wait_until(lambda: time.monotonic() - start > 1.5, what="the connection has been idle")
+    wait_until(lambda: time.monotonic() - start > 6, what="the connection has been idle")
     client.sendall(b"lost")
     assert is_silent(client, HELD_UP)
     round_trip(dial())
@@ -440,30 +453,28 @@ def test_a_ramp_begins_with_nothing(link, chaos):
 def test_a_fault_begins_and_ends(link, chaos):
     _, dial = link()
     client = dial()
-    chaos.toxic("link", "blackhole", {}, **{"from": "300ms", "until": "900ms"})
+    chaos.toxic("link", "blackhole", {}, **{"from": "1s", "until": "4s"})
     added = time.monotonic()
     wait_touched(chaos, "link")
-    assert time.monotonic() - added >= 0.25
+    assert time.monotonic() - added >= 0.95
     wait_until(lambda: chaos.metric("tailgate_fault_connections", link="link") == 0,
                what="the fault has ended")
-    assert time.monotonic() - added >= 0.85
+    assert time.monotonic() - added >= 3.95
     round_trip(client)
 
 
 def test_a_fault_comes_again_as_often_as_it_is_told(link, chaos):
     _, dial = link()
-    client = dial()
-    round_trip(client)
-    # So long that even a process that is held up misses none.
+    round_trip(dial())
     chaos.toxic("link", "noop", every="2s", lasting="1500ms", count=2)
-
-    def over():
-        return (chaos.metric("tailgate_fault_connections_total", link="link") == 2
-                and chaos.metric("tailgate_fault_connections", link="link") == 0)
-
-    wait_until(over, what="the fault has come twice")
-    time.sleep(1)
-    assert over()
+    times = []
+    start = time.monotonic()
+    while time.monotonic() - start < 5:
+        times.append(chaos.metric("tailgate_fault_connections_total", link="link"))
+        time.sleep(0.1)
+    # A process that is held up for a whole turn misses it; tests/unit/chaos/live_test.c is exact.
+    assert times[-1] in (1, 2) and times == sorted(times)
+    assert chaos.metric("tailgate_fault_connections", link="link") == 0
 
 
 def test_a_fault_with_a_ttl_removes_itself(link, chaos):

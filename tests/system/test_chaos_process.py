@@ -2,11 +2,15 @@
 """`tailgate chaos`: its configuration, its life as a process, and its records."""
 
 import signal
+import socket
 import sqlite3
+import time
 
 import pytest
 
 from links import Api, echo, round_trip
+from process import Process
+from waiting import wait_until
 
 LOCAL = "127.0.0.1:0"
 
@@ -113,6 +117,43 @@ def test_what_was_touched_is_recorded(start, upstream, connect, command, tmp_pat
                                          ("slow", "one", "latency", 0),
                                          ("slow", "one", "latency", 1)]
     assert all(row[4] > 0 for row in rows) and rows[1][4] >= 50e6
+
+
+@pytest.fixture
+def controlled(tailgate, write_config, tmp_path):
+    """A process with a link, and the laboratory's end of its line."""
+    lab, child = socket.socketpair()
+    processes = []
+
+    def launch(config):
+        processes.append(Process(
+            [tailgate, "chaos", write_config(config), "--control", str(child.fileno())], tmp_path,
+            pass_fds=(child.fileno(),)))
+        child.close()
+        return processes[-1], lab
+
+    yield launch
+    lab.close()
+    for process in processes:
+        assert not process.clean_up()
+
+
+def test_ready_and_epoch_travel_by_the_control_line(controlled, upstream, connect):
+    process, lab = controlled({"api": LOCAL, "links": {
+        "one": link(upstream([echo]).address, {"kind": "latency", "latency": "100ms"})}})
+    lab.settimeout(30)
+    said = lab.recv(1000).decode().split()
+    assert said[0] == "ready" and said[1:] == process.wait_ready().addresses
+    client = connect(said[2]).sock
+    round_trip(client)
+    api = Api(process)
+    assert api.metric("tailgate_fault_connections", link="one") == 0
+    lab.sendall(b"epoch %d\n" % time.monotonic_ns())
+    wait_until(lambda: api.metric("tailgate_fault_connections", link="one") == 1,
+               what="the epoch has come")
+    assert round_trip(client) >= 0.1
+    lab.close()
+    assert process.wait() == 3
 
 
 def test_times_count_from_the_start(start, upstream, connect):
