@@ -40,6 +40,30 @@ static void on_accept(void *owner, int fd, const struct address *peer)
         link_turn_gate(link, now);
 }
 
+void link_pair_dialed(struct link *link, int problem)
+{
+    const struct log *log = link->links->log;
+    bool changed = link->unreachable != (problem != 0);
+    link->unreachable = problem != 0;
+    link->unreached += problem != 0;
+    if (changed && problem != 0)
+        log_warn(log, link->name, "cannot connect to %s: %s; connections are closed until it can",
+                 link->upstream, strerror(problem));
+    else if (changed)
+        log_info(log, link->name, "%s can be connected to again", link->upstream);
+}
+
+static void on_exhausted(void *owner, bool paused)
+{
+    const struct link *link = owner;
+    if (paused)
+        log_warn(
+            link->links->log, link->name,
+            "no descriptor is left: new connections wait until there is one (raise ulimit -n)");
+    else
+        log_info(link->links->log, link->name, "accepts connections again");
+}
+
 void link_pair_accepted(struct link *link)
 {
     link->waiting--;
@@ -140,6 +164,7 @@ static void open_gate(struct link *link, int fd)
 {
     char text[ADDRESS_TEXT];
     listener_start(&link->listener, link->links->loop, fd, false, on_accept, link);
+    link->listener.exhausted = on_exhausted;
     link->listen_address = link->listener.address;
     replace_text(&link->listen, address_format(&link->listen_address, text, sizeof(text)));
     link->gate = LINK_ACCEPTS;

@@ -51,6 +51,7 @@ struct link {
     uint64_t open;                 /* connections there are */
     uint64_t waiting;              /* of them, those that a fault keeps from being accepted */
     uint64_t unreached;            /* that found no upstream */
+    bool unreachable;              /* the last of them did; it was logged */
     uint64_t received[2], sent[2]; /* bytes of closed connections, by FAULT_STREAM_... */
 };
 
@@ -114,6 +115,8 @@ uint64_t link_sent(const struct link *link, enum fault_stream stream);
 
 /* A pair is closed. */
 void link_pair_closed(struct link *link, struct pair *pair, bool was_waiting);
+/* A pair's upstream was reached, or could not be: `problem` is an errno then. */
+void link_pair_dialed(struct link *link, int problem);
 /* A pair waits no longer. */
 void link_pair_accepted(struct link *link);
 /* A fault lets go of a pair. */

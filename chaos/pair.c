@@ -2,6 +2,7 @@
 #include "chaos/pair.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -251,8 +252,8 @@ void pair_look(struct pair *pair)
 static void connected(struct pair *pair)
 {
     int problem = dial_error(pair->upstream.fd);
+    link_pair_dialed(pair->link, problem);
     if (problem != 0) {
-        pair->link->unreached++;
         pair_close(pair, PAIR_REASON_UNREACHABLE);
         return;
     }
@@ -279,9 +280,9 @@ static void dial(struct pair *pair)
     if (fd >= 0 && conn_init(&pair->upstream, link->links->loop, fd, &conn_plain, on_ready, pair,
                              &error) == OK)
         return;
+    link_pair_dialed(link, upstream ? errno : EHOSTUNREACH);
     if (fd >= 0)
         close(fd);
-    link->unreached++;
     pair_close(pair, PAIR_REASON_UNREACHABLE);
 }
 

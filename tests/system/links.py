@@ -13,6 +13,7 @@ class Api:
     """Calls of the API of a process; each returns (status, what the body says)."""
 
     def __init__(self, process):
+        self.process = process
         self.address = process.address
 
     def call(self, method, path, body=None, headers=None):

@@ -103,6 +103,7 @@ def test_an_upstream_that_is_not_there_closes_the_connection(chaos, connect, ref
     except ConnectionResetError:
         pass
     assert chaos.metric("tailgate_link_unreached_total", link="link") == 1
+    chaos.process.wait_log(f"cannot connect to {refused_address}: Connection refused")
 
 
 # ---- latency
