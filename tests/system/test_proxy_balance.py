@@ -99,6 +99,22 @@ def test_the_busy_is_left_alone(gateway, upstream, rule):
     assert len(busy.requests) == 1
 
 
+@pytest.mark.parametrize("rule", ["least_requests", "two_choices"])
+def test_the_heavier_is_busier(gateway, upstream, rule):
+    gate = threading.Event()
+    servers = [upstream([repeat(read_request, wait_for(gate), response_bytes(200, b"done"))])
+               for _ in range(2)]
+    proxy = gateway({"address": servers[0].address, "weight": 3}, servers[1],
+                    upstream={"balance": rule})
+    clients = [proxy.connect() for _ in range(8)]
+    for client in clients:
+        client.send(request_bytes())
+    wait_until(lambda: sum(len(server.requests) for server in servers) == 8, 20, "all requests")
+    assert [len(server.requests) for server in servers] == [6, 2]
+    gate.set()
+    assert [client.read_response().status for client in clients] == [200] * 8
+
+
 @pytest.mark.parametrize("rule", ["peak_ewma", "shortest_response"])
 def test_the_failing_is_left_alone(gateway, upstream, refused_address, rule):
     server = upstream(answering("up"))
@@ -145,6 +161,15 @@ def test_a_header_keeps_its_endpoint(gateway, upstream, table):
         homes[user] = {proxy.request(headers={"x-user": f"user-{user}"}).body for _ in range(3)}
     assert all(len(home) == 1 for home in homes.values())
     assert len(set.union(*homes.values())) > 1
+
+
+@pytest.mark.parametrize("table", ["ring", "maglev"])
+def test_the_heavier_is_home_to_more(gateway, upstream, table):
+    proxy, _ = behind(gateway, upstream, by_header(table=table), "abcd", weights={"a": 9})
+    client = proxy.connect()
+    homes = "".join(answers(client, 1, headers={"X-User": f"user-{user}"}) for user in range(200))
+    # 150 expected, give or take what the ring is uneven; 50 if weights did not count.
+    assert homes.count("a") > 100
 
 
 def test_a_cookie_keeps_its_endpoint(gateway, upstream):

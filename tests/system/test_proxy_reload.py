@@ -235,7 +235,7 @@ def test_connections_in_the_backlog_are_served(gateway, upstream, stays):
     for _ in range(5):
         added = proxy.reload(both)[1]
         frozen(proxy)
-        clients = [Client(added, 20) for _ in range(150)]  # more than are accepted at once
+        clients = [Client(added, 20) for _ in range(400)]  # more than are accepted at once
         for client in clients:
             client.send(request_bytes())
         before = proxy.process.log().count(" reloaded: ")

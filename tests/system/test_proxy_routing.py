@@ -45,6 +45,17 @@ def test_host_path_method_and_header(gateway, upstream):
     assert [row.get("upstream") for row in rows] == ["a", "b", "b", "b", "a", "b", None]
 
 
+def test_the_most_specific_host_wins(gateway, upstream):
+    hosts = ["*.example.com", "*.shop.example.com", "a.shop.example.com", "example.com"]
+    routes = [{"host": host, "respond": {"status": 200, "body": host}} for host in hosts]
+    proxy, _ = routed(gateway, upstream, [{"path": "/", "upstream": "a"}, *routes])
+    for host, answer in [
+            ("a.shop.example.com", "a.shop.example.com"), ("example.com.", "example.com"),
+            ("b.shop.example.com", "*.shop.example.com"), ("c.example.com", "*.example.com"),
+            ("x.a.shop.example.com", "*.shop.example.com"), ("anexample.com", "a")]:
+        assert answered_by(proxy, headers={"Host": host}) == answer, host
+
+
 def test_values_and_presence_of_headers(gateway, upstream):
     proxy, _ = routed(gateway, upstream, [
         {"path": "/", "upstream": "a"},
@@ -162,6 +173,13 @@ def test_redirect(gateway, upstream, method):
     assert (row["status"], row["cause"], row["attempts"]) == (308, "none", 0)
 
 
+def test_redirect_to_the_same_place_by_tls(gateway, upstream):
+    proxy, _ = routed(gateway, upstream, [{"path": "/", "redirect": "https://{host}{path}{query}"}])
+    for target, location in [("/a?b=c", "https://shop/a?b=c"), ("http://x/a", "https://x/a")]:
+        response = proxy.request(path=target, headers={"Host": "shop:81"})
+        assert (response.status, response.header("Location")) == (307, location)
+
+
 @pytest.mark.parametrize("target", [
     "/admin", "/%61dmin", "//admin", "/./admin", "/x/../admin", "/x/%2e%2e/admin", "/%2Fadmin/x",
     "http://x//admin", "/admin%2fx", "/%41/../%61dmin", "/x/y/../../admin?z"])
@@ -224,9 +242,10 @@ def test_redirect_without_a_host(gateway, upstream):
     assert client.read_response().header("Location") == "/c"
 
 
-def test_redirect_does_not_lead_to_a_host_of_the_clients_choice(gateway, upstream):
+@pytest.mark.parametrize("path", ["//evil.example.com/x", "/\\evil.example.com/x"])
+def test_redirect_does_not_lead_to_a_host_of_the_clients_choice(gateway, upstream, path):
     proxy, _ = routed(gateway, upstream, [{"path": "/", "redirect": "{path}"}])
-    assert proxy.request(path="//evil.example.com/x").header("Location") == "/evil.example.com/x"
+    assert proxy.request(path=path).header("Location") == "/evil.example.com/x"
 
 
 def test_fixed_response(gateway, upstream):
