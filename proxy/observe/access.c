@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
+
 /* What a worker keeps for a pipe or socket that takes nothing, and how long it waits for it before
  * its end. */
 enum { KEPT_AT_MOST = 1 << 20, LAST_WAIT_MS = 1000 };
@@ -61,6 +63,8 @@ enum result access_open(struct access_log *access, const struct access_log_confi
 {
     enum access_sink sink;
     access->fd = -1;
+    atomic_init(&access->opened, 0);
+    atomic_init(&access->torn, false);
     access->format = (enum access_format)config->format;
     if (!config->path)
         return OK;
@@ -85,7 +89,11 @@ enum result access_reopen(struct access_log *access, const struct access_log_con
     int problem = errno;
     close(fd);
     errno = problem;
-    return put < 0 ? cannot_open(error, config->path) : OK;
+    if (put < 0)
+        return cannot_open(error, config->path);
+    atomic_store(&access->torn, false);
+    atomic_fetch_add(&access->opened, 1);
+    return OK;
 }
 
 void access_close(struct access_log *access)
@@ -109,10 +117,8 @@ static size_t pipe_piece(const char *text, size_t length)
     return end ? (size_t)(end - text) + 1 : length;
 }
 
-static ssize_t write_some(struct access_log *access, const struct buf *text)
+static ssize_t put(struct access_log *access, const char *from, size_t length)
 {
-    const char *from = buf_head(text);
-    size_t length = buf_len(text);
     switch ((enum access_sink)atomic_load_explicit(&access->sink, memory_order_relaxed)) {
     case ACCESS_TO_SOCKET:
         return send(access->fd, from, length, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -123,15 +129,26 @@ static ssize_t write_some(struct access_log *access, const struct buf *text)
     }
 }
 
-/* Drops every line but the rest of one that has been written in part. */
-static uint64_t drop(struct access_lines *lines)
+/* Behind the beginning of a line whose rest is lost, the next line begins on a line of its own,
+ * whoever writes it. */
+static bool end_torn_line(struct access_log *access)
 {
-    struct buf *text = &lines->text;
-    const char *from = buf_head(text), *end = from + buf_len(text);
-    if (lines->mid_line) {
-        const char *newline = memchr(from, '\n', buf_len(text));
-        from = newline ? newline + 1 : end;
-    }
+    if (!atomic_load_explicit(&access->torn, memory_order_relaxed) ||
+        !atomic_exchange(&access->torn, false) || put(access, "\n", 1) == 1)
+        return true;
+    atomic_store(&access->torn, true);
+    return false;
+}
+
+static ssize_t write_some(struct access_log *access, const struct buf *text)
+{
+    return end_torn_line(access) ? put(access, buf_head(text), buf_len(text)) : -1;
+}
+
+/* Drops every line but what stands before `from`; returns how many. */
+static uint64_t drop_from(struct buf *text, const char *from)
+{
+    const char *end = buf_head(text) + buf_len(text);
     uint64_t dropped = 0;
     for (const char *at = from; at < end; at++)
         dropped += *at == '\n';
@@ -141,12 +158,45 @@ static uint64_t drop(struct access_lines *lines)
     return dropped;
 }
 
-static uint64_t cannot_write(struct access_lines *lines, const struct log *log, int problem)
+/* Behind the rest of a line that has been written in part. */
+static const char *whole_lines(const struct access_lines *lines)
+{
+    const char *from = buf_head(&lines->text);
+    size_t length = buf_len(&lines->text);
+    if (!lines->mid_line)
+        return from;
+    const char *newline = memchr(from, '\n', length);
+    return newline ? newline + 1 : from + length;
+}
+
+/* Nothing of them will be written any more: of the first perhaps a part has been. */
+static uint64_t drop_all(struct access_log *access, struct access_lines *lines)
+{
+    if (lines->mid_line)
+        atomic_store(&access->torn, true);
+    lines->mid_line = false;
+    return drop_from(&lines->text, buf_head(&lines->text));
+}
+
+/* The rest of a line whose beginning stands in a file that is no longer written to. */
+static uint64_t drop_rest_of_line(struct access_lines *lines)
+{
+    struct buf *text = &lines->text;
+    size_t rest = (size_t)(whole_lines(lines) - buf_head(text));
+    lines->mid_line = false;
+    buf_consume(text, rest);
+    return 1;
+}
+
+static uint64_t cannot_write(struct access_log *access, struct access_lines *lines,
+                             const struct log *log, int problem)
 {
     bool waits = problem == EAGAIN || problem == EWOULDBLOCK;
     if (waits && buf_len(&lines->text) <= KEPT_AT_MOST)
         return 0;
-    uint64_t dropped = drop(lines);
+    /* Who reads slowly is given the rest of the line it is at. A disk that is full may stay so. */
+    uint64_t dropped =
+        waits ? drop_from(&lines->text, whole_lines(lines)) : drop_all(access, lines);
     if (!lines->failing)
         log_error(log, NULL, "access log: lines are lost: %s",
                   waits ? "its reader does not take them" : strerror(problem));
@@ -157,29 +207,38 @@ static uint64_t cannot_write(struct access_lines *lines, const struct log *log, 
 uint64_t access_write(struct access_log *access, struct access_lines *lines, const struct log *log)
 {
     struct buf *text = &lines->text;
+    unsigned opened = atomic_load_explicit(&access->opened, memory_order_acquire);
+    uint64_t dropped = lines->mid_line && lines->opened != opened ? drop_rest_of_line(lines) : 0;
+    lines->opened = opened;
     while (buf_len(text) > 0) {
-        ssize_t put = write_some(access, text);
-        if (put < 0 && errno == EINTR)
+        ssize_t written = write_some(access, text);
+        if (written < 0 && errno == EINTR)
             continue;
-        if (put < 0)
-            return cannot_write(lines, log, errno);
-        lines->mid_line = buf_head(text)[put - 1] != '\n';
-        buf_consume(text, (size_t)put);
+        if (written < 0)
+            return dropped + cannot_write(access, lines, log, errno);
+        lines->mid_line = buf_head(text)[written - 1] != '\n';
+        buf_consume(text, (size_t)written);
         if (lines->failing)
             log_info(log, NULL, "access log: lines are written again");
         lines->failing = false;
     }
-    return 0;
+    return dropped;
+}
+
+/* Whether it takes more before `until`. */
+static bool await_room(const struct access_log *access, mono until)
+{
+    struct pollfd wait = {.fd = access->fd, .events = POLLOUT};
+    int64_t left = mono_between(mono_now(), until).ns / NS_PER_MS;
+    return left > 0 && poll(&wait, 1, (int)left) > 0 && !(wait.revents & (POLLERR | POLLHUP));
 }
 
 uint64_t access_write_rest(struct access_log *access, struct access_lines *lines,
                            const struct log *log)
 {
     uint64_t dropped = access_write(access, lines, log);
-    struct pollfd wait = {.fd = access->fd, .events = POLLOUT};
-    while (buf_len(&lines->text) > 0 && poll(&wait, 1, LAST_WAIT_MS) > 0 &&
-           !(wait.revents & (POLLERR | POLLHUP)))
+    mono until = mono_add(mono_now(), duration_ms(LAST_WAIT_MS));
+    while (buf_len(&lines->text) > 0 && await_room(access, until))
         dropped += access_write(access, lines, log);
-    lines->mid_line = false;
-    return dropped + drop(lines);
+    return dropped + drop_all(access, lines);
 }

@@ -17,7 +17,9 @@ enum access_sink { ACCESS_TO_FILE, ACCESS_TO_PIPE, ACCESS_TO_SOCKET };
 struct access_log {
     int fd; /* -1: no access log */
     enum access_format format;
-    atomic_int sink; /* enum access_sink */
+    atomic_int sink;    /* enum access_sink */
+    atomic_uint opened; /* how often it was opened anew */
+    atomic_bool torn;   /* it ends with the beginning of a line whose rest is lost */
 };
 
 /* Opens what the configuration says; without a path there is no access log. */
@@ -33,12 +35,14 @@ void access_close(struct access_log *access);
 /* The lines of one worker that were not written yet. */
 struct access_lines {
     struct buf text;
-    bool mid_line; /* the first line has been written in part */
-    bool failing;  /* the last write failed, and the log says so */
+    unsigned opened; /* access_log.opened as of the last write */
+    bool mid_line;   /* the first line has been written in part */
+    bool failing;    /* the last write failed, and the log says so */
 };
 
 /* Writes what the descriptor takes. Lines that cannot be written, or for which there is no room
- * until it takes more, are dropped; returns how many. */
+ * until it takes more, are dropped; returns how many. Of a line that was written in part the rest
+ * is dropped as well where it cannot follow, and the next line begins on a line of its own. */
 uint64_t access_write(struct access_log *access, struct access_lines *lines, const struct log *log);
 
 /* Before the end: waits a moment for a pipe or socket to take the rest. */

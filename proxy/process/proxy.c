@@ -397,6 +397,7 @@ static enum result run_config(const char *path, struct generation *first, int co
     list_init(&proxy.generations);
     log_init(&proxy.log, first->config.name, LOG_INFO);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error of the write */
     descriptors_raise(&proxy.log);
     enum result result = serve(&proxy, first, control_fd, error);
     release(&proxy);

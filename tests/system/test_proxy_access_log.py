@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The access log: its formats, opening it anew, and a reader that has stopped."""
+"""The access log: its formats, opening it anew, a reader that has stopped, a full disk."""
 
+import json
 import os
 import re
+import resource
 import signal
 
 import pytest
@@ -144,3 +146,61 @@ def test_a_reader_that_has_stopped_stops_nobody(start, command, upstream, tmp_pa
     assert "lines are lost" in proxy.process.log()
     os.close(reader)
     assert proxy.stop() == 0
+
+
+def limit_files(proxy, size):
+    """No file of it grows beyond that, as on a full disk."""
+    resource.prlimit(proxy.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def lose_lines(start, command, upstream):
+    """A gateway whose access log ends in the middle of a line; and how many requests it had."""
+    config = gateway_config([upstream(ANSWERING).address], admin={"address": "127.0.0.1:0"})
+    del config["record"]
+    proxy = Gateway(start("proxy", config), command)
+    limit_files(proxy, 20000)
+    target, sent = "/" + "x" * 3000, 0
+    with proxy.connect() as client:
+        while proxy.metric("access_lines_lost_total") == 0:
+            assert sent < 1000
+            assert client.request(path=target).status == 200
+            sent += 1
+    return proxy, sent
+
+
+def is_json(line):
+    try:
+        return bool(json.loads(line))
+    except ValueError:
+        return False
+
+
+def test_full_disk_does_not_keep_it_from_stopping(start, command, upstream):
+    proxy, _ = lose_lines(start, command, upstream)
+    assert proxy.stop() == 0
+    assert "lines are lost" in proxy.process.log()
+
+
+def test_full_disk_tears_one_line_at_most(start, command, upstream):
+    proxy, sent = lose_lines(start, command, upstream)
+    limit_files(proxy, resource.RLIM_INFINITY)
+    assert proxy.request(path="/after").status == 200
+    last = wait_until(lambda: [line for line in lines_of(proxy, 1) if "/after" in line], 20)
+    assert is_json(last[0])
+    lost = proxy.metric("access_lines_lost_total")
+    assert proxy.stop() == 0
+    torn = [line for line in lines_of(proxy, 1) if not is_json(line)]
+    assert len(torn) <= 1
+    assert len(lines_of(proxy, 1)) - len(torn) + lost == sent + 1
+
+
+def test_no_file_begins_with_half_a_line(start, command, upstream):
+    proxy, _ = lose_lines(start, command, upstream)
+    log = proxy.process.folder / "access.log"
+    log.rename(log.with_name("access.log.1"))
+    limit_files(proxy, resource.RLIM_INFINITY)
+    proxy.process.send_signal(signal.SIGUSR1)
+    proxy.process.wait_log("the access log is open anew")
+    assert proxy.request(path="/after").status == 200
+    wait_until(lambda: any("/after" in line for line in lines_of(proxy, 1)), 20)
+    assert all(is_json(line) for line in lines_of(proxy, 1))

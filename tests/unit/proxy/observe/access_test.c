@@ -12,6 +12,8 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -154,7 +156,65 @@ static void test_full_disk_loses_lines_and_counts_them(void **state)
     buf_free(&lines.text);
 }
 
-static void test_rest_of_a_half_written_line_is_kept(void **state)
+/* What a disk that is full does in the middle of a line. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void write_lines_at_limit(struct place *place, struct access_log *access,
+                                 struct access_lines *lines, uint64_t lost)
+{
+    const struct access_log_config config = {.path = place->path};
+    open_log(access, &config);
+    buf_append_text(&lines->text, "one\ntwo\nthree\n");
+    limit_files(6);
+    uint64_t dropped = access_write(access, lines, &place->log);
+    limit_files(RLIM_INFINITY);
+    assert_int_equal(dropped, lost);
+    assert_int_equal(buf_len(&lines->text), 0);
+    assert_holds(place->path, "one\ntw");
+}
+
+static void test_line_behind_a_torn_one_stands_alone(void **state)
+{
+    struct place *place = *state;
+    struct access_lines lines = {0}, others = {0};
+    struct access_log access;
+    write_lines_at_limit(place, &access, &lines, 2);
+    buf_append_text(&others.text, "four\n");
+    buf_append_text(&lines.text, "five\n");
+    assert_int_equal(access_write(&access, &others, &place->log), 0);
+    assert_int_equal(access_write(&access, &lines, &place->log), 0);
+    assert_holds(place->path, "one\ntw\nfour\nfive\n");
+    access_close(&access);
+    buf_free(&lines.text);
+    buf_free(&others.text);
+}
+
+static void test_file_opened_anew_begins_with_a_line(void **state)
+{
+    struct place *place = *state;
+    const struct access_log_config config = {.path = place->path};
+    struct access_lines lines = {0};
+    struct access_log access;
+    struct error error;
+    write_lines_at_limit(place, &access, &lines, 2);
+    assert_int_equal(rename(place->path, place->moved), 0);
+    assert_int_equal(access_reopen(&access, &config, &error), OK);
+    lines.mid_line = true; /* as a pipe leaves it that took a part */
+    buf_append_text(&lines.text, "x\nfour\n");
+    assert_int_equal(access_write(&access, &lines, &place->log), 1);
+    assert_holds(place->path, "four\n");
+    access_close(&access);
+    buf_free(&lines.text);
+}
+
+static void test_full_disk_does_not_hold_up_the_end(void **state)
 {
     struct place *place = *state;
     const struct access_log_config config = {.path = "/dev/full"};
@@ -162,8 +222,8 @@ static void test_rest_of_a_half_written_line_is_kept(void **state)
     struct access_log access;
     open_log(&access, &config);
     buf_append_text(&lines.text, "ne\ntwo\nthree\n");
-    assert_int_equal(access_write(&access, &lines, &place->log), 2);
-    assert_int_equal(buf_len(&lines.text), 3);
+    assert_int_equal(access_write_rest(&access, &lines, &place->log), 3);
+    assert_int_equal(buf_len(&lines.text), 0);
     access_close(&access);
     buf_free(&lines.text);
 }
@@ -187,7 +247,9 @@ int main(void)
         TEST(test_failed_reopen_keeps_the_old_file),
         TEST(test_stopped_reader_is_not_waited_for),
         TEST(test_full_disk_loses_lines_and_counts_them),
-        TEST(test_rest_of_a_half_written_line_is_kept),
+        TEST(test_line_behind_a_torn_one_stands_alone),
+        TEST(test_file_opened_anew_begins_with_a_line),
+        TEST(test_full_disk_does_not_hold_up_the_end),
         TEST(test_pipe_without_a_reader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
