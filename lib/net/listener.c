@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,12 +39,43 @@ static bool out_of_resources(int problem)
     return problem == EMFILE || problem == ENFILE || problem == ENOBUFS || problem == ENOMEM;
 }
 
+static int accept_plainly(struct listener *listener, struct address *peer)
+{
+    peer->length = sizeof(peer->u);
+    return accept4(listener->fd, &peer->u.any, &peer->length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+/* The limit is that of all threads, which is why it is lifted for this one call. */
+static int accept_from_reserve(struct listener *listener, struct address *peer)
+{
+    struct rlimit before, lifted;
+    if (getrlimit(RLIMIT_NOFILE, &before) != 0)
+        return -1;
+    lifted = before;
+    lifted.rlim_cur += listener->reserve;
+    if (lifted.rlim_cur > before.rlim_max)
+        lifted.rlim_cur = before.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &lifted) != 0)
+        return -1;
+    int accepted = accept_plainly(listener, peer);
+    int problem = errno;
+    (void)setrlimit(RLIMIT_NOFILE, &before);
+    errno = problem;
+    return accepted;
+}
+
+static int accept_one(struct listener *listener, struct address *peer)
+{
+    int accepted = accept_plainly(listener, peer);
+    bool lends = accepted < 0 && errno == EMFILE && listener->reserve > 0;
+    return lends ? accept_from_reserve(listener, peer) : accepted;
+}
+
 static void accept_some(struct listener *listener, int limit)
 {
     for (int i = 0; i < limit && listener->fd >= 0 && !listener->held; i++) {
-        struct address peer = {.length = sizeof(peer.u)};
-        int accepted =
-            accept4(listener->fd, &peer.u.any, &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct address peer;
+        int accepted = accept_one(listener, &peer);
         int problem = accepted < 0 ? errno : 0;
         if (out_of_resources(problem)) {
             pause_accepting(listener);

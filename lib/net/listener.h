@@ -26,8 +26,10 @@ struct listener {
     void *owner;
     struct address address; /* as bound: a port of 0 has been resolved */
     int fd;
-    bool paused;  /* until it is tried again */
-    bool starved; /* `exhausted` was told so */
+    bool paused;      /* until it is tried again */
+    bool starved;     /* `exhausted` was told so */
+    unsigned reserve; /* descriptors above the soft limit that it may use when there is none below;
+                         zero unless the owner sets it, who has lowered the limit by as many */
     bool held;
     bool beside; /* the path of its unix socket is another's to remove */
 };

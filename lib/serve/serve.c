@@ -70,11 +70,33 @@ void serve_bury(struct serve_conn *conn)
     soon_ask(&serve->bury);
 }
 
+/* Nobody waits for anything from it: no request of it is whole, or its response is written. */
+static bool is_silent(const struct serve_conn *conn)
+{
+    return conn->state == SERVE_STATE_IDLE || conn->state == SERVE_STATE_HEAD ||
+           conn->state == SERVE_STATE_BODY || conn->state == SERVE_STATE_FLUSHING ||
+           conn->state == SERVE_STATE_LINGERING;
+}
+
+/* Closes silent connections, the oldest first, until no more than `keep` connections are left. */
+static void make_room(struct serve *serve, size_t keep)
+{
+    list_foreach_safe (node, &serve->conns) {
+        struct serve_conn *conn = list_entry(node, struct serve_conn, node);
+        if (serve->conn_count <= keep)
+            return;
+        if (is_silent(conn))
+            serve_conn_close(conn, SERVE_REASON_MAKES_ROOM, false);
+    }
+}
+
 static void on_accept(void *owner, int fd, const struct address *peer)
 {
     (void)peer;
     struct serve *serve = owner;
     serve_conn_accept(serve, fd);
+    if (is_full(serve) && serve->options.makes_room)
+        make_room(serve, serve->options.max_connections - 1);
     if (is_full(serve))
         listener_hold(&serve->listener, true);
 }
@@ -82,6 +104,8 @@ static void on_accept(void *owner, int fd, const struct address *peer)
 static void on_exhausted(void *owner, bool paused)
 {
     struct serve *serve = owner;
+    if (paused && serve->options.makes_room)
+        make_room(serve, 0);
     if (serve->calls->exhausted)
         serve->calls->exhausted(serve->owner, paused);
 }
@@ -138,6 +162,7 @@ enum result serve_open(struct serve **out, struct loop *loop, const struct addre
         return result;
     }
     serve->listener.exhausted = on_exhausted;
+    serve->listener.reserve = options->reserve;
     *out = serve;
     return OK;
 }

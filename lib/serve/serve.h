@@ -55,6 +55,9 @@ struct serve_calls {
 struct serve_options {
     int backlog;            /* of the listening socket; 0 = the system's maximum */
     size_t max_connections; /* beyond it new ones wait in the backlog; 0 = no limit */
+    bool makes_room;        /* a new one does not wait: of those without a request the one that has
+                               been silent longest is closed */
+    unsigned reserve;       /* descriptors kept for it, see listener.h */
     duration keepalive;     /* an idle connection is closed after it; zero = after each response */
     duration stall;         /* for the rest of a request to arrive, or the client to take a part of
                                a response; zero = 60 s */
@@ -69,6 +72,7 @@ struct serve_counts {
     uint64_t refused;     /* answered by the server itself: 400, 408, 413, 431 */
     uint64_t gone;        /* clients that left before their response was written */
     uint64_t idle_closed; /* connections closed at the keep-alive timeout */
+    uint64_t made_room;   /* connections closed to make room for new ones */
 };
 
 /* Starts to listen. `calls`, `owner` and `log` must outlive the server. */

@@ -81,6 +81,8 @@ static void count_close(struct serve_conn *conn, enum serve_reason reason)
         conn->serve->counts.gone++;
     if (reason == SERVE_REASON_IDLE)
         conn->serve->counts.idle_closed++;
+    if (reason == SERVE_REASON_MAKES_ROOM)
+        conn->serve->counts.made_room++;
 }
 
 void serve_conn_close(struct serve_conn *conn, enum serve_reason reason, bool tell)

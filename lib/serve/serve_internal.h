@@ -40,6 +40,7 @@ enum serve_state { SERVE_STATES(SERVE_STATE_ENUM) SERVE_STATE_COUNT };
     X(CLIENT_FAILED, "the client reset it")                  \
     X(IDLE, "the keep-alive timeout")                        \
     X(STALLED, "the client stalled")                         \
+    X(MAKES_ROOM, "makes room for a new one")                \
     X(ANSWERED, "its last response is written")              \
     X(REFUSED, "a malformed request")                        \
     X(UNANSWERED, "the request was not answered")            \
@@ -60,7 +61,7 @@ struct serve {
     struct listener listener;
     bool draining;
     struct serve_counts counts;
-    struct list conns; /* open ones */
+    struct list conns; /* open ones, the one whose last request is the oldest first */
     size_t conn_count;
     struct list dead; /* closed ones, freed once the callbacks of this round are done */
     struct soon bury;

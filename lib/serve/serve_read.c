@@ -50,6 +50,8 @@ static bool hand_over(struct serve_conn *conn, size_t length)
     conn->old_client = serve->head.minor_version == 0;
     conn->requests++;
     serve->counts.requests++;
+    list_remove(&conn->node);
+    list_push_back(&serve->conns, &conn->node);
     serve_conn_set_state(conn, SERVE_STATE_HANDLING);
     /* The bytes stay where they are until something is read, which is not before the call ends. */
     buf_consume(&conn->in, length);

@@ -8,6 +8,7 @@
 #include "proxy/observe/dns_metrics.h"
 #include "proxy/observe/endpoint_metrics.h"
 #include "proxy/observe/flow_metrics.h"
+#include "proxy/process/descriptors.h"
 #include "proxy/process/proxy.h"
 
 struct admin {
@@ -90,10 +91,18 @@ static void write_metrics(struct buf *out, const struct proxy *proxy)
                 record_store_dropped(proxy->store));
 }
 
+static void write_own(struct buf *out, const struct serve *serve)
+{
+    write_plain(out, "admin_connections_cut_total",
+                "silent connections to the admin address that were closed for want of room",
+                serve_counts(serve)->made_room);
+}
+
 static int answer_to(struct admin *admin, struct http_span target)
 {
     if (http_span_is(target, "/metrics")) {
         write_metrics(&admin->text, admin->proxy);
+        write_own(&admin->text, admin->serve);
         return 200;
     }
     if (http_span_is(target, "/ready")) {
@@ -129,7 +138,10 @@ enum result admin_open(struct admin **admin, struct proxy *proxy, const char *ad
 {
     static const struct serve_calls calls = {.handle = on_request, .progress = on_progress};
     static const struct serve_options options = {.max_connections = 64,
-                                                 .keepalive = {60 * NS_PER_S}};
+                                                 .makes_room = true,
+                                                 .reserve = DESCRIPTORS_KEPT,
+                                                 .keepalive = {60 * NS_PER_S},
+                                                 .stall = {5 * NS_PER_S}};
     struct address where;
     if (!address_parse(&where, address))
         return error_set(error, FAILED_INPUT, "\"%s\" is not an address", address);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The admin address: what an operator asks the running gateway.
  *     GET /ready     200 while it accepts, 503 while it drains
- *     GET /metrics   counters in the Prometheus text format, summed across workers */
+ *     GET /metrics   counters in the Prometheus text format, summed across workers
+ * It stays within reach when clients have taken all descriptors, or when others connect and say
+ * nothing: those are closed for who comes after them. */
 #ifndef TAILGATE_PROXY_OBSERVE_ADMIN_H
 #define TAILGATE_PROXY_OBSERVE_ADMIN_H
 

@@ -168,7 +168,9 @@ static enum result prepare(struct proxy *proxy, struct generation *first, struct
 {
     choose_seed(proxy);
     allocate_workers(proxy);
-    enum result result = generation_listen(first, proxy, NULL, error);
+    enum result result = descriptors_raise(proxy->config, proxy->worker_count, &proxy->log, error);
+    if (result == OK)
+        result = generation_listen(first, proxy, NULL, error);
     if (result == OK)
         result = privileges_drop(proxy->config, &proxy->log, error);
     if (result == OK)
@@ -398,7 +400,6 @@ static enum result run_config(const char *path, struct generation *first, int co
     log_init(&proxy.log, first->config.name, LOG_INFO);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error of the write */
-    descriptors_raise(&proxy.log);
     enum result result = serve(&proxy, first, control_fd, error);
     release(&proxy);
     return result;
