@@ -55,7 +55,8 @@ struct conn {
     bool finishing;   /* conn_finish waits for room to write */
     bool more_follows; /* on what is being written something follows at once: more of it, or the end
                         */
-    int problem;       /* errno of a reset that conn_peer_gone found, for the next read */
+    unsigned long tls_code; /* OpenSSL's, of the failure of a read or write; 0 = there was none */
+    int problem;            /* errno of a reset that conn_peer_gone found, for the next read */
 };
 
 /* What conn_read and conn_write return beside a number of bytes. */

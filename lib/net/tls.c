@@ -129,6 +129,8 @@ static ssize_t failure(struct conn *conn, bool reading)
     }
     if (kind == SSL_ERROR_ZERO_RETURN && reading)
         return 0;
+    if (kind == SSL_ERROR_SSL && conn->tls_code == 0)
+        conn->tls_code = ERR_peek_error();
     give_up(ssl);
     if (kind != SSL_ERROR_SSL && reading && conn->truncated)
         return 0;
@@ -342,4 +344,9 @@ bool tls_is_on(const struct conn *conn)
 bool tls_resumed(const struct conn *conn)
 {
     return tls_is_on(conn) && SSL_session_reused(conn->ops_state);
+}
+
+const char *tls_failure(const struct conn *conn)
+{
+    return conn->tls_code ? ERR_reason_error_string(conn->tls_code) : NULL;
 }

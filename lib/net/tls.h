@@ -98,4 +98,8 @@ bool tls_peer_certificate(const struct conn *conn, struct buf *out);
 bool tls_is_on(const struct conn *conn);
 bool tls_resumed(const struct conn *conn);
 
+/* What OpenSSL calls the failure of a read or write, such as an alert of the peer's; NULL = there
+ * was none. */
+const char *tls_failure(const struct conn *conn);
+
 #endif

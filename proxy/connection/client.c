@@ -410,11 +410,27 @@ bool client_send_pipe(struct client *client, struct pipe *pipe)
 
 /* ---- events */
 
+/* Who connects and goes again without a word only looked whether anybody listens. */
+static void say_handshake_failed(struct client *client, const char *reason)
+{
+    static const duration apart = {NS_PER_S};
+    struct worker *worker = client->worker;
+    char subject[32], peer[IP_PEER_TEXT], more[LOG_PACE_MORE];
+    uint64_t left_out;
+    snprintf(subject, sizeof(subject), "c%llu", (unsigned long long)client->number);
+    if (client->conn.truncated) {
+        log_debug(&worker->log, subject, "the TLS handshake failed: %s", reason);
+        return;
+    }
+    ip_peer_format(&client->peer, peer);
+    if (log_pace_ask(&client->entrance->tls_failures, worker->now, apart, &left_out))
+        log_warn(&worker->log, subject, "the TLS handshake with the client %s failed: %s%s", peer,
+                 reason, log_pace_more(more, left_out));
+}
+
 static void handshake_failed(struct client *client, const char *reason)
 {
-    char subject[32];
-    snprintf(subject, sizeof(subject), "c%llu", (unsigned long long)client->number);
-    log_debug(&client->worker->log, subject, "the TLS handshake failed: %s", reason);
+    say_handshake_failed(client, reason);
     counter_add(&client->worker->counters.of[COUNTER_TLS_FAILED]);
 }
 

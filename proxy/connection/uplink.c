@@ -81,10 +81,7 @@ static void idle_timed_out(void *arg)
 static void tls_failed(struct uplink *uplink, const char *reason)
 {
     struct worker *worker = uplink->upstream->worker;
-    struct pool *pool = uplink->pool;
-    log_at(&worker->log, pool->tls_failing ? LOG_DEBUG : LOG_WARN, pool->name,
-           "the TLS handshake failed: %s", reason);
-    pool->tls_failing = true;
+    trouble_note(uplink->pool, CAUSE_TLS_FAILED, reason);
     counter_add(&worker->counters.of[COUNTER_UPLINK_TLS_FAILED]);
     exchange_tls_failed(uplink->exchange);
 }
@@ -104,7 +101,7 @@ static void on_securing(struct uplink *uplink)
     counter_add(&worker->counters.of[COUNTER_UPLINK_TLS]);
     if (tls_resumed(&uplink->conn))
         counter_add(&worker->counters.of[COUNTER_UPLINK_TLS_RESUMED]);
-    uplink->pool->tls_failing = false;
+    trouble_over_securing(uplink->pool);
     uplink_set_state(uplink, UPLINK_BUSY);
     exchange_connected(uplink->exchange);
 }
@@ -131,6 +128,7 @@ static void on_connecting(struct uplink *uplink)
         exchange_connect_failed(uplink->exchange, problem);
         return;
     }
+    trouble_over_connecting(uplink->pool);
     if (uplink->upstream->tls) {
         begin_securing(uplink);
         return;

@@ -143,7 +143,10 @@ void journal_request(struct exchange *exchange)
 
 void journal_state(struct worker *worker, enum state_kind kind, uint16_t subject, uint64_t value)
 {
+    const struct record_source *source = &worker->source;
     log_debug(&worker->log, NULL, "%s (%llu)", state_kind_name(kind), (unsigned long long)value);
+    state_log_say(&worker->state_log, &worker->log, kind,
+                  subject < source->name_count ? source->names[subject] : NULL, worker->now);
     struct state_record *slot = RECORD_BEGIN(worker->records, STATE, state);
     if (!slot)
         return;

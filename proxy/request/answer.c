@@ -15,24 +15,28 @@ static size_t write_body(char *out, size_t size, int status, enum cause cause, c
     return length < 0 ? 0 : (size_t)length < size ? (size_t)length : size - 1;
 }
 
-/* RFC 9209; the names of causes need no escapes. */
-static void write_proxy_status(char *out, size_t size, const char *name, enum cause cause)
+/* RFC 9209; the names of causes need no escapes, and reasons have been relieved of what does. */
+static void write_proxy_status(char *out, size_t size, const char *name, enum cause cause,
+                               const char *reason)
 {
     const char *error = cause_row(cause)->proxy_status;
-    snprintf(out, size, "Proxy-Status: %s%s%s; details=\"%s\"\r\n", name, *error ? "; error=" : "",
-             error, cause_row(cause)->name);
+    snprintf(out, size, "Proxy-Status: %s%s%s; details=\"%s%s%s\"\r\n", name,
+             *error ? "; error=" : "", error, cause_row(cause)->name, reason ? ": " : "",
+             reason ? reason : "");
 }
 
 void answer(struct exchange *exchange, int status, enum cause cause, const char *detail)
 {
     const struct identity_config *identity = &exchange->realm->config->identity;
-    char body[512], head[512], proxy_status[256] = "", retry_after[32] = "";
+    char body[512], head[768], proxy_status[384] = "", retry_after[32] = "";
     /* What is left of a request's body would be taken for the next request. */
     if (!exchange->request_body.complete)
         exchange->client_keeps = false;
     size_t body_length = write_body(body, sizeof(body), status, cause, detail);
+    const char *reason =
+        exchange->attempts > 0 ? trouble_reason(exchange->attempt.pool, cause) : NULL;
     if (identity->proxy_status)
-        write_proxy_status(proxy_status, sizeof(proxy_status), identity->name, cause);
+        write_proxy_status(proxy_status, sizeof(proxy_status), identity->name, cause, reason);
     if (exchange->retry_after > 0)
         snprintf(retry_after, sizeof(retry_after), "Retry-After: %u\r\n", exchange->retry_after);
     int head_length =

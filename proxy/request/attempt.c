@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proxy/observe/journal.h"
 #include "proxy/process/proxy.h"
@@ -219,6 +220,7 @@ void exchange_connect_failed(struct exchange *exchange, int problem)
     if (cause == CAUSE_DESCRIPTORS_EXHAUSTED)
         journal_state(exchange->worker, STATE_DESCRIPTORS_EXHAUSTED, exchange->upstream->name_id,
                       (uint64_t)problem);
+    trouble_note(exchange->attempt.pool, cause, strerror(problem));
     attempt_failed(exchange, cause);
 }
 

@@ -96,6 +96,13 @@ static void on_hold_over(struct exchange *exchange)
     go_on(exchange);
 }
 
+static void try_timed_out(struct exchange *exchange)
+{
+    enum cause cause = cause_of_timeout(exchange);
+    trouble_note(exchange->attempt.pool, cause, NULL);
+    attempt_failed(exchange, cause);
+}
+
 static void on_timeout(void *arg)
 {
     struct exchange *exchange = arg;
@@ -105,7 +112,7 @@ static void on_timeout(void *arg)
     else if (exchange->state == EXCHANGE_HELD)
         on_hold_over(exchange);
     else if (exchange->state >= EXCHANGE_CONNECTING && exchange->state <= EXCHANGE_WAITING)
-        attempt_failed(exchange, cause_of_timeout(exchange));
+        try_timed_out(exchange);
     else
         exchange_fail(exchange, cause_of_timeout(exchange));
 }
@@ -115,7 +122,7 @@ static void on_try_timeout(void *arg)
 {
     struct exchange *exchange = arg;
     worker_enter(exchange->worker);
-    attempt_failed(exchange, cause_of_timeout(exchange));
+    try_timed_out(exchange);
 }
 
 static void on_total_timeout(void *arg)

@@ -191,6 +191,7 @@ static bool on_end(struct exchange *exchange, bool reset)
     } else if (silent && exchange->attempt.reused) {
         attempt_failed(exchange, CAUSE_REUSED_CLOSED);
     } else if (silent && refused) {
+        trouble_note(uplink->pool, CAUSE_TLS_FAILED, tls_failure(&uplink->conn));
         attempt_broken(exchange, CAUSE_TLS_FAILED);
     } else if (reset) {
         attempt_failed(exchange, CAUSE_RESET_BEFORE_RESPONSE);

@@ -23,8 +23,10 @@
 #include "lib/record/reader.h"
 #include "lib/record/store.h"
 #include "proxy/config/config.h"
+#include "proxy/connection/trouble.h"
 #include "proxy/observe/access.h"
 #include "proxy/observe/counters.h"
+#include "proxy/observe/state_log.h"
 #include "proxy/process/shared.h"
 #include "proxy/rules/balance.h"
 #include "proxy/rules/budget.h"
@@ -47,7 +49,7 @@ struct pool {
     struct endpoint_counters *counters; /* this worker's */
     char *tls_name; /* what the endpoint's certificate must be for; NULL = anything */
     struct tls_memory tls_memory;
-    bool tls_failing;     /* the last handshake failed: said once, not for each */
+    struct troubles troubles;
     struct timer restore; /* runs in the worker that ejected the endpoint */
 };
 
@@ -82,7 +84,8 @@ struct entrance {
     struct entrance *successor; /* the same in the worker's current realm; NULL: there is none */
     struct tls_context *tls;    /* NULL: its clients speak plain HTTP */
     char port[6];               /* in digits; empty for a Unix socket */
-    bool refused_greeting;      /* a PROXY header was missing or wrong: said once, not for each */
+    struct log_pace tls_failures;
+    bool refused_greeting; /* a PROXY header was missing or wrong: said once, not for each */
     struct timeout_queue head, body, send, idle, linger, greeting; /* of its clients */
 };
 
@@ -128,6 +131,7 @@ struct worker {
     struct record_source source;   /* names for the access log */
     struct access_lines access_lines;
     struct access_clock access_clock;
+    struct state_log state_log;
     struct timer access_flush;
     struct counters counters;
 

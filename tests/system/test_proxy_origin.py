@@ -313,7 +313,7 @@ def test_errors_of_the_gateway_say_what_went_wrong(gateway, upstream, script, st
 def test_a_refused_connection(gateway, refused_address):
     proxy = gateway(refused_address, identity="edge")
     assert proxy.request().header("Proxy-Status") == (
-        'edge; error=connection_refused; details="connect_refused"')
+        'edge; error=connection_refused; details="connect_refused: Connection refused"')
 
 
 def test_a_timeout(gateway, upstream):
