@@ -17,6 +17,7 @@
 #include "lib/conf/conf.h"
 #include "proxy/config/config.h"
 #include "proxy/config/endpoints_file.h"
+#include "proxy/process/premises.h"
 #include "proxy/process/secure.h"
 
 enum kind { KIND_BACKEND, KIND_CHAOS, KIND_EXPERIMENT, KIND_PROXY, KIND_COUNT };
@@ -42,8 +43,8 @@ static const struct option_row options[] = {
     [OPTION_AS] = {"as", "KIND", "what the files are: backend, chaos, experiment or proxy", '\0'},
     [OPTION_SCHEMA] = {"schema", "KIND", "print the JSON Schema of that kind of file", '\0'},
     [OPTION_MANUAL] = {"manual", "KIND", "print its keys as mdoc(7), for the manual", '\0'},
-    [OPTION_NO_FILES] = {"no-files", NULL, "do not open the certificates and keys of a proxy",
-                         '\0'},
+    [OPTION_NO_FILES] = {"no-files", NULL,
+                         "do not look for the files, folders and users of a proxy", '\0'},
 };
 
 static const struct usage usage = {
@@ -51,9 +52,9 @@ static const struct usage usage = {
     .operands = "FILE...",
     .about =
         "Validates configurations of the proxy, the backend and links, and experiments; which of\n"
-        "them a file is, its keys tell. A proxy's certificates and keys are opened as it would "
-        "open\n"
-        "them. Exits with 2 when one is not valid; a warning does not count.",
+        "them a file is, its keys tell. Certificates and keys of a proxy are opened, and its\n"
+        "folders and users looked for, as at its start. Exits with 2 when one is not valid; a\n"
+        "warning does not count.",
     .options = options,
     .option_count = ARRAY_LEN(options),
     .operands_max = INT_MAX,
@@ -87,27 +88,52 @@ static enum kind guess_kind(const struct cJSON *root)
     return best;
 }
 
+/* Another reason why the file is not valid. */
+static void refuse(void *arg, const char *message)
+{
+    bool *valid = arg;
+
+    fprintf(stderr, "%s\n", message);
+    *valid = false;
+}
+
 static void warn(void *arg, const char *message)
 {
     fprintf(stderr, "%s (warning)\n", message);
 }
 
 /* The files that a proxy's configuration names, as the proxy would open them. */
-static enum result check_proxy_files(const struct conf_doc *doc, struct proxy_config *config,
-                                     struct arena *arena, struct error *error)
+static void check_proxy_files(const struct conf_doc *doc, struct proxy_config *config,
+                              struct arena *arena, bool *valid)
 {
+    struct error error;
     struct secure secure;
-    enum result result = endpoints_files_read(doc, config, arena, error);
 
-    if (result == OK)
-        result = secure_build(&secure, doc, config, error);
-    if (result != OK)
-        return result;
+    if (endpoints_files_read(doc, config, arena, &error) != OK)
+        refuse(valid, error.text);
+    if (secure_build(&secure, doc, config, &error) != OK) {
+        refuse(valid, error.text);
+        return;
+    }
     secure_release(&secure);
     secure_inspect(doc, config, warn, NULL);
-    return OK;
 }
 
+/* Goes on after the first reason. */
+static bool check_proxy(const struct conf_doc *doc, struct proxy_config *config,
+                        struct arena *arena, bool no_files)
+{
+    unsigned what = PREMISES_FILE | (no_files ? 0 : PREMISES_MACHINE);
+    bool valid = true;
+
+    if (premises_check(doc, config, what, refuse, &valid) != OK)
+        valid = false;
+    if (!no_files)
+        check_proxy_files(doc, config, arena, &valid);
+    return valid;
+}
+
+/* Without a message when the reasons have been said. */
 static enum result check_table(const struct conf_doc *doc, const struct what *what,
                                struct error *error)
 {
@@ -116,8 +142,9 @@ static enum result check_table(const struct conf_doc *doc, const struct what *wh
     void *object = mem_alloc(1, table->size);
     enum result result = conf_read(doc, conf_doc_root(doc), table, object, &arena, error);
 
-    if (result == OK && what->kind == KIND_PROXY && !what->no_files)
-        result = check_proxy_files(doc, object, &arena, error);
+    if (result == OK && what->kind == KIND_PROXY &&
+        !check_proxy(doc, object, &arena, what->no_files))
+        result = FAILED_INPUT;
     free(object);
     arena_free(&arena);
     return result;
@@ -147,7 +174,7 @@ static enum result check_doc(const struct conf_doc *doc, const char *path, struc
 static enum exit_status check_file(const char *path, struct what what)
 {
     struct conf_doc *doc = NULL;
-    struct error error;
+    struct error error = {{0}};
 
     enum result result = conf_doc_read(&doc, path, &error);
     if (result == OK)
@@ -155,7 +182,7 @@ static enum exit_status check_file(const char *path, struct what what)
     conf_doc_free(&doc);
     if (result == OK)
         printf("%s: valid (%s)\n", path, kinds[what.kind].name);
-    else
+    else if (error.text[0])
         fprintf(stderr, "%s\n", error.text);
     return result_exit_status(result);
 }

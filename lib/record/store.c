@@ -21,7 +21,6 @@
 
 #define PAGE                 4096
 #define SEGMENT_SIZE_DEFAULT (UINT64_C(4) << 20)
-#define SEGMENT_SIZE_LEAST   (UINT64_C(64) << 10) /* what a limit may bring the default down to */
 #define RETRY_MS             100
 
 /* ---- segments and their space */
@@ -156,7 +155,7 @@ static uint64_t default_size(uint64_t limit)
     uint64_t share = limit / 16;
     if (!limit || share > SEGMENT_SIZE_DEFAULT)
         return SEGMENT_SIZE_DEFAULT;
-    return share < SEGMENT_SIZE_LEAST ? SEGMENT_SIZE_LEAST : share;
+    return share < RECORD_SEGMENT_LEAST ? RECORD_SEGMENT_LEAST : share;
 }
 
 enum result record_store_add_names(struct record_store *store, const char *const *names,

@@ -17,6 +17,9 @@
 struct record_store;
 struct record_writer;
 
+/* Bytes of a segment that a small limit may bring the default size down to. */
+#define RECORD_SEGMENT_LEAST (UINT64_C(64) << 10)
+
 struct record_settings {
     const char *folder;       /* created when missing */
     const char *process;      /* "gateway", "orders-0": stands in every row */

@@ -57,6 +57,19 @@ static enum result find_group(const char *name, gid_t *id, struct error *error)
     return error_set(error, FAILED_INPUT, "there is no group \"%s\" on this machine", name);
 }
 
+enum result privileges_find_user(const char *name, struct error *error)
+{
+    char texts[16384];
+    struct passwd user;
+    return find_user(name, &user, texts, sizeof(texts), error);
+}
+
+enum result privileges_find_group(const char *name, struct error *error)
+{
+    gid_t id;
+    return find_group(name, &id, error);
+}
+
 static enum result become(const char *name, uid_t user, gid_t group, struct error *error)
 {
     if (geteuid() == user && getegid() == group && getuid() == user)

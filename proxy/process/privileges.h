@@ -12,6 +12,10 @@
  * keys; no privileges by programs with the set-user-ID bit. */
 void privileges_confine(int keep);
 
+/* Fail when this machine knows nobody of that name. */
+enum result privileges_find_user(const char *name, struct error *error) MUST_USE;
+enum result privileges_find_group(const char *name, struct error *error) MUST_USE;
+
 /* Once everything is bound that needs privileges: becomes the configured user and group. Logs a
  * warning when the process stays root. */
 enum result privileges_drop(const struct proxy_config *config, const struct log *log,

@@ -14,6 +14,7 @@
 #include "proxy/connection/uplink.h"
 #include "proxy/observe/admin.h"
 #include "proxy/process/descriptors.h"
+#include "proxy/process/premises.h"
 #include "proxy/process/privileges.h"
 #include "proxy/process/reload.h"
 #include "proxy/process/resolution.h"
@@ -410,16 +411,29 @@ static void warn(void *arg, const char *message)
     fprintf(stderr, "tailgate proxy: warning: %s\n", message);
 }
 
+static void refuse(void *arg, const char *message)
+{
+    fprintf(stderr, "tailgate proxy: %s\n", message);
+}
+
 enum exit_status proxy_run(const char *config_path, int control_fd)
 {
     struct error error = {{0}};
     struct generation *first;
     privileges_confine(control_fd);
     enum result result = generation_read(&first, config_path, &error);
-    if (result == OK)
+    if (result == OK) {
+        result = premises_check(first->doc, &first->config, PREMISES_FILE | PREMISES_MACHINE,
+                                refuse, NULL);
+        if (result != OK) {
+            generation_release(&first);
+            return result_exit_status(result);
+        }
+    }
+    if (result == OK) {
         secure_inspect(first->doc, &first->config, warn, NULL);
-    if (result == OK)
         result = run_config(config_path, first, control_fd, &error);
+    }
     if (result != OK)
         fprintf(stderr, "tailgate proxy: %s\n", error.text);
     return result_exit_status(result);

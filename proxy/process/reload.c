@@ -5,6 +5,7 @@
 
 #include "proxy/config/endpoints_file.h"
 #include "proxy/process/generation.h"
+#include "proxy/process/premises.h"
 #include "proxy/process/resolution.h"
 
 /* ---- what cannot change while the gateway runs */
@@ -122,6 +123,20 @@ void reload_settled(struct proxy *proxy)
     }
 }
 
+static void keep_first(void *arg, const char *message)
+{
+    struct error *error = arg;
+    if (!error->text[0])
+        (void)error_set(error, FAILED_INPUT, "%s", message);
+}
+
+/* Users and folders are for the start alone. */
+static enum result check_premises(const struct generation *next, struct error *error)
+{
+    error->text[0] = '\0';
+    return premises_check(next->doc, &next->config, PREMISES_FILE, keep_first, error);
+}
+
 static enum result read_next(struct proxy *proxy, struct error *error)
 {
     struct generation **next = &proxy->change.next;
@@ -130,6 +145,8 @@ static enum result read_next(struct proxy *proxy, struct error *error)
                              : generation_read_again(next, proxy->generation, error);
     if (result == OK)
         result = check_fixed(proxy, *next, error);
+    if (result == OK)
+        result = check_premises(*next, error);
     if (result == OK)
         result = directory_prepare(&proxy->directory, &(*next)->config, error);
     return result;
