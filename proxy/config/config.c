@@ -220,7 +220,7 @@ static enum result check_upstream(struct conf_read *read, void *object, const st
     if (upstream->endpoints.count > 0 || upstream->endpoints_file)
         return both ? conf_fail(read, conf_member(item, "endpoints_file"),
                                 "\"endpoints\" and \"endpoints_file\" exclude each other")
-                    : OK;
+                    : endpoints_check(read, &upstream->endpoints, conf_member(item, "endpoints"));
     return conf_fail(read, NULL, "\"endpoints\" is missing (or \"endpoints_file\")");
 }
 

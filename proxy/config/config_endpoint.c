@@ -3,8 +3,12 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
+
+#include <cjson/cJSON.h>
 
 #include "lib/base/ip.h"
+#include "lib/net/address.h"
 
 /* Letters, digits, "-" and "_", as many as a label may have. */
 static size_t label_length(const char *text, const char *end)
@@ -110,6 +114,30 @@ static enum result check_endpoint(struct conf_read *read, void *object, const st
         return conf_fail(read, NULL, "\"address\" is missing (or \"dns\")");
     endpoint->name = endpoint->address;
     return endpoint->dns ? read_name(read, endpoint, item) : OK;
+}
+
+static bool are_one(const struct endpoint_config *a, const struct endpoint_config *b)
+{
+    struct address one, other;
+    if (a->dns || b->dns)
+        return a->dns && b->dns && a->from.port == b->from.port &&
+               strcasecmp(a->from.host, b->from.host) == 0;
+    return address_parse(&one, a->address) && address_parse(&other, b->address) &&
+           address_equal(&one, &other);
+}
+
+enum result endpoints_check(struct conf_read *read, const struct conf_list *endpoints,
+                            const struct cJSON *items)
+{
+    const struct endpoint_config *all = endpoints->items;
+    for (size_t i = 1; i < endpoints->count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (are_one(&all[i], &all[j]))
+                return conf_fail(read, cJSON_GetArrayItem(items, (int)i),
+                                 "the endpoint %s is there twice, as %s before (for a larger share "
+                                 "of the requests, give it a \"weight\")",
+                                 all[i].name, all[j].name);
+    return OK;
 }
 
 /* clang-format off */

@@ -32,6 +32,11 @@ static inline bool endpoint_is_service(const struct endpoint_config *endpoint)
     return endpoint->dns && endpoint->from.port == 0;
 }
 
+/* Each of them once: an endpoint that stood there twice would have two pools and two healths. The
+ * list is the one that `items` was read from. */
+enum result endpoints_check(struct conf_read *read, const struct conf_list *endpoints,
+                            const struct cJSON *items) MUST_USE;
+
 /* What a Host field calls it. */
 static inline const char *endpoint_authority(const struct endpoint_config *endpoint)
 {

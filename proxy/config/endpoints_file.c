@@ -16,12 +16,19 @@ static const struct conf_key keys[] = {
      .sub = &endpoint_conf_table,
      .meaning = "The servers that answer."},
 };
+static enum result check_file(struct conf_read *read, void *object, const struct cJSON *item)
+{
+    const struct endpoints_file *file = object;
+    return endpoints_check(read, &file->endpoints, conf_member(item, "endpoints"));
+}
+
 static const struct conf_table table = {
     .name = "endpoints file",
     .meaning = "Endpoints of an upstream.",
     .size = sizeof(struct endpoints_file),
     .keys = keys,
     .key_count = ARRAY_LEN(keys),
+    .check = check_file,
     .item_offset = CONF_NO_ITEM,
 };
 

@@ -96,7 +96,7 @@ static bool is_among(struct shared_endpoint *const *endpoints, size_t count,
     return false;
 }
 
-/* An endpoint of that address which is not among `taken`: an address may be there twice. */
+/* An endpoint of that address which is not among `taken`: several names may stand for one. */
 static struct shared_endpoint *find_endpoint_in(const struct generation *generation,
                                                 const char *upstream, const struct address *address,
                                                 const struct generation_upstream *taken,

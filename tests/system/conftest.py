@@ -155,11 +155,26 @@ def gateway(start, command):
 
 
 @pytest.fixture
-def refused_address():
-    """An address that is taken but does not listen: connecting to it is refused."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        yield "127.0.0.1:%d" % holder.getsockname()[1]
+def refused_addresses():
+    """refused_addresses(3) -> addresses that are taken but do not listen: connecting is refused."""
+    holders = []
+
+    def hold(count):
+        made = [socket.socket() for _ in range(count)]
+        holders.extend(made)
+        for holder in made:
+            holder.bind(("127.0.0.1", 0))
+        return ["127.0.0.1:%d" % holder.getsockname()[1] for holder in made]
+
+    yield hold
+    for holder in holders:
+        holder.close()
+
+
+@pytest.fixture
+def refused_address(refused_addresses):
+    """One of them."""
+    return refused_addresses(1)[0]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from upstream import close, read_request, repeat, wait_for
 from waiting import wait_until
-from wire import response_bytes
+from wire import Client, response_bytes
 
 OK = response_bytes(200, b"ok")
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -97,8 +97,8 @@ def test_requests_may_wait(gateway, upstream, gate):
     proxy.refused()  # all that was sent before has been read
     assert proxy.request().status == 503
     figures = proxy.metrics()
-    assert figures['concurrency_limit{of="app"}'] == 1
-    assert figures['concurrency_in_flight{of="app"}'] == 1
+    assert figures['concurrency_limit{upstream="app"}'] == 1
+    assert figures['concurrency_in_flight{upstream="app"}'] == 1
     gate.set()
     assert [client.read_response().status for client in (first, second)] == [200, 200]
     assert proxy.metrics()["concurrency_held_total"] == 1
@@ -169,7 +169,7 @@ def test_an_adaptive_limit_rises_under_load(gateway, upstream):
 
     def limit():
         assert client.request().status == 200
-        return proxy.metrics()['concurrency_limit{of="app"}']
+        return proxy.metrics()['concurrency_limit{upstream="app"}']
 
     wait_until(lambda: limit() > 1, 60, "a higher limit")
     wait_until(lambda: any(kind == "concurrency_limit" for kind, *_ in states(proxy)) or
@@ -189,7 +189,7 @@ def test_an_adaptive_limit_falls_when_requests_take_longer(gateway, upstream):
         for client in clients:
             client.send(GET)
         assert {client.read_response().status for client in clients} <= {200, 503}
-        now = proxy.metrics()['concurrency_limit{of="app"}']
+        now = proxy.metrics()['concurrency_limit{upstream="app"}']
         assert 16 <= now <= 32
         return now
 
@@ -208,7 +208,7 @@ def test_a_probe_lets_few_through_and_finds_the_baseline(gateway, upstream, gate
         probe={"limit": 1, "requests": 10, "every": "1h", "longest": "10m"}))
 
     def limit():
-        return proxy.metrics()['concurrency_limit{of="app"}']
+        return proxy.metrics()['concurrency_limit{upstream="app"}']
 
     first = proxy.connect()
     first.send(GET)
@@ -224,6 +224,26 @@ def test_a_probe_lets_few_through_and_finds_the_baseline(gateway, upstream, gate
     assert len(probed) == 1
     slowest = max(row["total_ns"] for row in proxy.records("request"))
     assert 0 < probed[0] <= slowest
+
+
+def test_each_limit_has_figures_of_its_own(gateway, upstream):
+    """Routes may have one name, and that of an upstream."""
+    limit = {"concurrency": {"limit": 3}}
+    proxy = gateway(upstream([repeat(read_request, OK)]), admin="127.0.0.1:0", upstream=limited(2),
+                    routes=[{"name": "app", "path": "/a", "upstream": "app", **limit},
+                            {"name": "app", "path": "/b", "upstream": "app", **limit},
+                            {"name": "other", "path": "/", "upstream": "app", **limit}])
+    assert proxy.request().status == 200
+    address = proxy.process.wait_log("/metrics on").split()[-1]
+    with Client(address) as client:
+        lines = client.request(path="/metrics").body.decode().splitlines()
+    series = [line.rpartition(" ")[0] for line in lines if not line.startswith("#")]
+    assert len(set(series)) == len(series)
+    assert [line for line in lines if line.startswith("tailgate_concurrency_limit{")] == [
+        'tailgate_concurrency_limit{upstream="app"} 2',
+        'tailgate_concurrency_limit{route="app",place="1"} 3',
+        'tailgate_concurrency_limit{route="app",place="2"} 3',
+        'tailgate_concurrency_limit{route="other"} 3']
 
 
 @pytest.mark.parametrize("limit, message", [

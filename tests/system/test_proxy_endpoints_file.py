@@ -81,6 +81,8 @@ def test_endpoints_join_and_go(watching, endpoints, upstream):
     ('{"endpoints": []}', "endpoints.json:1:15"),
     ('{"endpoints": ["127.0.0.1:99999"]}', "endpoints.json:1:16"),
     ('{"endpoint": []}', "endpoint"),
+    ('{"endpoints": ["127.0.0.1:1", "127.0.0.1:1"]}', "endpoints.json:1:31: the endpoint 127.0.0.1:1 "
+     "is there twice"),
 ])
 def test_what_is_wrong_with_the_file_is_said_and_the_old_ones_stay(watching, endpoints, upstream,
                                                                    content, said):

@@ -90,8 +90,7 @@ def test_round_robin_by_weight(gateway, upstream):
 
 
 def test_pipelined_requests_are_answered_in_order(gateway, upstream):
-    server = upstream(ECHO)
-    client = gateway(server, server).connect()
+    client = gateway(upstream(ECHO), upstream(ECHO)).connect()
     client.send(b"".join(request_bytes(path=f"/{i}") for i in range(20)))
     assert [client.read_response().body for _ in range(20)] == [b"/%d" % i for i in range(20)]
 

@@ -189,8 +189,8 @@ def test_slow_start(gateway, upstream):
 # ---- how many
 
 
-def test_the_cap(gateway, upstream, refused_address):
-    down = [refused_address] * 3
+def test_the_cap(gateway, upstream, refused_addresses):
+    down = refused_addresses(3)
     proxy = gateway(*down, upstream(SERVE), admin={"address": "127.0.0.1:0"}, upstream={
         **passive(consecutive=1, eject_for="5m"), "balance": "round_robin"})
     client = proxy.connect()
@@ -201,15 +201,15 @@ def test_the_cap(gateway, upstream, refused_address):
     assert proxy.metrics()["ejections_denied_total"] >= 9
 
 
-def all_down(gateway, address, threshold, eject_for="5m"):
-    return gateway(address, address, admin={"address": "127.0.0.1:0"}, upstream={
+def all_down(gateway, addresses, threshold, eject_for="5m"):
+    return gateway(*addresses, admin={"address": "127.0.0.1:0"}, upstream={
         "retry": {"attempts": 1},
         "health": {"passive": {"consecutive": 1, "eject_for": eject_for, "max_ejected": "100%"},
                    "panic_threshold": threshold}})
 
 
-def test_no_endpoint_is_left(gateway, refused_address):
-    proxy = all_down(gateway, refused_address, "0%")
+def test_no_endpoint_is_left(gateway, refused_addresses):
+    proxy = all_down(gateway, refused_addresses(2), "0%")
     client = proxy.connect()
     assert [client.request().status for _ in range(4)] == [502, 502, 503, 503]
     row = proxy.wait_records("request", 4)[-1]
@@ -217,8 +217,8 @@ def test_no_endpoint_is_left(gateway, refused_address):
     assert [kind for kind, _ in transitions(proxy)] == ["endpoint_ejected"] * 2
 
 
-def test_panic(gateway, refused_address):
-    proxy = all_down(gateway, refused_address, "50%")
+def test_panic(gateway, refused_addresses):
+    proxy = all_down(gateway, refused_addresses(2), "50%")
     client = proxy.connect()
     assert [client.request().status for _ in range(4)] == [502] * 4
     assert [kind for kind, _ in transitions(proxy)] == [
@@ -226,8 +226,8 @@ def test_panic(gateway, refused_address):
     assert proxy.metrics()["panics_total"] == 1
 
 
-def test_the_end_of_panic(gateway, refused_address):
-    proxy = all_down(gateway, refused_address, "50%", "3s")
+def test_the_end_of_panic(gateway, refused_addresses):
+    proxy = all_down(gateway, refused_addresses(2), "50%", "3s")
     client = proxy.connect()
     assert [client.request().status for _ in range(2)] == [502] * 2
     wait_until(lambda: len(transitions(proxy)) == 6, 30, "both are restored")

@@ -85,3 +85,19 @@ def test_a_reload_refuses_them_as_well(gateway, refused_address):
     changed = proxy.config
     changed["listeners"] = [LISTENER, LISTENER]
     proxy.reload(changed, refused="is taken by the listener 127.0.0.1:18080 of this file")
+
+
+@pytest.mark.parametrize("first, second", [
+    ("127.0.0.1:9", "127.0.0.1:9"), ("[::1]:9", "[0::1]:9"), ("unix:/tmp/s", "unix:/tmp/s"),
+    ("127.0.0.1:9", {"address": "127.0.0.1:9", "weight": 2}),
+    ({"dns": "orders.test:9"}, {"dns": "Orders.test.:9"})])
+def test_an_endpoint_stands_in_an_upstream_once(command, write_config, first, second):
+    endpoints = ["127.0.0.2:9", first, second]
+    path = write_config(config(upstreams={"app": {"endpoints": endpoints}}))
+    done = command("check", "--no-files", path)
+    assert done.returncode == 2
+    assert "is there twice" in done.stderr and "\"weight\"" in done.stderr
+    endpoints = [first, {"dns": "orders.test:10"}, {"dns": "_http._tcp.orders.test"}]
+    path = write_config(config(upstreams={"app": {"endpoints": endpoints},
+                                          "other": {"endpoints": [second]}}))
+    assert command("check", "--no-files", path).returncode == 0

@@ -117,11 +117,11 @@ def test_a_concurrency_limit_holds_across_reloads(gateway, upstream, workers, re
     for _ in range(10):
         proxy.reload(proxy.config)
         assert proxy.request().status == 503
-    assert proxy.metrics()['concurrency_in_flight{of="app"}'] == 2
+    assert proxy.metrics()['concurrency_in_flight{upstream="app"}'] == 2
     release.set()
     assert [client.read_response().status for client in clients] == [200] * 2
     # What they had taken came back, once each.
-    wait_until(lambda: proxy.metrics()['concurrency_in_flight{of="app"}'] == 0, 20, "both back")
+    wait_until(lambda: proxy.metrics()['concurrency_in_flight{upstream="app"}'] == 0, 20, "both back")
     assert proxy.request().status == 200
 
 
@@ -159,8 +159,8 @@ def test_who_waits_from_before_gets_what_one_from_after_gives_back(gateway, upst
     assert len(server.requests) == 1
     release.set()
     assert [client.read_response().status for client in clients] == [200] * 6
-    wait_until(lambda: proxy.metrics()['concurrency_in_flight{of="app"}'] == 0, 20, "all back")
-    assert proxy.metrics()['concurrency_waiting{of="app"}'] == 0
+    wait_until(lambda: proxy.metrics()['concurrency_in_flight{upstream="app"}'] == 0, 20, "all back")
+    assert proxy.metrics()['concurrency_waiting{upstream="app"}'] == 0
 
 
 def test_a_higher_limit_lets_go_on_who_waits(gateway, upstream, release):
@@ -202,11 +202,11 @@ def test_what_an_adaptive_limit_has_learnt_goes_on(gateway, upstream):
 
     def limit():
         assert client.request().status == 200
-        return proxy.metrics()['concurrency_limit{of="app"}']
+        return proxy.metrics()['concurrency_limit{upstream="app"}']
 
     wait_until(lambda: limit() > 1, 60, "a higher limit")
     proxy.reload(proxy.config)
-    assert proxy.metrics()['concurrency_limit{of="app"}'] > 1
+    assert proxy.metrics()['concurrency_limit{upstream="app"}'] > 1
 
 
 # ---- hedging
