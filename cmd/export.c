@@ -85,9 +85,10 @@ static enum result write_sqlite(struct export *export, const char *path, struct 
     export->written = record_db_written(db);
     struct error of_close;
     enum result closed = record_db_close(&db, &of_close);
-    if (result == OK && closed != OK)
-        *error = of_close;
-    return result == OK ? closed : result;
+    if (closed == OK || result == FAILED_SYSTEM)
+        return result;
+    *error = of_close;
+    return closed;
 }
 
 static const struct format formats[] = {
@@ -102,7 +103,8 @@ static enum result write_stream(struct export *export, FILE *out, struct error *
     return record_write_json_lines(out, export->folder, &export->written, &export->dropped, error);
 }
 
-/* Into a file beside the wanted one, which takes its place only when it is complete. */
+/* Into a file beside the wanted one, which takes its place only when it has all that can be read.
+ */
 static enum result write_output(struct export *export, struct error *error)
 {
     if (!export->output)
@@ -115,9 +117,10 @@ static enum result write_output(struct export *export, struct error *error)
     buf_append(&part, "", 1);
     const char *path = buf_head(&part);
     enum result result = export->format->write(export, path, error);
-    if (result == OK && rename(path, export->output) < 0)
+    bool worth_it = result == OK || (result == FAILED_INPUT && export->written > 0);
+    if (worth_it && rename(path, export->output) < 0)
         result = error_errno(error, "cannot make %s", export->output);
-    if (result != OK)
+    if (!worth_it || result == FAILED_SYSTEM)
         unlink(path);
     buf_free(&part);
     return result;
@@ -225,7 +228,7 @@ int cmd_export(int argc, char **argv)
     enum result result = write_output(&export, &error);
     if (result != OK)
         fprintf(stderr, "tailgate export: %s\n", error.text);
-    else
+    if (result == OK || (result == FAILED_INPUT && export.written > 0))
         report(&export);
     return result_exit_status(result);
 }

@@ -36,6 +36,8 @@ struct reading {
     void *context;
     uint64_t *dropped;
     struct error *error;
+    size_t unreadable;  /* segments that were passed over */
+    struct error first; /* why the first of them was */
 };
 
 static PRINTF_LIKE(3, 4) enum result
@@ -46,8 +48,7 @@ static PRINTF_LIKE(3, 4) enum result
     va_start(args, format);
     vsnprintf(what, sizeof(what), format, args);
     va_end(args);
-    return error_set(reading->error, FAILED_INPUT,
-                     "%s/%s: damaged segment of records: %s; move it away to read the others",
+    return error_set(reading->error, FAILED_INPUT, "%s/%s: damaged segment of records: %s",
                      reading->folder, name, what);
 }
 
@@ -205,6 +206,27 @@ static enum result read_segment(struct reading *reading, const char *name)
 
 /* ---- the folder */
 
+/* A segment that cannot be read does not keep those behind it from being read. */
+static enum result pass_over(struct reading *reading, enum result result)
+{
+    if (result != FAILED_INPUT)
+        return result;
+    if (reading->unreadable++ == 0)
+        reading->first = *reading->error;
+    return OK;
+}
+
+static enum result say_unreadable(struct reading *reading)
+{
+    struct error *error = reading->error;
+    if (reading->unreadable == 0)
+        return OK;
+    if (reading->unreadable == 1)
+        return error_set(error, FAILED_INPUT, "%s (all others were read)", reading->first.text);
+    return error_set(error, FAILED_INPUT, "%s (%zu more cannot be read, all others were)",
+                     reading->first.text, reading->unreadable - 1);
+}
+
 static enum result add_found(struct reading *reading, const char *name)
 {
     int fd;
@@ -238,7 +260,7 @@ static enum result find_segments(struct reading *reading)
     struct dirent *entry;
     while (result == OK && (errno = 0, entry = readdir(reading->dir)))
         if (record_is_segment_name(entry->d_name))
-            result = add_found(reading, entry->d_name);
+            result = pass_over(reading, add_found(reading, entry->d_name));
     if (result == OK && errno)
         result = error_errno(reading->error, "cannot list the folder %s", reading->folder);
     return result;
@@ -272,7 +294,9 @@ enum result record_read_folder(const char *folder, record_visit *visit, void *co
     if (reading.count)
         qsort(reading.found, reading.count, sizeof(*reading.found), compare_found);
     for (size_t i = 0; i < reading.count && result == OK; i++)
-        result = read_segment(&reading, reading.found[i].name);
+        result = pass_over(&reading, read_segment(&reading, reading.found[i].name));
+    if (result == OK)
+        result = say_unreadable(&reading);
     for (size_t i = 0; i < reading.count; i++)
         free(reading.found[i].name);
     free(reading.found);

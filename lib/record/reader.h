@@ -29,8 +29,10 @@ typedef enum result record_visit(void *context, const struct record_source *sour
                                  enum record_kind kind, const void *record, struct error *error);
 
 /* Visits the records of every segment in `folder`. Adds what its writers dropped to `*dropped`. A
- * segment that is damaged or of another version is an error that names the file; so is a folder
- * that does not exist, but not one without segments. */
+ * segment that is damaged or of another version is passed over, from where it cannot be read on; in
+ * the end it is FAILED_INPUT, and the error names the first and says how many there were. So is a
+ * folder that does not exist, but not one without segments. A visit that fails is to return another
+ * result. */
 enum result record_read_folder(const char *folder, record_visit *visit, void *context,
                                uint64_t *dropped, struct error *error) MUST_USE;
 
@@ -80,8 +82,8 @@ struct sqlite3 *record_db_handle(struct record_db *db);
  * NULL. */
 enum result record_db_close(struct record_db **db, struct error *error) MUST_USE;
 
-/* Everything in `folder` as JSON lines, or one kind as CSV (RFC 4180) with a header line;
- * `process`, `worker` and `time` come first. Adds to `*written` and `*dropped`. */
+/* Everything in `folder` that can be read as JSON lines, or one kind as CSV (RFC 4180) with a
+ * header line; `process`, `worker` and `time` come first. Adds to `*written` and `*dropped`. */
 enum result record_write_json_lines(FILE *out, const char *folder, uint64_t *written,
                                     uint64_t *dropped, struct error *error) MUST_USE;
 enum result record_write_csv(FILE *out, const char *folder, enum record_kind kind,

@@ -106,10 +106,14 @@ static enum result write_folder(struct stream *stream, const char *folder, recor
                                 uint64_t *written, uint64_t *dropped, struct error *error)
 {
     enum result result = record_read_folder(folder, visit, stream, dropped, error);
-    if (result == OK)
-        result = stream_flush(stream, error);
-    if (result == OK && fflush(stream->out) != 0)
-        result = error_errno(error, "cannot write the exported records");
+    struct error of_end;
+    enum result ended = stream_flush(stream, &of_end);
+    if (ended == OK && fflush(stream->out) != 0)
+        ended = error_errno(&of_end, "cannot write the exported records");
+    if (ended != OK && result != FAILED_SYSTEM) {
+        *error = of_end;
+        result = ended;
+    }
     *written += stream->written;
     buf_free(&stream->buf);
     return result;

@@ -194,12 +194,19 @@ static void append_httplog_timers(struct buf *out, const struct access_entry *en
     append_signed(out, to_ms(record->total));
 }
 
+/* Of a client that went away HAProxy says whether it waited for the head still, or for the rest. */
+static const char *httplog_pair(const struct request_record *record)
+{
+    bool before_head = record->cause == CAUSE_CLIENT_ABORT && until_response(record) < 0;
+    return before_head ? "CH" : cause_row((enum cause)record->cause)->haproxy_pair;
+}
+
 static void append_httplog_state(struct buf *out, const struct access_entry *entry)
 {
     const struct request_record *record = entry->record;
     bool own = !entry->upstream && record->cause == CAUSE_NONE;
     append(out, " - - ");
-    append(out, own ? "LR" : cause_row((enum cause)record->cause)->haproxy_pair);
+    append(out, own ? "LR" : httplog_pair(record));
     buf_printf(out, "-- %llu/%llu/%llu/%d/%d %d/%d ", (unsigned long long)entry->clients,
                (unsigned long long)entry->clients, (unsigned long long)entry->exchanges,
                entry->endpoint_connections, record->attempts > 0 ? record->attempts - 1 : 0, 0,

@@ -80,8 +80,10 @@ static void serve_waiting(struct upstream *upstream)
         proxy_wake_others(upstream->worker->proxy, upstream->worker);
 }
 
-/* `failures`, of so many requests in the window, or in a row when `of` is 0. */
-static void eject(struct upstream *upstream, struct pool *pool, uint64_t failures, uint64_t of)
+/* `failures`, of so many requests in the window, or in a row when `of` is 0; `last` says what the
+ * last of them was. */
+static void eject(struct upstream *upstream, struct pool *pool, uint64_t failures, uint64_t of,
+                  const char *last)
 {
     struct worker *worker = upstream->worker;
     duration length;
@@ -94,11 +96,13 @@ static void eject(struct upstream *upstream, struct pool *pool, uint64_t failure
     journal_state(worker, STATE_ENDPOINT_EJECTED, pool->name_id, failures);
     double seconds = (double)length.ns / 1e9;
     if (of > 0)
-        log_warn(&worker->log, pool->name, "ejected for %.3f s: %llu of %llu requests failed",
-                 seconds, (unsigned long long)failures, (unsigned long long)of);
+        log_warn(&worker->log, pool->name,
+                 "ejected for %.3f s: %llu of %llu requests failed, the last one: %s", seconds,
+                 (unsigned long long)failures, (unsigned long long)of, last);
     else
-        log_warn(&worker->log, pool->name, "ejected for %.3f s: %llu failures in a row", seconds,
-                 (unsigned long long)failures);
+        log_warn(&worker->log, pool->name,
+                 "ejected for %.3f s: %llu failures in a row, the last one: %s", seconds,
+                 (unsigned long long)failures, last);
     timer_start(&pool->restore, length);
     look_for_panic(upstream);
 }
@@ -256,7 +260,7 @@ void guard_begin(struct exchange *exchange, struct breaker_ticket ticket)
 }
 
 static void judge_endpoint(struct upstream *upstream, struct pool *pool, unsigned meaning,
-                           duration took)
+                           duration took, enum cause outcome)
 {
     const struct passive_config *config = &upstream->config->health.passive;
     bool too_slow = config->latency.ns > 0 && took.ns > config->latency.ns;
@@ -267,7 +271,8 @@ static void judge_endpoint(struct upstream *upstream, struct pool *pool, unsigne
         health_note(&pool->shared->health, config, too_slow || (meaning & config->counts),
                     upstream->worker->now, &of);
     if (failures > 0)
-        eject(upstream, pool, failures, of);
+        eject(upstream, pool, failures, of,
+              too_slow ? "slower than passive.latency" : cause_row(outcome)->name);
 }
 
 void guard_settle(struct exchange *exchange, enum cause outcome)
@@ -285,7 +290,7 @@ void guard_settle(struct exchange *exchange, enum cause outcome)
         return;
     }
     duration took = time_taken(attempt, now);
-    judge_endpoint(upstream, attempt->pool, meaning, took);
+    judge_endpoint(upstream, attempt->pool, meaning, took, outcome);
     settle_ticket(upstream, &attempt->ticket,
                   verdict_on(&upstream->config->breaker, meaning, took));
     if (balance_learns(&upstream->balance) && meaning != ABANDONED)

@@ -87,9 +87,33 @@ def test_a_run_is_told_where_its_records_are(command, tmp_path):
         assert str(run / "v0-r0" / "records") in done.stderr
 
 
-@pytest.mark.parametrize("form", ["sqlite", "jsonl", "csv"])
-def test_a_damaged_segment_is_named_and_leaves_nothing(command, records, tmp_path, form):
+def damage(records):
     (records / "gateway-1-0-0.seg").write_bytes(b"TGRECORD" + bytes(1000))
+
+
+@pytest.mark.parametrize("form", ["sqlite", "jsonl", "csv"])
+def test_a_damaged_segment_is_named_and_the_others_are_exported(gateway, refused_address, command,
+                                                                tmp_path, form):
+    proxy = gateway(refused_address)
+    assert proxy.request().status == 502
+    assert proxy.stop() == 0
+    records = proxy.process.folder / "records"
+    whole, output = tmp_path / "whole", tmp_path / "output"
+    assert command("export", records, "--format", form, "-o", whole).returncode == 0
+    damage(records)
+    (records / "gateway-1-0-1.seg").write_bytes(b"no segment")
+    done = command("export", records, "--format", form, "-o", output)
+    assert done.returncode == 2
+    assert "gateway-1-0-" in done.stderr and "(1 more cannot be read, all" in done.stderr
+    assert "records written" in done.stderr
+    assert output.stat().st_size == whole.stat().st_size
+    if form != "sqlite":
+        assert output.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("form", ["sqlite", "jsonl", "csv"])
+def test_nothing_but_damaged_segments_leaves_nothing(command, records, tmp_path, form):
+    damage(records)
     output = tmp_path / "output"
     output.write_text("precious")
     done = command("export", records, "--format", form, "-o", output, "--force")

@@ -127,6 +127,7 @@ def test_latency(gateway, upstream):
     assert [client.request().status for _ in range(10)] == [200] * 10
     assert len(slow.requests) == 1
     assert transitions(proxy) == [("endpoint_ejected", slow.address)]
+    assert "the last one: slower than passive.latency" in proxy.process.log()
 
 
 # ---- back again

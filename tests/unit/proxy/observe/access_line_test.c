@@ -111,6 +111,10 @@ static void test_httplog_of_reuse_retry_abort_and_own_answer(void **state)
     expect(ACCESS_HTTPLOG, entry_of(&record), "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
            "10.0.1.2:33317 [06/Feb/2009:12:14:14.655] gw static/10.0.0.9:80 10/0/0/69/1109 -1 2750 "
            "- - CD-- 3/3/2/1/2 0/4 \"GET / HTTP/1.1\"\n");
+    record.wait = record.receive = -1;
+    expect(ACCESS_HTTPLOG, entry_of(&record), "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+           "10.0.1.2:33317 [06/Feb/2009:12:14:14.655] gw static/10.0.0.9:80 10/0/0/-1/1109 -1 2750 "
+           "- - CH-- 3/3/2/1/2 0/4 \"GET / HTTP/1.1\"\n");
     record = answered;
     record.attempts = 0;
     record.connect = record.send = record.wait = record.receive = -1;
