@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
+
 #include "lib/conf/type.h"
 #include "lib/conf/visited.h"
 
@@ -77,10 +79,12 @@ static void write_head(FILE *out, const struct conf_key *key)
     fputs("\"\n", out);
 }
 
-static void write_sub(FILE *out, const struct conf_table *table, struct conf_visited *visited)
+/* `said` is what the key has said already. */
+static void write_sub(FILE *out, const struct conf_table *table, const char *said,
+                      struct conf_visited *visited)
 {
     bool new = conf_visit(visited, table);
-    if (table->meaning && new)
+    if (table->meaning && new && !(said && strcmp(said, table->meaning) == 0))
         write_line(out, table->meaning);
     if (table->shorthand) {
         fputs("A bare string stands for its\n.Cm \\&", out);
@@ -108,7 +112,7 @@ static void write_items(FILE *out, const struct conf_table *table, struct conf_v
         if (key->meaning)
             write_line(out, key->meaning);
         if (key->sub)
-            write_sub(out, key->sub, visited);
+            write_sub(out, key->sub, key->meaning, visited);
     }
 }
 
