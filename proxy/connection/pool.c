@@ -200,17 +200,22 @@ static enum uplink_result acquire_from(struct upstream *upstream, struct uplink_
     return UPLINK_EXHAUSTED;
 }
 
-/* Endpoints that are left out while there are others. */
-enum { PASS_OVER_AVOIDED = 1, PASS_OVER_COLD = 2 };
+/* Endpoints that are left out while there are others; and those that are not, though they are not
+ * fit. */
+enum { PASS_OVER_AVOIDED = 1, PASS_OVER_COLD = 2, PASS_OVER_REFUSED = 4, TAKE_EJECTED = 8 };
 
 static bool is_left_out(struct upstream *upstream, const struct uplink_order *order,
                         unsigned pass_over, unsigned *left_out)
 {
+    uint64_t bit = uplink_bit(upstream, order->pool);
     unsigned reason = 0;
-    if (!guard_is_usable(upstream, order->pool))
+    if (!guard_is_usable(upstream, order->pool) &&
+        !(pass_over & TAKE_EJECTED && guard_is_last_resort(order->pool)))
         return true;
-    if (order->avoid & uplink_bit(upstream, order->pool))
-        reason = pass_over & PASS_OVER_AVOIDED;
+    if (order->refused & bit)
+        reason = pass_over & PASS_OVER_REFUSED;
+    if (order->avoid & bit)
+        reason |= pass_over & PASS_OVER_AVOIDED;
     else if ((pass_over & PASS_OVER_COLD) && !guard_is_warm(upstream, order->pool))
         reason = PASS_OVER_COLD;
     *left_out |= reason;
@@ -239,6 +244,22 @@ static enum uplink_result acquire_next(struct upstream *upstream, struct uplink_
     return result;
 }
 
+/* For a request that endpoints have refused: one that has not, and as the last resort one that is
+ * ejected. With several endpoints restarted one after the other, the next may well be down while
+ * the one before is still ejected, but back. */
+static enum uplink_result acquire_after_refusal(struct upstream *upstream,
+                                                struct uplink_order *order)
+{
+    unsigned left_out;
+    enum uplink_result result = acquire_next(upstream, order, PASS_OVER_REFUSED, &left_out);
+    if (result != UPLINK_NO_ENDPOINT)
+        return result;
+    result = acquire_next(upstream, order, PASS_OVER_REFUSED | TAKE_EJECTED, &left_out);
+    if (result != UPLINK_NO_ENDPOINT && result != UPLINK_EXHAUSTED)
+        counter_add(&upstream->worker->counters.of[COUNTER_LAST_RESORTS]);
+    return result;
+}
+
 /* The endpoint to avoid is better than none, but worse than a connection that comes free. */
 static enum uplink_result acquire(struct upstream *upstream, struct uplink_order *order)
 {
@@ -247,6 +268,8 @@ static enum uplink_result acquire(struct upstream *upstream, struct uplink_order
         acquire_next(upstream, order, PASS_OVER_AVOIDED | PASS_OVER_COLD, &left_out);
     if ((result == UPLINK_EXHAUSTED || result == UPLINK_NO_ENDPOINT) && left_out & PASS_OVER_COLD)
         result = acquire_next(upstream, order, PASS_OVER_AVOIDED, &left_out);
+    if (result == UPLINK_NO_ENDPOINT && order->refused)
+        result = acquire_after_refusal(upstream, order);
     if (result == UPLINK_NO_ENDPOINT && left_out)
         result = acquire_next(upstream, order, 0, &left_out);
     return result;

@@ -54,6 +54,7 @@ struct uplink_order {
     struct exchange *exchange;
     bool fresh;            /* not a connection that was used before */
     uint64_t avoid;        /* endpoints (uplink_bit) to be used when there is no other */
+    uint64_t refused;      /* those that this request could not be brought to */
     uint64_t affinity;     /* the key of a consistent hash */
     struct pool *pool;     /* set: the endpoint chosen, unless EXHAUSTED or NO_ENDPOINT */
     struct uplink *uplink; /* set for READY and PENDING */

@@ -34,6 +34,8 @@
       "closed for their age or number of requests, or before the endpoint would")                \
     X(EJECTIONS, "ejections_total", "times an endpoint was ejected because its requests failed") \
     X(EJECTIONS_DENIED, "ejections_denied_total", "ejections that max_ejected did not allow")    \
+    X(LAST_RESORTS, "last_resorts_total",                                                        \
+      "tries of an ejected endpoint because all others had refused the request")                 \
     X(PANICS, "panics_total", "times so few endpoints were fit that all were used")              \
     X(BREAKERS, "breaker_openings_total", "times a breaker opened")                              \
     X(PROBES, "health_checks_total", "health checks answered or given up")                       \

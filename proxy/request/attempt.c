@@ -141,6 +141,7 @@ bool attempt_order(struct exchange *exchange, struct attempt_order *order)
     *order = (struct attempt_order){.uplink = {.exchange = exchange,
                                                .fresh = exchange->fresh_connection,
                                                .avoid = exchange->tried,
+                                               .refused = exchange->refused,
                                                .affinity = exchange->affinity},
                                     .refusal = CAUSE_BREAKER_OPEN};
     if (!guard_admit(upstream, &order->ticket))
@@ -266,10 +267,10 @@ static void note_budget(struct upstream *upstream, bool denied)
                   counter_read(&upstream->worker->counters.of[COUNTER_RETRIES_DENIED]));
 }
 
-static bool budget_allows(struct exchange *exchange)
+static bool budget_allows(struct exchange *exchange, enum cause cause)
 {
     struct upstream *upstream = exchange->upstream;
-    if (budget_spend(&upstream->retry_budget, exchange->worker->now))
+    if (retry_is_free(cause) || budget_spend(&upstream->retry_budget, exchange->worker->now))
         return true;
     counter_add(&exchange->worker->counters.of[COUNTER_RETRIES_DENIED]);
     if (!upstream->retries_denied)
@@ -324,6 +325,8 @@ static void try_again(struct exchange *exchange, enum cause cause)
 {
     struct worker *worker = exchange->worker;
     counter_add(&worker->counters.of[COUNTER_RETRIES]);
+    if (retry_is_free(cause))
+        exchange->refused |= uplink_bit(exchange->upstream, exchange->attempt.pool);
     timeout_cancel(&exchange->timeout);
     buf_clear(&worker->head_out); /* interim heads that came with an unwanted one */
     attempt_close(exchange, cause, true);
@@ -347,7 +350,7 @@ void attempt_failed(struct exchange *exchange, enum cause cause)
         return;
     guard_settle(exchange, cause); /* it may have opened the breaker */
     if (may_try_again(exchange) && retry_wants_cause(exchange->passage->retry, cause) &&
-        guard_would_admit(exchange->upstream) && budget_allows(exchange))
+        guard_would_admit(exchange->upstream) && budget_allows(exchange, cause))
         try_again(exchange, cause);
     else
         exchange_fail(exchange, cause);
@@ -363,7 +366,7 @@ bool attempt_retries_response(struct exchange *exchange, const struct http_head 
     if (!may_try_again(exchange))
         return false;
     guard_settle(exchange, CAUSE_UPSTREAM_STATUS); /* it may have opened the breaker */
-    if (!guard_would_admit(exchange->upstream) || !budget_allows(exchange))
+    if (!guard_would_admit(exchange->upstream) || !budget_allows(exchange, CAUSE_UPSTREAM_STATUS))
         return false;
     try_again(exchange, CAUSE_UPSTREAM_STATUS);
     return true;

@@ -54,7 +54,8 @@ struct exchange {
     struct attempt attempt; /* the current one */
     struct hedge *hedge;    /* others beside it; NULL: none, nor will there be */
     int attempts;
-    uint64_t tried; /* endpoints, as uplink_bit */
+    uint64_t tried;   /* endpoints, as uplink_bit */
+    uint64_t refused; /* those that could not be connected to */
 
     struct buf request;  /* head and body for the upstream */
     size_t request_sent; /* of it */

@@ -150,6 +150,11 @@ bool guard_is_usable(struct upstream *upstream, struct pool *pool)
     return health_group_panics(&upstream->shared->group);
 }
 
+bool guard_is_last_resort(const struct pool *pool)
+{
+    return health_is_merely_ejected(&pool->shared->health);
+}
+
 bool guard_is_warm(const struct upstream *upstream, const struct pool *pool)
 {
     duration slow_start = upstream->config->health.slow_start;

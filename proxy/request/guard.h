@@ -24,6 +24,10 @@ void guard_settle(struct exchange *exchange, enum cause outcome);
 /* Whether an endpoint may be used now: it is fit, or so few are that all must do. */
 bool guard_is_usable(struct upstream *upstream, struct pool *pool);
 
+/* Whether it may be used by a request that every one of those has refused: an ejection says what
+ * became of other requests some time ago, and may be wrong by now. A health check is believed. */
+bool guard_is_last_resort(const struct pool *pool);
+
 /* Whether an endpoint that was restored not long ago takes this request: more and more often. */
 bool guard_is_warm(const struct upstream *upstream, const struct pool *pool);
 

@@ -70,6 +70,13 @@ static inline bool health_is_fit(const struct health *health)
     return (atomic_load_explicit(&health->down, memory_order_relaxed) & ~HEALTH_GONE) == 0;
 }
 
+/* Whether its own requests alone have put it down, and no health check says so too. */
+static inline bool health_is_merely_ejected(const struct health *health)
+{
+    return (atomic_load_explicit(&health->down, memory_order_relaxed) & ~HEALTH_GONE) ==
+           HEALTH_EJECTED;
+}
+
 /* Counts what a request to the endpoint came to. Returns 0, or the number of failures (in a row, or
  * in the window when `*of` is set to the requests in it) that ask for its ejection. */
 uint64_t health_note(struct health *health, const struct passive_config *config, bool failed,

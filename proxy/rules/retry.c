@@ -27,6 +27,11 @@ bool retry_wants_cause(const struct retry_config *config, enum cause cause)
     return (config->on & conditions[cause]) != 0;
 }
 
+bool retry_is_free(enum cause cause)
+{
+    return conditions[cause] == RETRY_CONNECT && cause != CAUSE_TLS_FAILED;
+}
+
 bool retry_wants_response(const struct retry_config *config, const struct http_head *head)
 {
     return is_unwanted_status(config, head->status) ||

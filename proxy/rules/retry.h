@@ -13,6 +13,10 @@
 /* Whether the configuration wants another try after a failure of that cause. */
 bool retry_wants_cause(const struct retry_config *config, enum cause cause);
 
+/* Whether such a failure has cost no endpoint anything: there was no connection to send the request
+ * over. Another try adds no load then, so it needs no budget. */
+bool retry_is_free(enum cause cause);
+
 /* Whether it wants another try instead of that response. */
 bool retry_wants_response(const struct retry_config *config, const struct http_head *head);
 

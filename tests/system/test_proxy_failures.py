@@ -381,9 +381,14 @@ def test_a_response_that_has_begun_is_not_retried(gateway, upstream):
     assert len(server.connections) == 1
 
 
-def test_the_budget_ends_retries(gateway, refused_address):
+def closing(gateway, upstream, budget):
+    return gateway(upstream([read_request, close]), upstream={
+        "retry": {"attempts": 2, "on": ["closed"], "budget": budget}})
+
+
+def test_the_budget_ends_retries(gateway, upstream):
     """With no share, the reserve of 10 is all there is."""
-    proxy = gateway(refused_address, upstream={"retry": {"attempts": 2, "budget": "0%"}})
+    proxy = closing(gateway, upstream, "0%")
     client = proxy.connect()
     for _ in range(15):
         assert client.request().status == 502
@@ -391,8 +396,19 @@ def test_the_budget_ends_retries(gateway, refused_address):
     assert [row["attempts"] for row in rows] == [2] * 10 + [1] * 5
 
 
-def test_the_budget_is_a_share_of_requests(gateway, refused_address):
-    proxy = gateway(refused_address, upstream={"retry": {"attempts": 2, "budget": "50%"}})
+def test_what_was_never_sent_needs_no_budget(gateway, refused_address):
+    """Another try after a failed connect adds no load to anybody; the number of tries holds."""
+    proxy = gateway(refused_address, admin="127.0.0.1:0",
+                    upstream={"retry": {"attempts": 2, "budget": "0%"}})
+    client = proxy.connect()
+    for _ in range(15):
+        assert client.request().status == 502
+    assert {row["attempts"] for row in proxy.wait_records("request", 15)} == {2}
+    assert proxy.metrics()["retries_denied_total"] == 0
+
+
+def test_the_budget_is_a_share_of_requests(gateway, upstream):
+    proxy = closing(gateway, upstream, "50%")
     client = proxy.connect()
     for _ in range(60):
         client.request()

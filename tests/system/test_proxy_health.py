@@ -249,6 +249,22 @@ def test_a_retry_goes_to_one_that_is_fit(gateway, upstream, refused_address):
     assert sum(row["attempts"] for row in rows) == 21
 
 
+def test_an_ejected_endpoint_is_the_last_resort(gateway, upstream, refused_address):
+    """As in a restart of one server after the other: the first still counts as ejected, but is back
+    when the second goes, which cannot be ejected as well."""
+    first = upstream([read_request, close], SERVE)
+    proxy = gateway(first, refused_address, admin={"address": "127.0.0.1:0"}, upstream={
+        "retry": {"attempts": 3, "on": ["connect", "closed"]},
+        "health": {"passive": {"consecutive": 1, "eject_for": "5m"}}})
+    client = proxy.connect()
+    methods = ["GET"] + ["POST", "GET"] * 15
+    assert [client.request(method).status for method in methods] == [200] * 31
+    assert transitions(proxy) == [("endpoint_ejected", first.address)]
+    rows = proxy.wait_records("request", 31)
+    assert [row["attempts"] for row in rows] == [3] + [2] * 30
+    assert proxy.metrics()["last_resorts_total"] == 31
+
+
 # ---- health checks
 
 

@@ -209,8 +209,10 @@ static void test_checks_and_ejections_are_two_judges(void **state)
     assert_false(check_says(&sample, 0, false)); /* that is known */
     eject(&sample, 0);
     assert_int_equal(health_group_fit(&sample.group), 3);
+    assert_false(health_is_merely_ejected(&sample.endpoints[0]));
     assert_true(check_says(&sample, 0, true));
     assert_false(health_is_fit(&sample.endpoints[0]));
+    assert_true(health_is_merely_ejected(&sample.endpoints[0]));
     pass_ms(&sample, 1000);
     assert_true(restore(&sample, 0));
     assert_true(health_is_fit(&sample.endpoints[0]));

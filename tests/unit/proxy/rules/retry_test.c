@@ -37,6 +37,17 @@ static void test_causes(void **state)
         }
 }
 
+static void test_what_needs_no_budget(void **state)
+{
+    assert_true(retry_is_free(CAUSE_CONNECT_REFUSED));
+    assert_true(retry_is_free(CAUSE_CONNECT_TIMEOUT));
+    assert_true(retry_is_free(CAUSE_CONNECT_FAILED));
+    assert_false(retry_is_free(CAUSE_TLS_FAILED)); /* a handshake is work */
+    assert_false(retry_is_free(CAUSE_REUSED_CLOSED));
+    assert_false(retry_is_free(CAUSE_RESPONSE_TIMEOUT));
+    assert_false(retry_is_free(CAUSE_UPSTREAM_STATUS));
+}
+
 static bool wants(const struct retry_config *config, int status, const char *fields)
 {
     struct http_head head;
@@ -100,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_causes),
+        cmocka_unit_test(test_what_needs_no_budget),
         cmocka_unit_test(test_responses),
         cmocka_unit_test(test_what_is_safe),
         cmocka_unit_test(test_pauses),
