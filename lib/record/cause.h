@@ -40,6 +40,9 @@
     X(RESPONSE_TIMEOUT, "response_timeout", 504, "UT", "sH", "http_response_timeout",              \
       "no response head arrived in time",                                                          \
       "find the stall; timeout.response above the true p99.9; release locks before responding")    \
+    X(SEND_TIMEOUT, "send_timeout", 504, "SI", "sH", "connection_write_timeout",                   \
+      "the upstream took no more of the request for longer than timeout.idle",                     \
+      "find the stall: the upstream does not read; timeout.idle above its longest pause")          \
     X(RESPONSE_MALFORMED, "response_malformed", 502, "UPE", "PH", "http_protocol_error",           \
       "what the upstream sent is not an HTTP/1.1 response",                                        \
       "check the endpoint's port and protocol; mend the application")                              \

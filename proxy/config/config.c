@@ -150,8 +150,8 @@ static const struct conf_key retry_keys[] = {
         .choices = retry_conditions,
         .meaning = "What is tried again: a failed connect or TLS handshake; a pooled connection that "
                    "closes as it is used; a fresh one that closes, or is reset, before a byte of the "
-                   "response; no response in time. A request that is not idempotent and may have "
-                   "been read is not sent twice."),
+                   "response; no response, or the request not taken, in time. A request that is not "
+                   "idempotent and may have been read is not sent twice."),
     KEY("statuses", CONF_LIST, struct retry_config, statuses, .element = CONF_INT, .min = 400,
         .max = 599, .meaning = "Responses with these statuses are tried again, too."),
     KEY("header", CONF_STRING, struct retry_config, header, .flags = CONF_NOT_EMPTY,

@@ -24,7 +24,7 @@ enum retry_condition {
     RETRY_REUSED_CLOSED = 2,     /* a pooled connection closed before a byte of the response */
     RETRY_CLOSED = 4,            /* a fresh one closed before a byte of the response */
     RETRY_RESET = 8,             /* a fresh one reset before a byte of the response */
-    RETRY_RESPONSE_TIMEOUT = 16, /* no response head in time */
+    RETRY_RESPONSE_TIMEOUT = 16, /* no response head in time, nor the request taken */
 };
 
 struct client_timeouts {

@@ -69,6 +69,9 @@ static enum cause cause_of_timeout(const struct exchange *exchange)
         return CAUSE_QUEUE_TIMEOUT;
     case EXCHANGE_CONNECTING:
         return CAUSE_CONNECT_TIMEOUT;
+    case EXCHANGE_SENDING:
+        /* All that is there may be sent, and the client wait for a 100. */
+        return relay_unsent(exchange) > 0 ? CAUSE_SEND_TIMEOUT : CAUSE_RESPONSE_TIMEOUT;
     case EXCHANGE_RECEIVING:
         return CAUSE_BODY_TIMEOUT;
     case EXCHANGE_TUNNELING:
@@ -96,9 +99,8 @@ static void on_hold_over(struct exchange *exchange)
     go_on(exchange);
 }
 
-static void try_timed_out(struct exchange *exchange)
+static void try_timed_out(struct exchange *exchange, enum cause cause)
 {
-    enum cause cause = cause_of_timeout(exchange);
     trouble_note(exchange->attempt.pool, cause, NULL);
     attempt_failed(exchange, cause);
 }
@@ -112,7 +114,7 @@ static void on_timeout(void *arg)
     else if (exchange->state == EXCHANGE_HELD)
         on_hold_over(exchange);
     else if (exchange->state >= EXCHANGE_CONNECTING && exchange->state <= EXCHANGE_WAITING)
-        try_timed_out(exchange);
+        try_timed_out(exchange, cause_of_timeout(exchange));
     else
         exchange_fail(exchange, cause_of_timeout(exchange));
 }
@@ -122,7 +124,8 @@ static void on_try_timeout(void *arg)
 {
     struct exchange *exchange = arg;
     worker_enter(exchange->worker);
-    try_timed_out(exchange);
+    bool connecting = exchange->state == EXCHANGE_CONNECTING;
+    try_timed_out(exchange, connecting ? CAUSE_CONNECT_TIMEOUT : CAUSE_RESPONSE_TIMEOUT);
 }
 
 static void on_total_timeout(void *arg)

@@ -179,17 +179,22 @@ def test_total_in_the_body(gateway, upstream, head, piece):
     assert row["total_ns"] >= 200 * MS
 
 
-def test_an_upstream_that_does_not_take_the_request(gateway, upstream, never):
+@pytest.mark.parametrize("keys, cause, named", [
+    ({"timeout": {"idle": "150ms"}}, "send_timeout", "connection_write_timeout"),
+    ({"retry": {"per_try": "150ms"}}, "response_timeout", "http_response_timeout")])
+def test_an_upstream_that_does_not_take_the_request(gateway, upstream, never, keys, cause, named):
+    """The cause names the timeout that passed, and so does the advice that comes with it."""
     server = upstream([read_head, wait_for(never)])
-    proxy = gateway(server, upstream={"timeout": {"idle": "150ms", "response": "30s"}})
+    proxy = gateway(server, upstream=keys)
     client = proxy.connect()
     client.sock.settimeout(20)
     client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n")
     block = b"x" * 1_000_000
     sender = threading.Thread(target=lambda: _send_until_closed(client, block), daemon=True)
     sender.start()
-    assert client.read_response().status == 504
-    assert proxy.only_request()["cause"] == "response_timeout"
+    response = client.read_response()
+    assert response.status == 504 and named in response.header("Proxy-Status")
+    assert proxy.outcome() == (504, cause, [cause])
 
 
 def _send_until_closed(client, block):
