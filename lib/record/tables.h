@@ -104,7 +104,7 @@
     X(MONO, at, "when")                                                                            \
     X(STATE_KIND, kind, "what changed")                                                            \
     X(NAME, subject, "the upstream, endpoint or resource")                                         \
-    X(U64, value, "the figure that made it change (waiting requests, failures, ms out of use, addresses, ns)")
+    X(U64, value, "the figure that made it change (waiting requests, failures, ms out of use, addresses, ns); at the end of what happened many times, how often")
 
 /* One row per request of the load generator, measured or not. */
 #define RECORD_CLIENT(X)                                                                           \
@@ -139,11 +139,14 @@
 
 #define STATE_KINDS(X)                                                                             \
     X(POOL_EXHAUSTED, "pool_exhausted") X(POOL_AVAILABLE, "pool_available")                        \
-    X(QUEUE_SHED, "queue_shed") X(ACCEPT_PAUSED, "accept_paused")                                  \
-    X(ACCEPT_RESUMED, "accept_resumed") X(DESCRIPTORS_EXHAUSTED, "descriptors_exhausted")          \
+    X(QUEUE_SHED, "queue_shed") X(QUEUE_SHED_ENDED, "queue_shed_ended")                            \
+    X(ACCEPT_PAUSED, "accept_paused") X(ACCEPT_RESUMED, "accept_resumed")                          \
+    X(DESCRIPTORS_EXHAUSTED, "descriptors_exhausted")                                              \
+    X(DESCRIPTORS_AVAILABLE, "descriptors_available")                                              \
     X(DRAINING, "draining") X(RELOADED, "reloaded")                                                \
     X(ENDPOINTS_CHANGED, "endpoints_changed")                                                     \
     X(RETRIES_EXHAUSTED, "retries_exhausted") X(RETRIES_AVAILABLE, "retries_available")            \
+    X(HEDGES_EXHAUSTED, "hedges_exhausted") X(HEDGES_AVAILABLE, "hedges_available")                \
     X(ENDPOINT_EJECTED, "endpoint_ejected") X(ENDPOINT_RESTORED, "endpoint_restored")              \
     X(ENDPOINT_DOWN, "endpoint_down") X(ENDPOINT_UP, "endpoint_up")                                \
     X(BREAKER_OPENED, "breaker_opened") X(BREAKER_HALF_OPEN, "breaker_half_open")                  \

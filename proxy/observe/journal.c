@@ -143,6 +143,12 @@ void journal_request(struct exchange *exchange)
 
 void journal_state(struct worker *worker, enum state_kind kind, uint16_t subject, uint64_t value)
 {
+    journal_state_at(worker, worker->now, kind, subject, value);
+}
+
+void journal_state_at(struct worker *worker, mono at, enum state_kind kind, uint16_t subject,
+                      uint64_t value)
+{
     const struct record_source *source = &worker->source;
     log_debug(&worker->log, NULL, "%s (%llu)", state_kind_name(kind), (unsigned long long)value);
     state_log_say(&worker->state_log, &worker->log, kind,
@@ -151,7 +157,7 @@ void journal_state(struct worker *worker, enum state_kind kind, uint16_t subject
     if (!slot)
         return;
     *slot = (struct state_record){
-        .at = worker->now.ns, .kind = (uint16_t)kind, .subject = subject, .value = value};
+        .at = at.ns, .kind = (uint16_t)kind, .subject = subject, .value = value};
     record_commit(worker->records);
 }
 

@@ -16,6 +16,10 @@ void journal_attempt(struct exchange *exchange, enum cause outcome, bool retried
 
 void journal_state(struct worker *worker, enum state_kind kind, uint16_t subject, uint64_t value);
 
+/* As journal_state, of something that was so at another moment. */
+void journal_state_at(struct worker *worker, mono at, enum state_kind kind, uint16_t subject,
+                      uint64_t value);
+
 /* Writes out the access log lines held so far. */
 void journal_flush(struct worker *worker);
 /* As journal_flush, for the last time. */

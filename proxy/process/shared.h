@@ -12,6 +12,7 @@
 
 #include "lib/net/address.h"
 #include "proxy/rules/breaker.h"
+#include "proxy/rules/episode.h"
 #include "proxy/rules/health.h"
 
 /* What one worker counts of an endpoint, for the metrics. Each worker has a cache line of its own.
@@ -41,6 +42,7 @@ struct shared_upstream {
     struct shared_idle *idle; /* by worker */
     struct health_group group;
     struct breaker breaker;
+    struct episode pool_exhausted, queue_shed, no_descriptors, no_retries, no_hedges;
     int uses; /* by generations */
 };
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/observe/journal.h"
+#include "proxy/observe/episodes.h"
 #include "proxy/process/proxy.h"
 #include "proxy/request/guard.h"
 #include "proxy/request/hedge.h"
@@ -19,8 +19,8 @@ static void enqueue(struct exchange *exchange)
     struct upstream *upstream = exchange->upstream;
     struct worker *worker = exchange->worker;
     if (upstream->queue_length >= upstream->config->connections.queue) {
-        journal_state(worker, STATE_QUEUE_SHED, upstream->name_id,
-                      (uint64_t)upstream->queue_length);
+        episodes_note(upstream->realm, &upstream->shared->queue_shed, STATE_QUEUE_SHED,
+                      upstream->name_id, (uint64_t)upstream->queue_length);
         exchange_fail(exchange, CAUSE_QUEUE_FULL);
         return;
     }
@@ -31,11 +31,11 @@ static void enqueue(struct exchange *exchange)
     atomic_fetch_add(&upstream->shared->waiting, 1);
     counter_add(&worker->counters.of[COUNTER_QUEUED]);
     proxy_wake_idle(worker->proxy, upstream);
-    if (upstream->queue_length++ == 0) {
-        journal_state(worker, STATE_POOL_EXHAUSTED, upstream->name_id, 1);
-        /* A connection that another worker closed before it could see this one wait. */
+    episodes_note_waiting(upstream->realm, &upstream->shared->pool_exhausted, STATE_POOL_EXHAUSTED,
+                          upstream->name_id, 1, &upstream->shared->waiting);
+    /* A connection that another worker closed before it could see this one wait. */
+    if (upstream->queue_length++ == 0)
         worker_serve_soon(worker);
-    }
     timeout_arm(exchange->passage->wait, &exchange->timeout, worker->now);
 }
 
@@ -47,9 +47,8 @@ void exchange_leave_queue(struct exchange *exchange)
     atomic_fetch_sub(&upstream->shared->waiting, 1);
     exchange->queue_ns += mono_between(exchange->queued, worker->now).ns;
     timeout_cancel(&exchange->timeout);
-    if (--upstream->queue_length == 0)
-        journal_state(worker, STATE_POOL_AVAILABLE, upstream->name_id,
-                      (uint64_t)exchange->queue_ns);
+    upstream->queue_length--;
+    episode_goes_on(&upstream->shared->pool_exhausted, worker->now);
 }
 
 /* Deferred cleanup: registered now, with its argument; run when the exchange has ended. */
@@ -217,10 +216,11 @@ void exchange_connected(struct exchange *exchange)
 
 void exchange_connect_failed(struct exchange *exchange, int problem)
 {
+    struct upstream *upstream = exchange->upstream;
     enum cause cause = cause_of_connect_error(problem);
     if (cause == CAUSE_DESCRIPTORS_EXHAUSTED)
-        journal_state(exchange->worker, STATE_DESCRIPTORS_EXHAUSTED, exchange->upstream->name_id,
-                      (uint64_t)problem);
+        episodes_note(upstream->realm, &upstream->shared->no_descriptors,
+                      STATE_DESCRIPTORS_EXHAUSTED, upstream->name_id, (uint64_t)problem);
     trouble_note(exchange->attempt.pool, cause, strerror(problem));
     attempt_failed(exchange, cause);
 }
@@ -259,30 +259,20 @@ bool attempt_may_repeat(const struct exchange *exchange)
 
 /* ---- the budget */
 
-static void note_budget(struct upstream *upstream, bool denied)
-{
-    upstream->retries_denied = denied;
-    journal_state(upstream->worker, denied ? STATE_RETRIES_EXHAUSTED : STATE_RETRIES_AVAILABLE,
-                  upstream->name_id,
-                  counter_read(&upstream->worker->counters.of[COUNTER_RETRIES_DENIED]));
-}
-
 static bool budget_allows(struct exchange *exchange, enum cause cause)
 {
     struct upstream *upstream = exchange->upstream;
     if (retry_is_free(cause) || budget_spend(&upstream->retry_budget, exchange->worker->now))
         return true;
     counter_add(&exchange->worker->counters.of[COUNTER_RETRIES_DENIED]);
-    if (!upstream->retries_denied)
-        note_budget(upstream, true);
+    episodes_note(upstream->realm, &upstream->shared->no_retries, STATE_RETRIES_EXHAUSTED,
+                  upstream->name_id, 1);
     return false;
 }
 
 void upstream_earn_retries(struct upstream *upstream, double share)
 {
     budget_earn(&upstream->retry_budget, upstream->worker->now, share);
-    if (upstream->retries_denied && budget_is_ample(&upstream->retry_budget))
-        note_budget(upstream, false);
 }
 
 /* ---- a further try */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/request/gate.h"
 
-#include "proxy/observe/journal.h"
+#include "proxy/observe/episodes.h"
 #include "proxy/process/proxy.h"
 #include "proxy/request/attempt.h"
 #include "proxy/worker/passage.h"
@@ -58,20 +58,15 @@ static bool take_permit(struct gate *gate)
 
 static void grant(struct gate *gate, struct exchange *exchange)
 {
-    struct worker *worker = gate->worker;
-    uint64_t shed;
     exchange->gate = gate;
-    exchange->permitted = worker->now;
-    if (episode_over(&gate->limiter->shedding, worker->now, &shed))
-        journal_state(worker, STATE_SHEDDING_ENDED, gate->limiter->name_id, shed);
+    exchange->permitted = gate->worker->now;
 }
 
 static void shed(struct gate *gate, struct exchange *exchange)
 {
     struct limiter *limiter = gate->limiter;
-    if (episode_event(&limiter->shedding, gate->worker->now))
-        journal_state(gate->worker, STATE_SHEDDING_BEGUN, limiter->name_id,
-                      (uint64_t)atomic_load(&limiter->permits.limit));
+    episodes_note(exchange->realm, &limiter->shedding, STATE_SHEDDING_BEGUN, limiter->name_id,
+                  (uint64_t)atomic_load(&limiter->permits.limit));
     exchange_fail(exchange, CAUSE_SHED);
 }
 

@@ -2,7 +2,7 @@
 #include "proxy/request/throttle.h"
 
 #include "lib/base/hash.h"
-#include "proxy/observe/journal.h"
+#include "proxy/observe/episodes.h"
 #include "proxy/process/proxy.h"
 #include "proxy/request/answer.h"
 #include "proxy/request/relay.h"
@@ -58,15 +58,12 @@ bool throttle_admit(struct exchange *exchange, size_t route, const struct http_h
         &((const struct route_config *)exchange->realm->config->routes.items)[route].rate_limit;
     struct rate_bucket *bucket = bucket_of(throttle, exchange, config, head);
     struct rate_verdict verdict = rate_take(&throttle->rule, bucket, worker->now);
-    uint64_t refused;
     if (verdict.result != RATE_ADMITTED) {
-        if (episode_event(&throttle->state->refusing, worker->now))
-            journal_state(worker, STATE_RATE_LIMITING_BEGUN, exchange->record.route, 1);
+        episodes_note(exchange->realm, &throttle->state->refusing, STATE_RATE_LIMITING_BEGUN,
+                      exchange->record.route, 1);
         refuse(exchange, config, &verdict);
         return false;
     }
-    if (episode_over(&throttle->state->refusing, worker->now, &refused))
-        journal_state(worker, STATE_RATE_LIMITING_ENDED, exchange->record.route, refused);
     exchange->hold = verdict.wait;
     return true;
 }

@@ -27,10 +27,4 @@ void budget_earn(struct budget *budget, mono now, double share);
 /* Takes one retry out of it; false: there is none. */
 bool budget_spend(struct budget *budget, mono now);
 
-/* Whether the reserve is untouched: there is more than it takes to go on. */
-static inline bool budget_is_ample(const struct budget *budget)
-{
-    return budget->balance >= 0;
-}
-
 #endif

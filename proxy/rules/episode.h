@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A stretch of time in which something keeps happening, seen by all workers together: it begins
- * with the first event, and is over when none has come for a second, as the first look after that
- * finds. Keeps a limit that refuses a thousand requests from writing a thousand transitions. */
+ * with the first event, and is over when none has come for a second. Keeps a limit that refuses a
+ * thousand requests from writing a thousand transitions. */
 #ifndef TAILGATE_PROXY_RULES_EPISODE_H
 #define TAILGATE_PROXY_RULES_EPISODE_H
 
@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include "lib/base/clock.h"
+
+static const duration EPISODE_QUIET = {NS_PER_S};
 
 struct episode {
     _Atomic int64_t last;    /* the latest event; 0: there is no episode */
@@ -23,15 +25,23 @@ static inline bool episode_event(struct episode *episode, mono now)
     return atomic_exchange(&episode->last, now.ns) == 0;
 }
 
-/* Whether the episode has just been found to be over, to one caller alone; sets how many events it
- * had. */
-static inline bool episode_over(struct episode *episode, mono now, uint64_t *events)
+/* No event, but it has not ended before now. */
+static inline void episode_goes_on(struct episode *episode, mono now)
 {
     int64_t last = atomic_load_explicit(&episode->last, memory_order_relaxed);
-    if (last == 0 || now.ns - last < NS_PER_S)
+    if (last != 0)
+        (void)atomic_compare_exchange_strong(&episode->last, &last, now.ns);
+}
+
+/* Whether the episode is over, and ends with this; sets when it had its latest event, and how many
+ * it had. */
+static inline bool episode_over(struct episode *episode, mono now, mono *latest, uint64_t *events)
+{
+    int64_t last = atomic_load_explicit(&episode->last, memory_order_relaxed);
+    if (last == 0 || now.ns - last < EPISODE_QUIET.ns ||
+        !atomic_compare_exchange_strong(&episode->last, &last, 0))
         return false;
-    if (!atomic_compare_exchange_strong(&episode->last, &last, 0))
-        return false;
+    *latest = (mono){last};
     *events = atomic_exchange(&episode->events, 0);
     return true;
 }

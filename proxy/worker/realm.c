@@ -7,6 +7,7 @@
 #include "proxy/connection/client.h"
 #include "proxy/connection/pool.h"
 #include "proxy/connection/uplink.h"
+#include "proxy/observe/episodes.h"
 #include "proxy/observe/journal.h"
 #include "proxy/process/proxy.h"
 #include "proxy/request/exchange.h"
@@ -183,6 +184,7 @@ struct realm *realm_new(struct worker *worker, struct generation *generation)
     const struct proxy_config *config = &generation->config;
     realm->worker = worker;
     realm->generation = generation;
+    list_init(&realm->episodes);
     realm->config = config;
     realm->upstreams = mem_alloc(config->upstreams.count, sizeof(*realm->upstreams));
     realm->entrances = mem_alloc(config->listeners.count, sizeof(*realm->entrances));
@@ -198,6 +200,7 @@ struct realm *realm_new(struct worker *worker, struct generation *generation)
 
 void realm_release(struct realm *realm)
 {
+    episodes_hand_over(realm);
     for (size_t i = 0; i < realm->config->listeners.count; i++)
         release_entrance(&realm->entrances[i]);
     passages_release(realm);

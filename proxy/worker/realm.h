@@ -16,6 +16,7 @@ struct realm {
     struct upstream *upstreams;
     struct passage *passages; /* by route and target */
     struct gate *gates;       /* one per limiter of the generation */
+    struct list episodes;     /* see observe/episodes.h */
     size_t users;             /* exchanges, clients, and connections to endpoints */
     struct list node;         /* in worker->realms */
 };

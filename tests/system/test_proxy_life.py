@@ -296,8 +296,8 @@ def test_no_descriptor_for_an_upstream_connection(gateway, upstream):
     assert client.request().status == 200
     causes = [row["cause"] for row in proxy.wait_records("request", 4)]
     assert causes == ["none", "request_malformed", "descriptors_exhausted", "none"]
-    kinds = [row["state_kind"] for row in proxy.records("state")]
-    assert "descriptors_exhausted" in kinds
+    wait_until(lambda: [row["state_kind"] for row in proxy.records("state")] == [
+        "descriptors_exhausted", "descriptors_available"], 20, "it is over")
 
 
 def test_no_descriptor_for_a_client(gateway, upstream):

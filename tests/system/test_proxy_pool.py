@@ -62,8 +62,10 @@ def test_the_limit_is_exact(gateway, upstream, workers):
     rows = proxy.wait_records("request", 40)
     assert {row["worker"] for row in rows} == set(range(workers))
     assert sum(row["queue_ns"] > 0 for row in rows) >= 36
-    kinds = [row["state_kind"] for row in proxy.records("state")]
-    assert kinds.count("pool_exhausted") == kinds.count("pool_available") >= 1
+    rows = wait_until(lambda: (rows := proxy.records("state")) and len(rows) > 1 and rows, 20,
+                      "the pool is available")
+    assert [row["state_kind"] for row in rows] == ["pool_exhausted", "pool_available"]
+    assert rows[1]["value"] == 36
 
 
 def test_the_limit_is_per_endpoint(gateway, upstream):

@@ -35,7 +35,7 @@ def test_what_is_above_the_rate_is_refused(gateway, upstream):
     assert [row["cause"] for row in rows] == ["none"] * 3 + ["rate_limited"] * 2
     assert [row["attempts"] for row in rows] == [1, 1, 1, 0, 0]
     assert len(server.requests) == 3
-    (state,) = proxy.records("state")
+    state = proxy.records("state")[0]
     assert (state["state_kind"], state["subject"]) == ("rate_limiting_begun", "all")
 
 

@@ -35,7 +35,6 @@ static void has_a_reserve_before_any_request(void **state)
 {
     struct budget budget = {0};
     assert_int_equal(spend_all(&budget, START), BUDGET_RESERVE);
-    assert_false(budget_is_ample(&budget));
 }
 
 static void bears_a_burst_of_its_share(void **state)
@@ -73,16 +72,6 @@ static void allows_no_more_than_its_share_in_the_long_run(void **state)
     assert_in_range(granted, requests / 10 - 10, requests / 10 + 10 * BUDGET_RESERVE + 10);
 }
 
-static void is_ample_when_more_was_earned_than_spent(void **state)
-{
-    struct budget budget = {0};
-    assert_true(budget_is_ample(&budget));
-    assert_true(budget_spend(&budget, START));
-    assert_false(budget_is_ample(&budget));
-    earn(&budget, START, 2, 0.5);
-    assert_true(budget_is_ample(&budget));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,7 +79,6 @@ int main(void)
         cmocka_unit_test(bears_a_burst_of_its_share),
         cmocka_unit_test(forgets_what_is_older),
         cmocka_unit_test(allows_no_more_than_its_share_in_the_long_run),
-        cmocka_unit_test(is_ample_when_more_was_earned_than_spent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -203,15 +203,23 @@ static void test_threads_together_get_the_burst(void **state)
 static void test_an_episode_is_over_a_second_after_its_last_event(void **state)
 {
     struct episode episode = {0};
+    mono latest;
     uint64_t events = 0;
-    assert_false(episode_over(&episode, START, &events));
+    assert_false(episode_over(&episode, START, &latest, &events));
     assert_true(episode_event(&episode, START));
     assert_false(episode_event(&episode, at_ms(900)));
-    assert_false(episode_over(&episode, at_ms(1899), &events));
-    assert_true(episode_over(&episode, at_ms(1900), &events));
+    assert_false(episode_over(&episode, at_ms(1899), &latest, &events));
+    assert_true(episode_over(&episode, at_ms(1900), &latest, &events));
+    assert_int_equal(latest.ns, at_ms(900).ns);
     assert_int_equal(events, 2);
-    assert_false(episode_over(&episode, at_ms(5000), &events));
+    assert_false(episode_over(&episode, at_ms(5000), &latest, &events));
+    episode_goes_on(&episode, at_ms(5000)); /* there is none */
     assert_true(episode_event(&episode, at_ms(5000)));
+    episode_goes_on(&episode, at_ms(5500));
+    assert_false(episode_over(&episode, at_ms(6400), &latest, &events));
+    assert_true(episode_over(&episode, at_ms(6500), &latest, &events));
+    assert_int_equal(latest.ns, at_ms(5500).ns);
+    assert_int_equal(events, 1);
 }
 
 /* ---- another rule */
