@@ -170,7 +170,7 @@ static const struct conf_key retry_keys[] = {
         .max = 6e10, .meaning = "What the doubled pause is cut to."),
     KEY("budget", CONF_SHARE, struct retry_config, budget, .otherwise = "20%", .max = 1,
         .meaning = "Retries at most, as a share of the requests of the last ten seconds, by worker; ten "
-                   "are allowed in any case. A try that could not connect has cost no endpoint "
+                   "are allowed in any case, but none with 0%. A try that could not connect has cost no endpoint "
                    "anything: the next one needs no budget."),
 };
 static enum result check_retry(struct conf_read *read, void *object, const struct cJSON *item)

@@ -123,8 +123,9 @@ static const struct conf_key hedge_keys[] = {
         .meaning = "Further tries of a request, each after another delay; 0 = none: nothing is sent "
                    "twice."),
     KEY("budget", CONF_SHARE, struct hedge_config, budget, .otherwise = "5%", .max = 1,
-        .meaning = "Further tries at most, as a share of requests; 10 are always allowed. All that "
-                   "leads to an upstream adds to one budget there and takes from it."),
+        .meaning = "Further tries at most, as a share of the requests of the last ten seconds, by "
+                   "worker; ten are allowed in any case, but none with 0%. "
+                   "All that leads to an upstream adds to one budget there and takes from it."),
     KEY("body", CONF_SIZE, struct hedge_config, body, .otherwise = "16KiB", .max = 65536,
         .meaning = "A request with a larger body is not sent twice; 0 = none with a body is."),
 };

@@ -262,7 +262,8 @@ bool attempt_may_repeat(const struct exchange *exchange)
 static bool budget_allows(struct exchange *exchange, enum cause cause)
 {
     struct upstream *upstream = exchange->upstream;
-    if (retry_is_free(cause) || budget_spend(&upstream->retry_budget, exchange->worker->now))
+    if (retry_is_free(cause) || budget_spend(&upstream->retry_budget, exchange->worker->now,
+                                             exchange->passage->retry->budget))
         return true;
     counter_add(&exchange->worker->counters.of[COUNTER_RETRIES_DENIED]);
     episodes_note(upstream->realm, &upstream->shared->no_retries, STATE_RETRIES_EXHAUSTED,

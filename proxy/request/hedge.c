@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "proxy/observe/episodes.h"
 #include "proxy/request/attempt.h"
 #include "proxy/worker/passage.h"
 #include "proxy/worker/realm.h"
@@ -188,9 +189,13 @@ static bool may_send_again(const struct exchange *exchange, const struct hedge_c
 
 static bool budget_allows(struct exchange *exchange)
 {
-    if (exchange->upstream->hedge_tokens >= 1)
+    struct upstream *upstream = exchange->upstream;
+    if (budget_spend(&upstream->hedge_budget, exchange->worker->now,
+                     exchange->passage->hedging->config->budget))
         return true;
     counter_add(&exchange->worker->counters.of[COUNTER_HEDGES_DENIED]);
+    episodes_note(upstream->realm, &upstream->shared->no_hedges, STATE_HEDGES_EXHAUSTED,
+                  upstream->name_id, 1);
     return false;
 }
 
@@ -208,9 +213,10 @@ static void begin_another(struct exchange *exchange, struct hedging *hedging)
     struct hedge *hedge = exchange->hedge;
     struct aside *aside = find_aside(hedge, false);
     struct attempt_order order;
-    if (!attempt_order(exchange, &order))
+    if (!attempt_order(exchange, &order)) {
+        budget_earn(&exchange->upstream->hedge_budget, exchange->worker->now, 1);
         return;
-    exchange->upstream->hedge_tokens -= 1;
+    }
     counter_add(&exchange->worker->counters.of[COUNTER_HEDGES]);
     set_aside(exchange, aside);
     if (++hedge->begun < hedging->config->max)
@@ -231,10 +237,7 @@ static void on_delay(void *arg)
 void hedge_plan(struct exchange *exchange)
 {
     struct hedging *hedging = exchange->passage->hedging;
-    double *tokens = &exchange->upstream->hedge_tokens;
-    *tokens += hedging->config->budget;
-    if (*tokens > HEDGE_RESERVE)
-        *tokens = HEDGE_RESERVE;
+    budget_earn(&exchange->upstream->hedge_budget, exchange->worker->now, hedging->config->budget);
     struct hedge *hedge = slab_get(&hedging->slab);
     *hedge = (struct hedge){.begun = 0};
     timeout_init(&hedge->delay, on_delay, exchange);

@@ -22,10 +22,6 @@ struct hedging {
     mono delay_until;
 };
 
-/* Hedges that an upstream's budget allows from the start, and after a quiet time, whatever the
- * share. */
-#define HEDGE_RESERVE 10.0
-
 /* NULL when its requests are not hedged. */
 struct hedging *hedging_new(const struct hedge_config *config, struct loop *loop);
 void hedging_free(struct hedging **hedging);

@@ -42,10 +42,10 @@ void budget_earn(struct budget *budget, mono now, double share)
     budget->balance += share;
 }
 
-bool budget_spend(struct budget *budget, mono now)
+bool budget_spend(struct budget *budget, mono now, double share)
 {
     size_t slot = turn_to(budget, now);
-    if (budget->balance + BUDGET_RESERVE < 1)
+    if (share <= 0 || budget->balance + BUDGET_RESERVE < 1)
         return false;
     budget->spent[slot]++;
     budget->balance -= 1;

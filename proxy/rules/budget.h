@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What retries may cost: within the last ten seconds at most a share of the requests, and a few in
- * any case. A balance that is earned by each request and cut off at a few would be gone with the
- * first connection that carried more requests than that; a share of a stretch of time bears a
- * burst, and still cannot let the load multiply. Pure: the caller brings the clock. */
+/* What retries or hedges may cost: within the last ten seconds at most a share of the requests, and
+ * a few in any case, unless the share is none at all. A balance that is earned by each request and cut
+ * off at a few would be gone with the first connection that carried more requests than that; a share
+ * of a stretch of time bears a burst, and still cannot let the load multiply. Pure: the caller brings
+ * the clock. */
 #ifndef TAILGATE_PROXY_RULES_BUDGET_H
 #define TAILGATE_PROXY_RULES_BUDGET_H
 
@@ -21,10 +22,10 @@ struct budget {
     double balance; /* of all slots, without the reserve */
 };
 
-/* A request: it allows `share` of a retry. */
+/* A request: it allows `share` of a further try. */
 void budget_earn(struct budget *budget, mono now, double share);
 
-/* Takes one retry out of it; false: there is none. */
-bool budget_spend(struct budget *budget, mono now);
+/* Takes one further try out of it, for a request with that share; false: there is none. */
+bool budget_spend(struct budget *budget, mono now, double share);
 
 #endif

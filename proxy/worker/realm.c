@@ -66,7 +66,6 @@ static void init_upstream(struct realm *realm, size_t number)
                                   .worker = worker,
                                   .tls = realm->generation->secure.upstreams[number],
                                   .pool_count = config->endpoints.count,
-                                  .hedge_tokens = HEDGE_RESERVE,
                                   .name_id = common->name};
     upstream->idle_limit = (int)(((size_t)config->connections.idle + workers - 1) / workers);
     upstream->pools = mem_alloc(upstream->pool_count, sizeof(*upstream->pools));

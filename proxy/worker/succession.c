@@ -116,7 +116,7 @@ static void inherit(struct upstream *from)
             continue;
         tls_memory_move(&to->tls_memory, &from->pools[i].tls_memory);
         struct upstream *upstream = to->upstream;
-        upstream->hedge_tokens = from->hedge_tokens;
+        upstream->hedge_budget = from->hedge_budget;
         upstream->retry_budget = from->retry_budget;
         balance_inherit(&upstream->balance.peers[to - upstream->pools], &from->balance.peers[i]);
     }

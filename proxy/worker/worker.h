@@ -67,9 +67,7 @@ struct upstream {
     int queue_length;
     struct hedging *hedging; /* of routes without a policy of their own; NULL: nothing is hedged */
     int idle_limit;          /* idle connections kept per pool */
-    double hedge_tokens;     /* what the hedge budget allows */
-    bool retries_denied;     /* the last one that was asked for */
-    struct budget retry_budget;
+    struct budget retry_budget, hedge_budget;
     uint16_t name_id;
     struct timeout_queue connect, response, body, total, wait, tunnel, idle;
     struct timeout_queue settle; /* deferred cleanup looks again whether the client has taken all */

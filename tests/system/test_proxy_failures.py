@@ -386,14 +386,15 @@ def closing(gateway, upstream, budget):
         "retry": {"attempts": 2, "on": ["closed"], "budget": budget}})
 
 
-def test_the_budget_ends_retries(gateway, upstream):
-    """With no share, the reserve of 10 is all there is."""
-    proxy = closing(gateway, upstream, "0%")
+@pytest.mark.parametrize("budget, retried", [("1%", 10), ("0%", 0)])
+def test_the_budget_ends_retries(gateway, upstream, budget, retried):
+    """With a small share, the reserve of 10 is all there is; with none there is no reserve either."""
+    proxy = closing(gateway, upstream, budget)
     client = proxy.connect()
     for _ in range(15):
         assert client.request().status == 502
     rows = proxy.wait_records("request", 15)
-    assert [row["attempts"] for row in rows] == [2] * 10 + [1] * 5
+    assert [row["attempts"] for row in rows] == [2] * retried + [1] * (15 - retried)
 
 
 def test_what_was_never_sent_needs_no_budget(gateway, refused_address):

@@ -168,15 +168,38 @@ def test_a_small_body_is_sent_twice(gateway, slow, fast):
             for request in server.wait_requests(1)] == [True, True]
 
 
-def test_the_budget(gateway, slow, fast, gate):
-    proxy = gateway(slow, fast, admin="127.0.0.1:0", upstream=hedged(budget="0%"))
+@pytest.mark.parametrize("budget, hedges", [("0%", 0), ("1%", 10)])
+def test_the_budget(gateway, slow, fast, gate, budget, hedges):
+    proxy = gateway(slow, fast, admin="127.0.0.1:0", upstream=hedged(budget=budget))
     clients = [proxy.connect() for _ in range(24)]
     for client in clients:
         client.send(GET)
     wait_until(lambda: proxy.metrics()["hedges_denied_total"] >= 2, 20, "hedges denied")
     gate.set()
     assert [client.read_response().status for client in clients] == [200] * 24
-    assert proxy.metrics()["hedges_total"] == 10
+    assert proxy.metrics()["hedges_total"] == hedges
+
+
+def test_the_budget_bears_a_burst(gateway, upstream, gate):
+    """It is a share of the requests of the last seconds: as many may be hedged as have come, though
+    all at once."""
+    quick = [True]
+
+    def serve(conn):
+        if not quick:
+            wait_for(gate)(conn)
+        conn.sock.sendall(FAST)
+
+    servers = [upstream([repeat(read_request, serve)]) for _ in range(2)]
+    proxy = gateway(*servers, admin="127.0.0.1:0", upstream=hedged(delay="300ms", budget="100%"))
+    client = proxy.connect()
+    assert {client.request().status for _ in range(40)} == {200}
+    quick.clear()
+    clients = [proxy.connect() for _ in range(40)]
+    for client in clients:
+        client.send(GET)
+    wait_until(lambda: proxy.metrics()["hedges_total"] >= 40, 20, "as many hedges")
+    assert proxy.metrics()["hedges_denied_total"] == 0
 
 
 def test_several_hedges(gateway, upstream, slow, fast, gate):
@@ -285,7 +308,7 @@ def test_what_the_route_does_not_say_is_the_upstreams(gateway, slow, fast, gate)
 
 def test_routes_share_the_budget(gateway, slow, fast, gate):
     """What one route has used up is not there for another: it is one upstream that bears it."""
-    proxy = gateway(slow, fast, admin="127.0.0.1:0", upstream=hedged(delay="1ms", budget="0%"),
+    proxy = gateway(slow, fast, admin="127.0.0.1:0", upstream=hedged(delay="1ms", budget="1%"),
                     routes=[route("/"), route("/a", delay="2ms"), route("/b", delay="3ms")])
     clients = [proxy.connect() for _ in range(36)]
     for number, client in enumerate(clients):

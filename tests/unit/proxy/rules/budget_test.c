@@ -26,7 +26,7 @@ static void earn(struct budget *budget, mono now, int requests, double share)
 static int spend_all(struct budget *budget, mono now)
 {
     int count = 0;
-    while (count < 100000 && budget_spend(budget, now))
+    while (count < 100000 && budget_spend(budget, now, 0.2))
         count++;
     return count;
 }
@@ -67,9 +67,17 @@ static void allows_no_more_than_its_share_in_the_long_run(void **state)
     for (int64_t ms = 0; ms < 100000; ms++, requests++) {
         mono now = mono_add(START, duration_ms(ms));
         budget_earn(&budget, now, 0.1);
-        granted += budget_spend(&budget, now);
+        granted += budget_spend(&budget, now, 0.1);
     }
     assert_in_range(granted, requests / 10 - 10, requests / 10 + 10 * BUDGET_RESERVE + 10);
+}
+
+static void gives_none_to_a_share_of_none(void **state)
+{
+    struct budget budget = {0};
+    earn(&budget, START, 100, 1);
+    assert_false(budget_spend(&budget, START, 0));
+    assert_true(budget_spend(&budget, START, 0.2));
 }
 
 int main(void)
@@ -78,6 +86,7 @@ int main(void)
         cmocka_unit_test(has_a_reserve_before_any_request),
         cmocka_unit_test(bears_a_burst_of_its_share),
         cmocka_unit_test(forgets_what_is_older),
+        cmocka_unit_test(gives_none_to_a_share_of_none),
         cmocka_unit_test(allows_no_more_than_its_share_in_the_long_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
