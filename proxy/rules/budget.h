@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What retries or hedges may cost: within the last ten seconds at most a share of the requests, and
- * a few in any case, unless the share is none at all. A balance that is earned by each request and cut
- * off at a few would be gone with the first connection that carried more requests than that; a share
- * of a stretch of time bears a burst, and still cannot let the load multiply. Pure: the caller brings
- * the clock. */
+ * a few in any case, unless the share is none at all. A balance that is earned by each request and
+ * cut off at a few would be gone with the first connection that carried more requests than that; a
+ * share of a stretch of time bears a burst, and still cannot let the load multiply. Pure: the
+ * caller brings the clock. */
 #ifndef TAILGATE_PROXY_RULES_BUDGET_H
 #define TAILGATE_PROXY_RULES_BUDGET_H
 

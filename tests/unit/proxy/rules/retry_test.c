@@ -111,10 +111,8 @@ static void test_pauses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_causes),
-        cmocka_unit_test(test_what_needs_no_budget),
-        cmocka_unit_test(test_responses),
-        cmocka_unit_test(test_what_is_safe),
+        cmocka_unit_test(test_causes),    cmocka_unit_test(test_what_needs_no_budget),
+        cmocka_unit_test(test_responses), cmocka_unit_test(test_what_is_safe),
         cmocka_unit_test(test_pauses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
