@@ -152,7 +152,7 @@ static const char *take_version(struct cursor *cursor, struct http_head *head)
 /* The first of the known fields whose name begins with a letter; 0: none does. */
 #define FIRST(letter, id) [(letter) - 'a'] = HTTP_FIELD_##id
 static const uint8_t first_with[26] = {
-    FIRST('c', CONNECTION),
+    FIRST('c', CDN_LOOP),
     FIRST('d', DATE),
     FIRST('e', EXPECT),
     FIRST('f', FORWARDED),

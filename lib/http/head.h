@@ -17,6 +17,7 @@
 /* Fields that the gateway itself looks at: identifier and lower-case name, in the
  * order of their names, by which they are found. */
 #define HTTP_FIELDS(X)                        \
+    X(CDN_LOOP, "cdn-loop")                   \
     X(CONNECTION, "connection")               \
     X(CONTENT_LENGTH, "content-length")       \
     X(DATE, "date")                           \

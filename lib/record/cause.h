@@ -100,7 +100,7 @@
     X(REQUEST_MALFORMED, "request_malformed", 400, "DPE", "PR", "http_request_error",              \
       "the request is not correct HTTP/1.1", "mend the client")                                    \
     X(REQUEST_LOOP, "request_loop", 502, "LR", "PR", "proxy_loop_detected",                        \
-      "the request's Via fields name this gateway as often as identity.loop_limit says",           \
+      "the request's Via or CDN-Loop fields name this gateway as often as identity.loop_limit says", \
       "break the circle; give each gateway a name of its own (identity.name)")                     \
     X(REQUEST_TOO_LARGE, "request_too_large", 413, "DPE", "PR", "http_request_error",              \
       "the request, its head or its target is larger than a limit",                                \

@@ -72,9 +72,10 @@ static const struct conf_key identity_keys[] = {
         .meaning = "Whether the gateway's own errors say in a Proxy-Status field (RFC 9209) what went "
                    "wrong."),
     KEY("loop_limit", CONF_INT, struct identity_config, loop_limit, .otherwise = "0", .max = 100,
-        .meaning = "A request whose Via fields name this gateway as often is answered with 502: it "
-                   "goes round in a circle. Give each gateway of a chain a name of its own. 0 = "
-                   "circles are not looked for."),
+        .meaning = "A request whose Via and CDN-Loop fields (RFC 8586) name this gateway as often is "
+                   "answered with 502: it goes round in a circle. Where \"via\" keeps requests free of "
+                   "Via, CDN-Loop names the gateway. Give each gateway of a chain a name of its own. "
+                   "0 = circles are not looked for."),
 };
 
 static enum result check_identity(struct conf_read *read, void *object, const struct cJSON *item)

@@ -136,9 +136,7 @@ void forward_request_head(struct buf *out, const struct http_head *head, const s
     }
     origin_append(out, client, head, rules);
     credential_append(out, client, rules);
-    if ((identity->via == VIA_BOTH || identity->via == VIA_REQUEST) &&
-        !header_rules_drop(rules, TEXT("via")))
-        origin_append_via(out, identity, head->minor_version);
+    origin_append_mark(out, identity, rules, head->minor_version);
     hop_append_request(out, head, exchange);
     buf_append(out, rules->lines, rules->lines_length);
     trace_format(trace, value);

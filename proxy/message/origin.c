@@ -230,17 +230,33 @@ void origin_append_via(struct buf *out, const struct identity_config *identity, 
                 identity->name, strlen(identity->name));
 }
 
-/* An element is the version the message came in, who received it, and perhaps a comment. */
-static bool names(struct http_span element, const char *name)
+void origin_append_mark(struct buf *out, const struct identity_config *identity,
+                        const struct header_rules *rules, int minor_version)
+{
+    bool via = identity->via == VIA_BOTH || identity->via == VIA_REQUEST;
+    if (via && !header_rules_drop(rules, TEXT("via")))
+        origin_append_via(out, identity, minor_version);
+    else if (identity->loop_limit > 0 && !header_rules_drop(rules, TEXT("cdn-loop")))
+        append_line(out, TEXT("CDN-Loop: "), identity->name, strlen(identity->name));
+}
+
+/* The name, and then nothing or what no name holds. */
+static bool begins_with_name(const char *at, const char *end, const char *name)
+{
+    size_t length = strlen(name);
+    return (size_t)(end - at) >= length && memcmp(at, name, length) == 0 &&
+           (at + length == end || strchr(" \t;", at[length]));
+}
+
+/* An element of Via is the version the message came in, who received it, and perhaps a comment. */
+static bool received_by(struct http_span element, const char *name)
 {
     const char *end = element.at + element.length, *at = element.at;
-    size_t length = strlen(name);
     while (at < end && *at != ' ' && *at != '\t')
         at++;
     while (at < end && (*at == ' ' || *at == '\t'))
         at++;
-    return (size_t)(end - at) >= length && memcmp(at, name, length) == 0 &&
-           (at + length == end || at[length] == ' ' || at[length] == '\t');
+    return begins_with_name(at, end, name);
 }
 
 bool origin_is_loop(const struct identity_config *identity, const struct http_head *head)
@@ -249,9 +265,13 @@ bool origin_is_loop(const struct identity_config *identity, const struct http_he
     int field = 0;
     uint32_t offset = 0;
     int64_t times = 0;
-    if (identity->loop_limit == 0 || !http_has(head, HTTP_FIELD_VIA))
+    if (identity->loop_limit == 0)
         return false;
     while (http_list_next(head, HTTP_FIELD_VIA, &field, &offset, &element))
-        times += names(element, identity->name);
+        times += received_by(element, identity->name);
+    field = 0;
+    offset = 0;
+    while (http_list_next(head, HTTP_FIELD_CDN_LOOP, &field, &offset, &element))
+        times += begins_with_name(element.at, element.at + element.length, identity->name);
     return times >= identity->loop_limit;
 }

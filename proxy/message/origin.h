@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Whom a request comes from, and the fields that tell the upstream: X-Forwarded-For and its kin,
- * Forwarded (RFC 7239) and Via (RFC 9110 7.6.3). */
+ * Forwarded (RFC 7239), Via (RFC 9110 7.6.3) and CDN-Loop (RFC 8586). */
 #ifndef TAILGATE_PROXY_MESSAGE_ORIGIN_H
 #define TAILGATE_PROXY_MESSAGE_ORIGIN_H
 
@@ -27,7 +27,13 @@ void origin_append(struct buf *out, const struct client *client, const struct ht
 /* Appends the gateway's Via line for a message that came as HTTP/1.`minor_version`. */
 void origin_append_via(struct buf *out, const struct identity_config *identity, int minor_version);
 
-/* Whether the request's Via fields name the gateway as often as the limit says. */
+/* Appends what names the gateway in a request that came as HTTP/1.`minor_version`: a Via line, or,
+ * when the configuration wants none but circles found, one of CDN-Loop; none that the route's rules
+ * drop. */
+void origin_append_mark(struct buf *out, const struct identity_config *identity,
+                        const struct header_rules *rules, int minor_version);
+
+/* Whether the request's Via and CDN-Loop fields name the gateway as often as the limit says. */
 bool origin_is_loop(const struct identity_config *identity, const struct http_head *head);
 
 #endif

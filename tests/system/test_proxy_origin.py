@@ -288,10 +288,29 @@ def test_a_circle_is_broken(gateway, upstream):
         "none", "none", "none", "request_loop", "none"]
 
 
-def test_a_gateway_that_leads_to_itself_breaks_the_circle(gateway, free_port):
+def test_without_via_another_field_tells_of_the_circle(gateway, upstream):
+    server = upstream(SERVE)
+    proxy = gateway(server, identity={"name": "gw", "via": "response", "loop_limit": 2})
+    client = proxy.connect()
+    for before in ("gw", "gw-2, gw2, a;x=gw, other", "gw ; v=1"):
+        assert client.request(headers={"CDN-Loop": before}).status == 200
+        assert fields(server.requests[-1], "cdn-loop") == [before, "gw"]
+        assert fields(server.requests[-1], "via") == []
+    response = client.request(headers=[("CDN-Loop", "a, gw;x"), ("CDN-Loop", "b,gw")])
+    assert response.status == 502 and "request_loop" in response.header("Proxy-Status")
+
+
+def test_no_mark_without_a_limit(gateway, upstream):
+    server = upstream(SERVE)
+    gateway(server, identity={"via": "off"}).request()
+    assert told(server, "cdn-loop") == []
+
+
+@pytest.mark.parametrize("via", ["both", "response", "off"])
+def test_a_gateway_that_leads_to_itself_breaks_the_circle(gateway, free_port, via):
     port = free_port()
     proxy = gateway(f"127.0.0.1:{port}", listener={"address": f"127.0.0.1:{port}"},
-                    identity={"loop_limit": 3})
+                    identity={"loop_limit": 3, "via": via})
     assert proxy.request().status == 502
     rows = proxy.wait_records("request", 4)
     assert [row["cause"] for row in rows] == ["upstream_status"] * 3 + ["request_loop"]
