@@ -6,6 +6,7 @@
 
 #include "lib/http/head.h"
 #include "proxy/config/config_route.h"
+#include "proxy/config/effect.h"
 
 /* clang-format off */
 #define KEY(key_name, key_type, holder, member, ...)                                               \
@@ -14,15 +15,16 @@
 static const struct conf_key client_timeout_keys[] = {
     KEY("head", CONF_DURATION, struct client_timeouts, head, .otherwise = "10s",
         .meaning = "From the first byte of a request to the end of its head; 408 when it passes. A TLS "
-                   "handshake has as long."),
+                   "handshake has as long. 0s = for ever."),
     KEY("body", CONF_DURATION, struct client_timeouts, body, .otherwise = "30s",
-        .meaning = "Between two reads of a request's body."),
+        .meaning = "Between two reads of a request's body; 0s = for ever."),
     KEY("send", CONF_DURATION, struct client_timeouts, send, .otherwise = "30s",
-        .meaning = "Between two writes of a response that the client does not take."),
+        .meaning = "Between two writes of a response that the client does not take; 0s = for ever."),
     KEY("idle", CONF_DURATION, struct client_timeouts, idle, .otherwise = "75s",
-        .meaning = "Between two requests of a kept-alive connection."),
+        .meaning = "Between two requests of a kept-alive connection; 0s = for ever."),
     KEY("proxy_header", CONF_DURATION, struct client_timeouts, proxy_header, .otherwise = "5s",
-        .meaning = "From the connection to the end of its PROXY header, where one is asked for."),
+        .meaning = "From the connection to the end of its PROXY header, where one is asked for; 0s = "
+                   "for ever."),
 };
 static const struct conf_table client_timeout_table = {
     .name = "client_timeout", .meaning = "How long the gateway waits for a client; 0s = for ever.",
@@ -96,9 +98,9 @@ static const struct conf_key listener_keys[] = {
         .meaning = "How the upstream learns whom a request comes from, and who is believed about it."),
 };
 /* Three octal digits, behind a zero or not. */
-static enum result check_listener(struct conf_read *read, void *object, const struct cJSON *item)
+static enum result check_mode(struct conf_read *read, struct listener_config *listener,
+                              const struct cJSON *item)
 {
-    struct listener_config *listener = object;
     const char *mode = listener->mode;
     size_t length = mode ? strlen(mode) : 0;
     if (!mode)
@@ -110,7 +112,19 @@ static enum result check_listener(struct conf_read *read, void *object, const st
         return conf_fail(read, conf_member(item, "mode"),
                          "\"%s\" are no permissions (expected octal digits such as \"0660\")", mode);
     listener->permissions = (unsigned)strtoul(mode, NULL, 8);
-    return OK;
+    if ((listener->permissions & 0222) != 0)
+        return OK;
+    return conf_fail(read, conf_member(item, "mode"),
+                     "with \"%s\" nobody may write to the socket, so that nobody can connect", mode);
+}
+static enum result check_listener(struct conf_read *read, void *object, const struct cJSON *item)
+{
+    struct listener_config *listener = object;
+    const struct effect effects[] = {
+        {"proxy_header", listener->proxy_protocol != 0, "without \"proxy_protocol\""}};
+    enum result result = check_mode(read, listener, item);
+    return result == OK ? effects_check(read, conf_member(item, "timeout"), effects, ARRAY_LEN(effects))
+                        : result;
 }
 static const struct conf_table listener_table = {
     .name = "listener", .meaning = "An address the gateway accepts connections on.",
@@ -121,18 +135,21 @@ static const struct conf_table listener_table = {
 
 static const struct conf_key timeout_keys[] = {
     KEY("connect", CONF_DURATION, struct upstream_timeouts, connect, .otherwise = "1s",
-        .meaning = "Establishing a connection, its TLS handshake included."),
+        .meaning = "Establishing a connection, its TLS handshake included; 0s = for as long as the "
+                   "system tries."),
     KEY("response", CONF_DURATION, struct upstream_timeouts, response, .otherwise = "15s",
-        .meaning = "From the request sent to the end of the response's head."),
+        .meaning = "From the request sent to the end of the response's head; 0s = for ever."),
     KEY("idle", CONF_DURATION, struct upstream_timeouts, idle, .otherwise = "30s",
-        .meaning = "Between two reads of the response's body, or two writes of the request's."),
+        .meaning = "Between two reads of the response's body, or two writes of the request's; 0s = for "
+                   "ever."),
     KEY("total", CONF_DURATION, struct upstream_timeouts, total, .otherwise = "0s",
-        .meaning = "The whole exchange, all attempts included."),
+        .meaning = "The whole exchange, all attempts included; 0s = for ever."),
     KEY("queue", CONF_DURATION, struct upstream_timeouts, queue, .otherwise = "1s",
-        .meaning = "Waiting for a connection when all are in use."),
+        .meaning = "Waiting for a connection when all are in use; 0s = for ever (\"connections\": "
+                   "{\"queue\": 0} lets none wait)."),
     KEY("tunnel", CONF_DURATION, struct upstream_timeouts, tunnel, .otherwise = "10m",
         .meaning = "How long nothing may pass, in either direction, through a connection that was "
-                   "upgraded (WebSocket)."),
+                   "upgraded (WebSocket); 0s = for ever."),
 };
 const struct conf_table upstream_timeout_table = {
     .name = "timeout", .meaning = "How long the gateway waits for an upstream; 0s = for ever.",
@@ -167,7 +184,7 @@ static const struct conf_key retry_keys[] = {
         .meaning = "Pause before a further try at most: drawn evenly from zero to this, doubled with "
                    "each try; 0s = at once."),
     KEY("backoff_longest", CONF_DURATION, struct retry_config, backoff_longest, .otherwise = "1s",
-        .max = 6e10, .meaning = "What the doubled pause is cut to."),
+        .max = 6e10, .meaning = "What the doubled pause is cut to; 0s = there is no pause."),
     KEY("budget", CONF_SHARE, struct retry_config, budget, .otherwise = "20%", .max = 1,
         .meaning = "Retries at most, as a share of the requests of the last ten seconds, by worker; ten "
                    "are allowed in any case, but none with 0%. A try that could not connect has cost no endpoint "
@@ -195,23 +212,37 @@ static const struct conf_key connections_keys[] = {
     KEY("idle", CONF_INT, struct connections_config, idle, .otherwise = "256", .max = 1000000,
         .meaning = "Idle connections kept per endpoint, across all workers; 0 = no reuse."),
     KEY("queue", CONF_INT, struct connections_config, queue, .otherwise = "1024", .max = 1000000,
-        .meaning = "Requests that may wait for a connection, per upstream and worker."),
+        .meaning = "Requests that may wait for a connection, per upstream and worker; 0 = none, they are "
+                   "refused at once."),
     KEY("idle_timeout", CONF_DURATION, struct connections_config, idle_timeout, .otherwise = "4s",
         .meaning = "How long an idle connection is kept: below the backend's own keep-alive timeout, "
-                   "or it closes connections as they are reused."),
+                   "or it closes connections as they are reused. 0s = none is kept, as with \"idle\" 0."),
     KEY("keepalive_margin", CONF_DURATION, struct connections_config, keepalive_margin,
         .otherwise = "500ms",
         .meaning = "An endpoint that announces Keep-Alive: timeout=N is not sent a request on a "
-                   "connection idle for longer than N less this. Its max=M is kept to as well."),
+                   "connection idle for longer than N less this. Its max=M is kept to as well. 0s = until "
+                   "N has passed."),
     KEY("max_age", CONF_DURATION, struct connections_config, max_age, .otherwise = "0s",
         .meaning = "An older connection carries no further request; 0s = any age."),
     KEY("max_requests", CONF_INT, struct connections_config, max_requests, .otherwise = "0",
         .max = 1000000000, .meaning = "Requests a connection carries at most; 0 = any number."),
 };
+static enum result check_connections(struct conf_read *read, void *object, const struct cJSON *item)
+{
+    const struct connections_config *config = object;
+    const struct effect effects[] = {
+        {"queue", config->max > 0, "when \"max\" is 0: no request waits for a connection"},
+        {"idle_timeout", config->idle > 0, "when \"idle\" is 0: no idle connection is kept"},
+        {"idle", config->idle == 0 || config->idle_timeout.ns > 0,
+         "when \"idle_timeout\" is 0s: no idle connection is kept"},
+    };
+    return effects_check(read, item, effects, ARRAY_LEN(effects));
+}
 static const struct conf_table connections_table = {
     .name = "connections", .meaning = "Connections to an upstream's endpoints.",
     .size = sizeof(struct connections_config), .keys = connections_keys,
-    .key_count = ARRAY_LEN(connections_keys), .item_offset = CONF_NO_ITEM,
+    .key_count = ARRAY_LEN(connections_keys), .check = check_connections,
+    .item_offset = CONF_NO_ITEM,
 };
 
 static enum result check_upstream(struct conf_read *read, void *object, const struct cJSON *item)
@@ -332,7 +363,7 @@ static const struct conf_key proxy_keys[] = {
     KEY("resolver", CONF_OBJECT, struct proxy_config, resolver, .sub = &resolver_conf_table,
         .meaning = "How the names of endpoints are looked up."),
     KEY("drain", CONF_DURATION, struct proxy_config, drain, .otherwise = "30s",
-        .meaning = "How long requests in flight may go on after SIGTERM."),
+        .meaning = "How long requests in flight may go on after SIGTERM; 0s = they are cut at once."),
     KEY("seed", CONF_INT, struct proxy_config, seed, .otherwise = "0", .max = 9007199254740991.0,
         .flags = CONF_AT_START, .meaning = "Seed of every random draw; 0 = a different one at each start."),
     KEY("limits", CONF_OBJECT, struct proxy_config, limits, .sub = &limits_table,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/config/config_breaker.h"
 
+#include "proxy/config/effect.h"
+
 /* clang-format off */
 #define KEY(key_name, key_type, holder, member, ...)                                               \
     {.name = (key_name), .type = (key_type), .offset = offsetof(holder, member), __VA_ARGS__}
@@ -23,7 +25,7 @@ static const struct conf_key breaker_keys[] = {
     KEY("probes", CONF_INT, struct breaker_config, probes, .otherwise = "5", .min = 1, .max = 10000,
         .meaning = "Calls let through after that; they decide whether it closes or opens again."),
     KEY("counts", CONF_FLAGS, struct breaker_config, counts, .otherwise = "connect,timeout,closed,invalid,5xx",
-        .choices = failure_kind_names, .meaning = "What counts as a failed call."),
+        .flags = CONF_NOT_EMPTY, .choices = failure_kind_names, .meaning = "What counts as a failed call."),
 };
 static enum result check_breaker(struct conf_read *read, void *object, const struct cJSON *item)
 {
@@ -34,7 +36,13 @@ static enum result check_breaker(struct conf_read *read, void *object, const str
     for (size_t i = 0; !breaker_is_on(config) && i < ARRAY_LEN(breaker_keys); i++)
         if (conf_member(item, breaker_keys[i].name))
             return conf_fail(read, item, "a breaker needs \"error_ratio\", \"error_count\" or \"slow_ratio\"");
-    return OK;
+    const struct effect effects[] = {
+        {"minimum", config->error_ratio > 0 || config->slow_ratio > 0,
+         "without \"error_ratio\" or \"slow_ratio\": a count needs no minimum"},
+        {"counts", config->error_ratio > 0 || config->error_count > 0,
+         "without \"error_ratio\" or \"error_count\""},
+    };
+    return effects_check(read, item, effects, ARRAY_LEN(effects));
 }
 const struct conf_table breaker_conf_table = {
     .name = "breaker", .meaning = "A circuit breaker: with too many bad calls the upstream is left alone for a while; "

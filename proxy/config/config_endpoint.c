@@ -104,6 +104,17 @@ static enum result read_name(struct conf_read *read, struct endpoint_config *end
     return OK;
 }
 
+static enum result check_address(struct conf_read *read, const struct endpoint_config *endpoint,
+                                 const struct cJSON *item)
+{
+    const char *text = endpoint->address;
+    struct ip_peer peer;
+    if (!ip_peer_parse(&peer, text, strlen(text)) || peer.port != 0)
+        return OK;
+    return conf_fail(read, conf_member(item, "address"),
+                     "nobody can be reached at \"%s\": there is no port 0", text);
+}
+
 static enum result check_endpoint(struct conf_read *read, void *object, const struct cJSON *item)
 {
     struct endpoint_config *endpoint = object;
@@ -113,7 +124,7 @@ static enum result check_endpoint(struct conf_read *read, void *object, const st
     if (!endpoint->address && !endpoint->dns)
         return conf_fail(read, NULL, "\"address\" is missing (or \"dns\")");
     endpoint->name = endpoint->address;
-    return endpoint->dns ? read_name(read, endpoint, item) : OK;
+    return endpoint->dns ? read_name(read, endpoint, item) : check_address(read, endpoint, item);
 }
 
 static bool are_one(const struct endpoint_config *a, const struct endpoint_config *b)

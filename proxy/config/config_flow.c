@@ -2,6 +2,7 @@
 #include "proxy/config/config_flow.h"
 
 #include "proxy/config/config_route.h"
+#include "proxy/config/effect.h"
 
 /* clang-format off */
 #define KEY(key_name, key_type, holder, member, ...)                                               \
@@ -103,7 +104,7 @@ static const struct conf_key concurrency_keys[] = {
     KEY("probe", CONF_OBJECT, struct concurrency_config, probe, .sub = &concurrency_probe_table,
         .meaning = "Baseline probe: when and how the latency without a queue is measured."),
     KEY("queue", CONF_INT, struct concurrency_config, queue, .otherwise = "0", .max = 1000000,
-        .meaning = "Requests beyond the limit that may wait, across all workers."),
+        .meaning = "Requests beyond the limit that may wait, across all workers; 0 = none."),
     KEY("max_wait", CONF_DURATION, struct concurrency_config, max_wait, .otherwise = "100ms",
         .meaning = "And for how long; then they are refused."),
 };
@@ -166,6 +167,10 @@ static enum result check_rate_limit(struct conf_read *read, void *object, const 
             return conf_fail(read, conf_member(item, of_modes[i].name),
                              "\"%s\" is for the mode %s, not for %s", of_modes[i].name,
                              rate_modes[of_modes[i].mode], rate_modes[config->mode]);
+    if (config->mode == RATE_QUEUE && config->max_wait.ns == 0)
+        return conf_fail(read, conf_member(item, "max_wait"),
+                         "with a \"max_wait\" of 0s nothing is queued (expected more, or the mode "
+                         "reject)");
     return check_per(read, config, item);
 }
 
@@ -203,7 +208,9 @@ static enum result check_concurrency(struct conf_read *read, void *object, const
     if (config->queue == 0 && conf_member(item, "max_wait"))
         return conf_fail(read, conf_member(item, "max_wait"),
                          "\"max_wait\" is for requests in the \"queue\", which has no room");
-    return OK;
+    const struct effect effects[] = {
+        {"queue", config->queue == 0 || config->max_wait.ns > 0, "when \"max_wait\" is 0s"}};
+    return effects_check(read, item, effects, ARRAY_LEN(effects));
 }
 
 const struct conf_table concurrency_conf_table = {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/config/config_health.h"
 
+#include "proxy/config/effect.h"
+
 /* clang-format off */
 #define KEY(key_name, key_type, holder, member, ...)                                               \
     {.name = (key_name), .type = (key_type), .offset = offsetof(holder, member), __VA_ARGS__}
@@ -26,7 +28,8 @@ static const struct conf_key passive_keys[] = {
     KEY("eject_longest", CONF_DURATION, struct passive_config, eject_longest, .otherwise = "5m", .min = 1e6, .max = 8.64e13,
         .meaning = "The longest an endpoint is left out."),
     KEY("max_ejected", CONF_SHARE, struct passive_config, max_ejected, .otherwise = "50%", .max = 1,
-        .meaning = "Share of the upstream's endpoints that may be ejected at a time; at least one of several."),
+        .meaning = "Share of the upstream's endpoints that may be ejected at a time; at least one of several, but "
+                   "none with 0%, which only counts."),
 };
 static enum result check_passive(struct conf_read *read, void *object, const struct cJSON *item)
 {
@@ -37,7 +40,16 @@ static enum result check_passive(struct conf_read *read, void *object, const str
     if (config->eject_longest.ns < config->eject_for.ns)
         return conf_fail(read, conf_member(item, "eject_longest"),
                          "\"eject_longest\" must not be shorter than \"eject_for\"");
-    return OK;
+    bool on = passive_is_on(config), share = config->failure_share > 0;
+    const char *without = "without \"consecutive\" or \"failure_share\", which eject endpoints";
+    const struct effect effects[] = {
+        {"counts", on, without}, {"eject_for", on, without}, {"eject_longest", on, without},
+        {"max_ejected", on, without},
+        {"counts", config->counts != 0 || config->latency.ns > 0,
+         "when it names nothing: without \"latency\", nothing would be a failure then"},
+        {"minimum", share, "without \"failure_share\""}, {"window", share, "without \"failure_share\""},
+    };
+    return effects_check(read, item, effects, ARRAY_LEN(effects));
 }
 static const struct conf_table passive_table = {
     .name = "passive", .meaning = "Endpoints whose requests fail are ejected for a while; off unless "
@@ -55,11 +67,13 @@ static const struct conf_key active_keys[] = {
     KEY("host", CONF_STRING, struct active_config, host, .flags = CONF_NOT_EMPTY,
         .meaning = "Host of the request; absent = the endpoint's address."),
     KEY("statuses", CONF_LIST, struct active_config, statuses, .element = CONF_INT, .min = 100, .max = 599,
+        .flags = CONF_NOT_EMPTY,
         .meaning = "Statuses of a healthy endpoint; absent = 200 to 399."),
     KEY("interval", CONF_DURATION, struct active_config, interval, .otherwise = "5s", .min = 1e7, .max = 8.64e13,
         .meaning = "Between two questions to one endpoint."),
     KEY("jitter", CONF_SHARE, struct active_config, jitter, .otherwise = "10%", .max = 0.5,
-        .meaning = "The interval is drawn anew each time, shorter or longer by this share at most."),
+        .meaning = "The interval is drawn anew each time, shorter or longer by this share at most; 0% = "
+                   "always the same."),
     KEY("timeout", CONF_DURATION, struct active_config, timeout, .otherwise = "1s", .min = 1e6, .max = 8.64e13,
         .meaning = "How long an answer may take, the connection included."),
     KEY("rise", CONF_INT, struct active_config, rise, .otherwise = "2", .min = 1, .max = 1000,
@@ -101,9 +115,18 @@ static const struct conf_key health_keys[] = {
     KEY("slow_start", CONF_DURATION, struct health_config, slow_start, .otherwise = "0s", .max = 8.64e13,
         .meaning = "How long a restored endpoint takes from a tenth of its share to all of it; 0s = at once."),
 };
+static enum result check_health(struct conf_read *read, void *object, const struct cJSON *item)
+{
+    const struct health_config *config = object;
+    bool judged = passive_is_on(&config->passive) || config->active.interval.ns > 0;
+    const char *without = "without \"active\" or a \"passive\" that ejects: every endpoint is fit";
+    const struct effect effects[] = {{"panic_threshold", judged, without}, {"slow_start", judged, without}};
+    return effects_check(read, item, effects, ARRAY_LEN(effects));
+}
 const struct conf_table health_conf_table = {
     .name = "health", .meaning = "Which endpoints are fit to be used.",
     .size = sizeof(struct health_config), .keys = health_keys, .key_count = ARRAY_LEN(health_keys),
+    .check = check_health,
     .item_offset = CONF_NO_ITEM,
 };
 /* clang-format on */

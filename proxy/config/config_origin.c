@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proxy/config/config_route.h"
+#include "proxy/config/effect.h"
 
 /* clang-format off */
 #define KEY(key_name, key_type, holder, member, ...)                                               \
@@ -51,7 +52,8 @@ static enum result read_networks(struct conf_read *read, void *object, const str
                              "\"10.0.0.0/8\", or \"unix\")",
                              texts[i]);
     }
-    return OK;
+    const struct effect effects[] = {{"believe", count > 0, "without \"trusted\": nobody is believed"}};
+    return effects_check(read, item, effects, ARRAY_LEN(effects));
 }
 
 const struct conf_table origin_table = {

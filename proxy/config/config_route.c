@@ -2,6 +2,9 @@
 #include "proxy/config/config_route.h"
 
 #include <string.h>
+#include <strings.h>
+
+#include "proxy/config/effect.h"
 
 #include "lib/http/path.h"
 
@@ -252,14 +255,37 @@ static enum result check_host(struct conf_read *read, struct route_config *route
                      route->host);
 }
 
+/* Upper and lower case are two methods (RFC 9110 9.1), of which clients use one. */
+static bool is_common_method(const char *text, bool exactly)
+{
+    static const char *const common[] = {"GET",    "HEAD",    "POST",    "PUT",  "PATCH",
+                                         "DELETE", "OPTIONS", "CONNECT", "TRACE"};
+    for (size_t i = 0; i < ARRAY_LEN(common); i++)
+        if ((exactly ? strcmp : strcasecmp)(text, common[i]) == 0)
+            return true;
+    return false;
+}
+
+static enum result check_method(struct conf_read *read, const char *method, const struct cJSON *at)
+{
+    if (!config_is_token(method))
+        return conf_fail(read, at, "\"%s\" is no method", method);
+    if (strcmp(method, "CONNECT") == 0)
+        return conf_fail(read, at, "no route takes \"CONNECT\": the gateway refuses it");
+    if (is_common_method(method, false) && !is_common_method(method, true))
+        return conf_fail(read, at, "no request has the method \"%s\" (expected capital letters)",
+                         method);
+    return OK;
+}
+
 static enum result check_methods(struct conf_read *read, const struct route_config *route,
                                  const struct cJSON *item)
 {
     const char *const *methods = route->methods.items;
-    for (size_t i = 0; i < route->methods.count; i++)
-        if (!config_is_token(methods[i]))
-            return conf_fail(read, conf_member(item, "methods"), "\"%s\" is no method", methods[i]);
-    return OK;
+    enum result result = OK;
+    for (size_t i = 0; i < route->methods.count && result == OK; i++)
+        result = check_method(read, methods[i], conf_member(item, "methods"));
+    return result;
 }
 
 /* A token, or two with a slash between them (RFC 9110 7.8). */
@@ -303,6 +329,19 @@ static enum result check_action(struct conf_read *read, const struct route_confi
                      actions ? "more than one" : "none");
 }
 
+/* Of the keys that are about what happens on the way to an upstream. */
+static enum result check_way(struct conf_read *read, const struct route_config *route,
+                             const struct cJSON *item)
+{
+    bool leads = route->upstream || route->split.count > 0;
+    const char *why = "on a route that leads to no upstream";
+    const struct effect effects[] = {
+        {"request_headers", leads, why}, {"upgrade", leads, why}, {"concurrency", leads, why},
+        {"timeout", leads, why},         {"retry", leads, why},   {"hedge", leads, why},
+    };
+    return effects_check(read, item, effects, ARRAY_LEN(effects));
+}
+
 /* What is held back goes on as a request for an upstream. */
 static enum result check_queue(struct conf_read *read, const struct route_config *route,
                                const struct cJSON *item)
@@ -327,6 +366,8 @@ static enum result check_route(struct conf_read *read, void *object, const struc
         result = check_upgrade(read, route, item);
     if (result == OK)
         result = check_action(read, route, item);
+    if (result == OK)
+        result = check_way(read, route, item);
     if (result == OK)
         result = check_queue(read, route, item);
     if (result == OK)

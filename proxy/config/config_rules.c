@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "lib/base/buf.h"
+#include "lib/http/head.h"
 #include "proxy/config/config_route.h"
 
 bool config_is_token(const char *text)
@@ -68,6 +69,11 @@ static enum result check_host(struct conf_read *read, const char *name, const st
     return OK;
 }
 
+static bool is_host(const char *value)
+{
+    return http_is_host((struct http_span){value, (uint32_t)strlen(value)});
+}
+
 static enum result check_values(struct conf_read *read, const struct conf_list *list)
 {
     const struct header_value *values = list->items;
@@ -80,6 +86,9 @@ static enum result check_values(struct conf_read *read, const struct conf_list *
                              "the value of \"%s\" holds a control character, or white space at "
                              "an end",
                              values[i].name);
+        if (strcasecmp(values[i].name, "host") == 0 && !is_host(values[i].value))
+            return conf_fail(read, values[i].item, "\"%s\" cannot be the value of a Host field",
+                             values[i].value);
         for (size_t j = 0; j < i; j++)
             if (strcasecmp(values[i].name, values[j].name) == 0)
                 return conf_fail(read, values[i].item, "\"%s\" and \"%s\" are the same field",

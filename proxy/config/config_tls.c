@@ -7,6 +7,7 @@
 #include "lib/http/chunk.h"
 #include "lib/http/head.h"
 #include "proxy/config/config_route.h"
+#include "proxy/config/effect.h"
 
 /* clang-format off */
 #define KEY(key_name, key_type, holder, member, ...)                                               \
@@ -100,7 +101,11 @@ static enum result check_listener_tls(struct conf_read *read, void *object,
                                       const struct cJSON *item)
 {
     const struct listener_tls_config *tls = object;
-    bool asks_clients = tls->client_certificate != 0;
+    bool asks_clients = tls->client_certificate != 0, speaks_1_2 = tls->min_version == 0;
+    const struct effect effects[] = {
+        {"ciphers", speaks_1_2, "with \"min_version\" 1.3, whose ciphers are \"ciphersuites\""}};
+    if (effects_check(read, item, effects, ARRAY_LEN(effects)) != OK)
+        return FAILED_INPUT;
     if (asks_clients && !tls->client_ca)
         return conf_fail(read, conf_member(item, "client_certificate"),
                          "\"client_certificate\" needs \"client_ca\": the authorities that sign "

@@ -67,7 +67,8 @@ static void init_upstream(struct realm *realm, size_t number)
                                   .tls = realm->generation->secure.upstreams[number],
                                   .pool_count = config->endpoints.count,
                                   .name_id = common->name};
-    upstream->idle_limit = (int)(((size_t)config->connections.idle + workers - 1) / workers);
+    if (config->connections.idle_timeout.ns > 0)
+        upstream->idle_limit = (int)(((size_t)config->connections.idle + workers - 1) / workers);
     upstream->pools = mem_alloc(upstream->pool_count, sizeof(*upstream->pools));
     for (size_t i = 0; i < upstream->pool_count; i++) {
         struct pool *pool = &upstream->pools[i];

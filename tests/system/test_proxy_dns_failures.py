@@ -96,7 +96,8 @@ def test_no_rule_of_balance_minds_an_upstream_without_endpoints(named, names, up
     names.script = failing(NXDOMAIN)
     names.names[NAME] = addresses(1)
     proxy = named(f"{NAME}:{port_of(server)}",
-                  upstream={"balance": balance, "health": {"panic_threshold": "50%"},
+                  upstream={"balance": balance, "health": {
+                      "passive": {"consecutive": 3}, "panic_threshold": "50%"},
                             "breaker": {"error_ratio": "50%"}})
     unresolved(proxy)
     names.script = None

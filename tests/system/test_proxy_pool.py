@@ -219,9 +219,10 @@ def test_no_more_idle_connections_than_allowed(gateway, upstream):
     wait_idle(server, 2)
 
 
-def test_no_reuse(gateway, upstream):
+@pytest.mark.parametrize("keys", [{"idle": 0}, {"idle_timeout": "0s"}])
+def test_no_reuse(gateway, upstream, keys):
     server = upstream(SERVE)
-    client = gateway(server, upstream={"connections": {"idle": 0}}).connect()
+    client = gateway(server, upstream={"connections": keys}).connect()
     for _ in range(3):
         assert client.request().status == 200
     assert len(server.connections) == 3

@@ -354,7 +354,7 @@ def test_clients_of_two_workers_share_a_limit(announced):
 
 def test_a_retry_begins_with_a_header_too(gateway, upstream):
     server = upstream([read_v1, read_request, OK, close], [read_v1, *SERVE])
-    proxy = gateway(server, upstream={"proxy_protocol": "v1", "connections": {"idle_timeout": "0s"}})
+    proxy = gateway(server, upstream={"proxy_protocol": "v1", "connections": {"idle_timeout": "10m"}})
     client = proxy.connect()
     assert client.request().body == b"hello"
     assert client.request().body == b"hello"
