@@ -9,6 +9,7 @@ import pytest
 from test_proxy_tls import authority, local, secured  # noqa: F401
 from tls import TlsClient, trusting
 from upstream import read_request, repeat
+from waiting import wait_until
 from wire import response_bytes
 
 SERVE = [repeat(read_request, response_bytes(200, b"hello"))]
@@ -63,7 +64,7 @@ def test_why_a_clients_handshake_failed(secured, authority):  # noqa: F811
             TlsClient(proxy.address, trusting(authority, version=ssl.TLSVersion.TLSv1_2))
     line = proxy.process.wait_log("the TLS handshake with the client 127.0.0.1")
     assert "unsupported protocol" in line, line
-    assert proxy.metric("client_tls_failed_total") == 3
+    wait_until(lambda: proxy.metric("client_tls_failed_total") == 3, 20, "all are counted")
 
 
 def test_limits_that_are_reached_are_said_once(gateway, upstream):
