@@ -67,6 +67,12 @@ bool client_send_last(struct client *client, const struct iovec *parts, int coun
 /* As client_send, what the pipe holds, and gives the pipe back once it is empty. */
 bool client_send_pipe(struct client *client, struct pipe *pipe);
 
+/* Sends what is kept, as far as the socket takes it. Returns false when the client is gone. */
+bool client_flush(struct client *client);
+
+/* Gives back the pipe with what is in it. */
+void client_release_pipe(struct client *client);
+
 /* What follows an exchange: the next request; an orderly end; an orderly end that first takes what
  * the client still sends (or a reset would swallow the answer); a cut the client notices. */
 enum client_next { CLIENT_KEEP, CLIENT_FINISH, CLIENT_LINGER, CLIENT_CUT };
