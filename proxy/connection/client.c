@@ -257,7 +257,9 @@ static void client_continue(struct client *client)
     client->taking = false;
     if (client->state == CLIENT_IDLE) {
         worker_take_back(client->worker, &client->in);
-        timeout_arm(&client->entrance->idle, &client->timeout, client->worker->now);
+        /* Empty lines, and what TLS has to say of itself, are no request. */
+        if (!timeout_armed(&client->timeout))
+            timeout_arm(&client->entrance->idle, &client->timeout, client->worker->now);
         if (client->worker->phase != WORKER_SERVING)
             client_close(client, false);
     }
@@ -291,12 +293,13 @@ void client_exchange_ended(struct client *client, enum client_next next)
 
 bool client_read_body(struct client *client, bool *stalled)
 {
-    timeout_cancel(&client->timeout);
     if (client->conn.readable || conn_peer_gone(&client->conn)) {
         worker_lend(client->worker, &client->in);
         ssize_t got = conn_read(&client->conn, buf_reserve(&client->in, LENT_SIZE), LENT_SIZE);
         if (got > 0) {
             client->in.end += (size_t)got;
+            if (client_drained(client))
+                timeout_cancel(&client->timeout);
             return true;
         }
         if (got < 0) {
@@ -305,7 +308,8 @@ bool client_read_body(struct client *client, bool *stalled)
         }
     }
     *stalled = true;
-    if (client_drained(client))
+    /* Only bytes give it more time: what else happens meanwhile does not. */
+    if (client_drained(client) && !timeout_armed(&client->timeout))
         timeout_arm(&client->entrance->body, &client->timeout, client->worker->now);
     return true;
 }
@@ -346,6 +350,7 @@ static void on_handshake(struct client *client)
         counter_add(&counters->of[COUNTER_TLS_HANDSHAKES]);
         if (tls_resumed(&client->conn))
             counter_add(&counters->of[COUNTER_TLS_RESUMED]);
+        timeout_cancel(&client->timeout);
         client_set_state(client, CLIENT_IDLE);
         client_continue(client);
         break;

@@ -234,9 +234,28 @@ static ssize_t copy_piece(struct exchange *exchange, bool *alive)
     return got;
 }
 
+/* What the upstream owes now has its time to come. Only bytes of the body give it more: events that
+ * come while nothing moves do not. `moved`: some have come. */
+static void watch_upstream(struct exchange *exchange, bool moved)
+{
+    const struct passage *passage = exchange->passage;
+    struct timeout_queue *queue = NULL;
+    if (exchange->state == EXCHANGE_RECEIVING)
+        queue = passage->body;
+    else if (timeout_armed(&exchange->timeout))
+        return;
+    else if (exchange->state == EXCHANGE_WAITING || exchange->awaits_continue)
+        queue = passage->response;
+    else if (relay_unsent(exchange) > 0)
+        queue = passage->body;
+    if (queue && (moved || !timeout_armed(&exchange->timeout)))
+        timeout_arm(queue, &exchange->timeout, exchange->worker->now);
+}
+
 bool relay_response(struct exchange *exchange)
 {
     struct uplink *uplink = exchange->attempt.uplink;
+    bool moved = false;
     while (uplink->conn.readable) {
         if (!client_drained(exchange->client)) {
             /* Nothing is read for a client that does not take what it has. */
@@ -252,8 +271,8 @@ bool relay_response(struct exchange *exchange)
             break;
         if (got < 0)
             return on_end(exchange, got == CONN_FAILED);
+        moved = true;
     }
-    if (exchange->state == EXCHANGE_RECEIVING)
-        timeout_arm(exchange->passage->body, &exchange->timeout, exchange->worker->now);
+    watch_upstream(exchange, moved);
     return true;
 }

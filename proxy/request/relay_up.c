@@ -45,7 +45,8 @@ static void drop_sent(struct exchange *exchange)
 
 enum send_result { SENT_ALL, SENT_SOME, SEND_BROKEN };
 
-static enum send_result send_pending(struct exchange *exchange)
+/* Sets `*moved` when the upstream took some of it. */
+static enum send_result send_pending(struct exchange *exchange, bool *moved)
 {
     struct conn *conn = &exchange->attempt.uplink->conn;
     while (relay_unsent(exchange) > 0) {
@@ -56,6 +57,7 @@ static enum send_result send_pending(struct exchange *exchange)
         if (put == CONN_AGAIN)
             return SENT_SOME;
         exchange->request_sent += (size_t)put;
+        *moved = true;
     }
     return SENT_ALL;
 }
@@ -83,24 +85,39 @@ static void request_sent(struct exchange *exchange)
 /* More of the body is wanted. False: the exchange has ended. */
 static bool refill(struct exchange *exchange, bool *stalled)
 {
+    bool awaited = exchange->awaits_continue;
     if (buf_len(&exchange->client->in) == 0 && !client_read_body(exchange->client, stalled))
         return false;
     enum cause problem = relay_take_body(exchange);
-    if (problem == CAUSE_NONE)
-        return true;
-    exchange_fail(exchange, problem);
-    return false;
+    if (problem != CAUSE_NONE) {
+        exchange_fail(exchange, problem);
+        return false;
+    }
+    if (awaited && !exchange->awaits_continue && exchange->state == EXCHANGE_SENDING)
+        timeout_cancel(&exchange->timeout); /* nothing is owed to a client that did not wait */
+    return true;
+}
+
+/* Part of the request was sent, or has to wait for room. Only what moves gives the upstream more
+ * time: events that come while it takes nothing do not. One that answers already may wait for the
+ * rest with its answer. */
+static void watch_upload(struct exchange *exchange, bool moved)
+{
+    bool armed = timeout_armed(&exchange->timeout);
+    if (exchange->state == EXCHANGE_SENDING ? moved || !armed : moved && armed)
+        timeout_arm(exchange->passage->body, &exchange->timeout, exchange->worker->now);
 }
 
 /* Nothing more is there to be sent. It is the client's turn, and the client's timeout, unless the
  * client waits for the upstream's word. */
-static void await_body(struct exchange *exchange)
+static void await_body(struct exchange *exchange, bool moved)
 {
-    if (exchange->state != EXCHANGE_SENDING)
-        return;
-    if (exchange->awaits_continue) {
+    if (exchange->state != EXCHANGE_SENDING) {
+        watch_upload(exchange, moved);
+    } else if (exchange->awaits_continue) {
         timeout_cancel(&exchange->client->timeout);
-        timeout_arm(exchange->passage->response, &exchange->timeout, exchange->worker->now);
+        if (moved || !timeout_armed(&exchange->timeout))
+            timeout_arm(exchange->passage->response, &exchange->timeout, exchange->worker->now);
     } else {
         timeout_cancel(&exchange->timeout);
     }
@@ -108,12 +125,13 @@ static void await_body(struct exchange *exchange)
 
 bool relay_request(struct exchange *exchange)
 {
+    bool moved = false;
     for (;;) {
-        switch (send_pending(exchange)) {
+        switch (send_pending(exchange, &moved)) {
         case SEND_BROKEN:
             return on_send_broken(exchange);
         case SENT_SOME:
-            timeout_arm(exchange->passage->body, &exchange->timeout, exchange->worker->now);
+            watch_upload(exchange, moved);
             return true;
         case SENT_ALL:
             break;
@@ -128,7 +146,7 @@ bool relay_request(struct exchange *exchange)
         if (!refill(exchange, &stalled))
             return false;
         if (stalled) {
-            await_body(exchange);
+            await_body(exchange, moved);
             return true;
         }
     }
