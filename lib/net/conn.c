@@ -33,9 +33,23 @@ const struct conn_ops conn_plain = {.name = "plain",
                                     .writev = plain_writev,
                                     .close = plain_close};
 
+static void begin_turn(struct conn *conn)
+{
+    conn->used = 0;
+    turn_cancel(&conn->turn);
+}
+
+static void on_turn(void *arg)
+{
+    struct conn *conn = arg;
+    begin_turn(conn);
+    conn->ready(conn, conn->owner);
+}
+
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
     struct conn *conn = arg;
+    begin_turn(conn);
     if (what & EV_CLOSED)
         conn->peer_closed = true;
     if (what & (EV_READ | EV_CLOSED)) {
@@ -65,6 +79,9 @@ enum result conn_init(struct conn *conn, struct loop *loop, int fd, const struct
     conn->truncated = conn->drained = conn->crossed = conn->more_follows = false;
     conn->parted = conn->finishing = false;
     conn->problem = 0;
+    conn->loop = loop;
+    conn->used = 0;
+    turn_init(&conn->turn, on_turn, conn);
     /* Registered once: edge-triggered events for both directions cost no further epoll_ctl(2). */
     event_assign(&conn->event, loop->base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
                  on_event, conn);
@@ -79,13 +96,14 @@ int conn_handshake(struct conn *conn, struct error *error)
     return conn->ops->handshake ? conn->ops->handshake(conn, error) : CONN_READY;
 }
 
-ssize_t conn_read(struct conn *conn, void *bytes, size_t n)
+static ssize_t take(struct conn *conn, void *bytes, size_t n)
 {
     ssize_t got;
     do {
         got = conn->ops->read(conn, bytes, n);
     } while (got < 0 && errno == EINTR);
     if (got > 0) {
+        conn_spend(conn, (size_t)got);
         /* A short read has emptied the socket: what comes later raises a new edge. A FIN that was
          * already seen raises none, so read on until it turns up. (TCP's urgent data can shorten a
          * read too; who sends that waits for its next byte, or for a timeout.) */
@@ -101,6 +119,23 @@ ssize_t conn_read(struct conn *conn, void *bytes, size_t n)
         return CONN_FAILED;
     conn->readable = false;
     return CONN_AGAIN;
+}
+
+ssize_t conn_read(struct conn *conn, void *bytes, size_t n)
+{
+    return conn_turn_is_over(conn) ? CONN_AGAIN : take(conn, bytes, n);
+}
+
+bool conn_has_more(struct conn *conn)
+{
+    char byte;
+    return take(conn, &byte, 1) != CONN_AGAIN;
+}
+
+bool conn_has_news(const struct conn *conn)
+{
+    return conn->event.ev_evcallback.evcb_flags & EVLIST_ACTIVE &&
+           conn->event.ev_res & (EV_READ | EV_CLOSED);
 }
 
 ssize_t conn_peek(struct conn *conn, void *bytes, size_t n)
@@ -173,6 +208,7 @@ void conn_finish(struct conn *conn)
 static void end(struct conn *conn, bool orderly)
 {
     event_del(&conn->event);
+    turn_cancel(&conn->turn);
     conn->ops->close(conn, orderly);
     conn->fd = -1;
 }

@@ -5,7 +5,12 @@
  *
  * Edge-triggered means: `ready` is called when something changed; `readable` stays true until a
  * read found nothing more, `writable` until a write found no room. An owner that stops reading
- * (back- pressure) simply comes back later and reads on while `readable`. */
+ * (back-pressure) simply comes back later and reads on while `readable`.
+ *
+ * Who sends without a pause must not keep the loop for itself: each call of `ready` begins a turn,
+ * and a turn has room for CONN_TURN bytes and what else is charged to it. When that is used up,
+ * reading finds nothing for now, `readable` or not, and `ready` is called again in the next round
+ * of the loop. */
 #ifndef TAILGATE_LIB_NET_CONN_H
 #define TAILGATE_LIB_NET_CONN_H
 
@@ -38,8 +43,14 @@ extern const struct conn_ops conn_plain;
 
 typedef void conn_ready(struct conn *conn, void *owner);
 
+/* Bytes that are read in one turn, or moved by a pipe, before others have theirs. */
+enum { CONN_TURN = 256 * 1024 };
+
 struct conn {
     struct event event;
+    struct loop *loop;
+    struct turn turn; /* the next one */
+    size_t used;      /* of the current one */
     const struct conn_ops *ops;
     void *ops_state; /* of the table's own */
     conn_ready *ready;
@@ -77,11 +88,34 @@ enum result conn_init(struct conn *conn, struct loop *loop, int fd, const struct
  * make sense. */
 int conn_handshake(struct conn *conn, struct error *error);
 
+/* Work that reading does not account for, as if it were so many bytes. */
+static inline void conn_spend(struct conn *conn, size_t bytes)
+{
+    conn->used += bytes;
+}
+
+/* Whether the turn is used up; if so `ready` will be called again. Reading asks by itself. */
+static inline bool conn_turn_is_over(struct conn *conn)
+{
+    if (conn->used < CONN_TURN)
+        return false;
+    turn_ask(&conn->turn, conn->loop);
+    return true;
+}
+
 /* Reads up to `n` bytes (n > 0). */
 ssize_t conn_read(struct conn *conn, void *bytes, size_t n);
 
 /* As conn_read, but what was read stays to be read again. For plain connections alone. */
 ssize_t conn_peek(struct conn *conn, void *bytes, size_t n);
+
+/* Whether anything is there to be read, be it the end. Takes a byte, and asks at any time, used up
+ * or not: for who expects nothing more. */
+bool conn_has_more(struct conn *conn);
+
+/* Whether the loop has found something to be read that `ready` has not been called for yet: it was
+ * there before anything that is written now. Costs no system call. */
+bool conn_has_news(const struct conn *conn);
 
 ssize_t conn_write(struct conn *conn, const void *bytes, size_t n);
 ssize_t conn_writev(struct conn *conn, const struct iovec *parts, int count);

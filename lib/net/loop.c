@@ -1,6 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/net/loop.h"
 
+/* Those who ask from now on are called in the round after this one. */
+static void serve_turns(void *arg)
+{
+    struct loop *loop = arg;
+    struct list due;
+    list_insert_before(&loop->turns, &due);
+    list_remove(&loop->turns);
+    for (struct list *node; (node = list_pop_front(&due));) {
+        struct turn *turn = list_entry(node, struct turn, node);
+        turn->call(turn->arg);
+    }
+}
+
 enum result loop_init(struct loop *loop, bool precise, struct error *error)
 {
     struct event_config *config = event_config_new();
@@ -19,13 +32,17 @@ enum result loop_init(struct loop *loop, bool precise, struct error *error)
         return error_set(error, FAILED_SYSTEM,
                          "cannot make an event loop: the system offers no edge-triggered epoll, or "
                          "has no descriptor left");
+    list_init(&loop->turns);
+    timer_init(&loop->next_round, loop, serve_turns, loop);
     return OK;
 }
 
 void loop_release(struct loop *loop)
 {
-    if (loop->base)
+    if (loop->base) {
+        timer_stop(&loop->next_round);
         event_base_free(loop->base);
+    }
     loop->base = NULL;
 }
 
@@ -88,6 +105,28 @@ void soon_ask(struct soon *soon)
 void soon_cancel(struct soon *soon)
 {
     event_del(&soon->event);
+}
+
+void turn_init(struct turn *turn, loop_call *call, void *arg)
+{
+    list_init(&turn->node);
+    turn->call = call;
+    turn->arg = arg;
+}
+
+void turn_ask(struct turn *turn, struct loop *loop)
+{
+    list_remove(&turn->node);
+    list_push_back(&loop->turns, &turn->node);
+    /* A call that an event_active puts behind the others would come before the loop looks for
+     * events again. A timer waits for that, however soon it is. */
+    if (!timer_running(&loop->next_round))
+        timer_start(&loop->next_round, duration_ns(0));
+}
+
+void turn_cancel(struct turn *turn)
+{
+    list_remove(&turn->node);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)

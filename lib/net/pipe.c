@@ -92,8 +92,11 @@ bool pipe_put(struct pipe *pipe, const struct iovec *parts, int count)
 
 ssize_t pipe_fill(struct pipe *pipe, struct conn *from, size_t n)
 {
+    if (conn_turn_is_over(from))
+        return CONN_AGAIN;
     ssize_t got = move(from->fd, pipe->in, n < PIPE_PIECE ? n : PIPE_PIECE);
     if (got > 0) {
+        conn_spend(from, (size_t)got);
         /* A short one may mean that the pipe is full: only EAGAIN says that the socket is empty. */
         pipe->held += (size_t)got;
         return got;

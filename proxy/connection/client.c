@@ -81,6 +81,8 @@ static void linger_on(struct client *client)
         prolong_lingering(client);
     while (client->conn.readable) {
         ssize_t got = conn_read(&client->conn, client->worker->scratch, SCRATCH_SIZE);
+        if (got == CONN_AGAIN)
+            return;
         if (got < 0) {
             client_close(client, false);
             return;
@@ -107,9 +109,15 @@ void client_stop(struct client *client)
     client_close(client, false);
 }
 
+/* One that was read already may wait for the connection's next turn. */
+static bool has_no_request(const struct client *client)
+{
+    return client->state == CLIENT_IDLE && buf_len(&client->in) == 0;
+}
+
 void client_drain(struct client *client)
 {
-    if (client->state == CLIENT_IDLE || client->state == CLIENT_GREETING)
+    if (has_no_request(client) || client->state == CLIENT_GREETING)
         client_close(client, false);
 }
 
@@ -133,12 +141,16 @@ void client_follow(struct client *client)
 
 /* ---- requests, one after the other */
 
+/* What a request takes from its connection's turn beside its bytes, and what an empty line. */
+enum { REQUEST_COST = 4096, LINE_COST = 16 };
+
 /* Empty lines before a request are skipped (RFC 9112 2.2), also one whose halves come apart. */
 static void skip_empty_lines(struct client *client)
 {
     struct buf *in = &client->in;
     while (buf_len(in) >= 2 && memcmp(buf_head(in), "\r\n", 2) == 0) {
         buf_consume(in, 2);
+        conn_spend(&client->conn, LINE_COST);
         client->head_scanned = 0;
     }
 }
@@ -192,6 +204,7 @@ static void take_head(struct client *client, size_t length)
     client->head_scanned = 0;
     client_set_state(client, CLIENT_BUSY);
     timeout_cancel(&client->timeout);
+    conn_spend(&client->conn, REQUEST_COST);
     /* The bytes stay where they are until something is read behind them. */
     buf_consume(&client->in, length);
     if (refusal.status)
@@ -252,17 +265,20 @@ static void client_continue(struct client *client)
     if (client->taking)
         return;
     client->taking = true;
-    while (expects_request(client) && (take_request(client) || read_more(client)))
+    while (expects_request(client) && !conn_turn_is_over(&client->conn) &&
+           (take_request(client) || read_more(client)))
         continue;
     client->taking = false;
-    if (client->state == CLIENT_IDLE) {
-        worker_take_back(client->worker, &client->in);
-        /* Empty lines, and what TLS has to say of itself, are no request. */
-        if (!timeout_armed(&client->timeout))
-            timeout_arm(&client->entrance->idle, &client->timeout, client->worker->now);
-        if (client->worker->phase != WORKER_SERVING)
-            client_close(client, false);
-    }
+    if (client->state != CLIENT_IDLE)
+        return;
+    /* Empty lines, and what TLS has to say of itself, are no request. */
+    if (!timeout_armed(&client->timeout))
+        timeout_arm(&client->entrance->idle, &client->timeout, client->worker->now);
+    if (!has_no_request(client))
+        return;
+    worker_take_back(client->worker, &client->in);
+    if (client->worker->phase != WORKER_SERVING)
+        client_close(client, false);
 }
 
 void client_exchange_ended(struct client *client, enum client_next next)
@@ -451,7 +467,7 @@ static void client_ready(struct conn *conn, void *owner)
         break;
     case CLIENT_IDLE:
     case CLIENT_HEAD:
-        if (conn->readable)
+        if (conn->readable || buf_len(&client->in) > 0)
             client_continue(client);
         break;
     case CLIENT_BUSY:

@@ -150,7 +150,8 @@ static struct uplink *find_idle(const struct upstream *upstream, const struct up
     list_foreach (node, &order->pool->idle) {
         struct uplink *uplink = list_entry(node, struct uplink, node);
         bool may = !upstream->config->proxy_protocol || uplink->client == order->exchange->client;
-        if (may && !is_stale(uplink))
+        /* What has come unasked, be it the end, is no answer to this request. */
+        if (may && !is_stale(uplink) && !conn_has_news(&uplink->conn))
             return uplink;
     }
     return NULL;

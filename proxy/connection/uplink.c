@@ -139,10 +139,9 @@ static void on_connecting(struct uplink *uplink)
 
 bool uplink_has_more(struct uplink *uplink)
 {
-    char byte;
     if (uplink->conn.peer_closed || buf_len(&uplink->in) > 0)
         return true;
-    return uplink->conn.readable && conn_read(&uplink->conn, &byte, 1) != CONN_AGAIN;
+    return uplink->conn.readable && conn_has_more(&uplink->conn);
 }
 
 static void uplink_ready(struct conn *conn, void *owner)

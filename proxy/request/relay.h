@@ -7,6 +7,10 @@
 
 #include "proxy/request/exchange.h"
 
+/* What a piece of a body, be it a chunk of one byte, takes from a connection's turn beside its
+ * bytes. */
+enum { PIECE_COST = 128 };
+
 /* Takes from the client's buffer what belongs to the request's body. Returns CAUSE_NONE, or why the
  * request is refused; the client's connection then ends with the answer. */
 enum cause relay_take_body(struct exchange *exchange);

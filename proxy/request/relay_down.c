@@ -64,6 +64,7 @@ static bool take_body(struct exchange *exchange, const struct piece *piece, size
         if (http_body_take(&exchange->response_body, from, piece->length - *used, &taken, &payload))
             return false;
         *used += taken;
+        conn_spend(&exchange->attempt.uplink->conn, PIECE_COST);
         if (exchange->unframe)
             buf_append(&exchange->worker->head_out, payload.at, payload.length);
         if (http_body_drops(&exchange->response_body))

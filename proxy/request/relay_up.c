@@ -21,6 +21,7 @@ enum cause relay_take_body(struct exchange *exchange)
         struct http_span payload;
         if (http_body_take(&exchange->request_body, buf_head(in), buf_len(in), &used, &payload))
             return refuse_body(exchange, CAUSE_REQUEST_MALFORMED);
+        conn_spend(&exchange->client->conn, PIECE_COST);
         exchange->body_taken += payload.length;
         if (!limits_allow_body(limits, &exchange->request_body, exchange->body_taken))
             return refuse_body(exchange, CAUSE_REQUEST_TOO_LARGE);

@@ -9,6 +9,9 @@
 #include "proxy/rules/retry.h"
 #include "proxy/worker/passage.h"
 
+/* What reading and passing on a head takes from a connection's turn, beside its bytes. */
+enum { HEAD_COST = 1024 };
+
 static void note_backend_timing(struct exchange *exchange, const struct http_head *head)
 {
     struct timing timing;
@@ -130,6 +133,7 @@ enum cause response_take_head(struct exchange *exchange, const char *bytes, size
         if (problem)
             return problem == http_too_many_fields ? CAUSE_RESPONSE_HEAD_TOO_LARGE
                                                    : CAUSE_RESPONSE_MALFORMED;
+        conn_spend(&uplink->conn, HEAD_COST);
         if (is_tried_again(exchange, head))
             return CAUSE_UPSTREAM_STATUS;
         if (!use_head(exchange, head))

@@ -40,8 +40,7 @@ static bool put_first(struct exchange *exchange, struct pipe *pipe, const struct
  * Bytes behind a response are nobody's answer. */
 static void look_behind(struct exchange *exchange)
 {
-    char byte;
-    if (conn_read(&exchange->attempt.uplink->conn, &byte, 1) != CONN_AGAIN)
+    if (conn_has_more(&exchange->attempt.uplink->conn))
         exchange->uplink_keeps = false;
 }
 

@@ -72,6 +72,7 @@ class Gateway:
         """Stands still within: what happens to its sockets then, it finds all at once."""
         self.process.send_signal(signal.SIGSTOP)
         try:
+            wait_until(self.process.stands_still, 20, "every thread to stand still")
             yield
         finally:
             self.process.send_signal(signal.SIGCONT)

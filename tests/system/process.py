@@ -2,6 +2,7 @@
 """A running tailgate process, seen from outside: its log, its addresses, its end."""
 
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -77,6 +78,12 @@ class Process:
                 return stat.read().rpartition(")")[2].split()[0]
 
         wait_until(lambda: now() == state, what=f"{' '.join(self.argv)} sleeps")
+
+    def stands_still(self):
+        """Whether all of its threads are stopped: each is, once it has been told so."""
+        states = (path.read_text().rpartition(")")[2].split()[0]
+                  for path in pathlib.Path(f"/proc/{self.pid}/task").glob("*/stat"))
+        return {*states} == {"T"}
 
     def send_signal(self, number):
         self._child.send_signal(number)

@@ -94,6 +94,48 @@ static void calls_once_for_what_came_and_not_again(void **state)
     assert_reads("again");
 }
 
+/* Who has used up its turn finds nothing, is called again without any news, and goes on. */
+static void reads_on_in_the_next_turn(void **state)
+{
+    char byte;
+    far_write("hello");
+    running_go(&running);
+    conn_spend(&conn, CONN_TURN - 1);
+    assert_false(conn_turn_is_over(&conn));
+    assert_int_equal(conn_read(&conn, &byte, 1), 1);
+    assert_int_equal(conn_read(&conn, &byte, 1), CONN_AGAIN);
+    assert_true(conn_turn_is_over(&conn));
+    assert_true(conn.readable);
+    assert_int_equal(calls, 2);
+    running_go(&running);
+    assert_int_equal(calls, 3);
+    assert_reads("ello");
+    running_settle(&running);
+    assert_int_equal(calls, 3);
+}
+
+static void has_no_turn_after_its_end(void **state)
+{
+    conn_spend(&conn, CONN_TURN);
+    assert_true(conn_turn_is_over(&conn));
+    conn_close(&conn);
+    running_settle(&running);
+    assert_int_equal(calls, 1);
+}
+
+/* Also when the turn is used up. */
+static void tells_whether_anything_follows(void **state)
+{
+    far_write("a");
+    running_go(&running);
+    conn_spend(&conn, CONN_TURN);
+    assert_true(conn_has_more(&conn));
+    assert_false(conn_has_more(&conn));
+    far_close();
+    running_go(&running);
+    assert_true(conn_has_more(&conn));
+}
+
 static void stays_readable_until_it_was_emptied(void **state)
 {
     char bytes[4];
@@ -407,6 +449,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(calls_once_for_what_came_and_not_again),
         TEST(stays_readable_until_it_was_emptied),
+        TEST(reads_on_in_the_next_turn),
+        TEST(has_no_turn_after_its_end),
+        TEST(tells_whether_anything_follows),
         TEST(an_owner_that_reads_later_misses_nothing),
         TEST(reads_to_the_end_although_the_close_raised_no_second_call),
         TEST(notices_a_close_that_comes_after_everything_was_read),

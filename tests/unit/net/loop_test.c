@@ -185,6 +185,49 @@ static void soon_may_ask_for_itself_again(void **state)
     assert_string_equal(story, "ssss");
 }
 
+static struct turn turn;
+static int turns;
+
+static void take_turn(void *arg)
+{
+    turns++;
+    turn_ask(&turn, &running.loop);
+    turn_ask(&turn, &running.loop);
+}
+
+static void turn_stopped(void *arg)
+{
+    turn_cancel(&turn);
+    tell_and_stop(NULL);
+}
+
+/* It asks for another turn in each: timers and descriptors come all the same. */
+static void turns_let_the_others_go_first(void **state)
+{
+    struct fd_watch watch;
+    struct timer timer;
+    int pair[2];
+    running_pair(pair);
+    assert_int_equal(write(pair[0], "x", 1), 1);
+    turns = 0;
+    turn_init(&turn, take_turn, NULL);
+    take_turn(NULL);
+    fd_watch_start(&watch, &running.loop, pair[1], running_stop_call, &running);
+    running_go(&running);
+    assert_in_range(turns, 1, 2);
+    fd_watch_stop(&watch);
+    timer_init(&timer, &running.loop, turn_stopped, NULL);
+    timer_start(&timer, duration_ms(5));
+    running_go(&running);
+    assert_string_equal(story, ".");
+    int before = turns;
+    assert_true(before > 2);
+    running_settle(&running);
+    assert_int_equal(turns, before);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 static void a_signal_is_handled_in_the_loop(void **state)
 {
     struct signal_watch watch, other;
@@ -248,6 +291,7 @@ int main(void)
         TEST(soon_waits_for_the_other_callbacks_and_calls_once),
         TEST(soon_can_be_cancelled),
         TEST(soon_may_ask_for_itself_again),
+        TEST(turns_let_the_others_go_first),
         TEST(a_signal_is_handled_in_the_loop),
         TEST(a_watched_descriptor_calls_while_there_is_something),
         TEST(a_loop_can_be_released_twice),

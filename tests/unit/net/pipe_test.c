@@ -100,6 +100,7 @@ static void keeps_what_the_sink_does_not_take(void **state)
         ssize_t got = 0;
         if (pipe->held == 0) {
             assert_int_equal(write(source, block, sizeof(block)), sizeof(block));
+            from.used = 0; /* each in a turn of its own */
             got = pipe_fill(pipe, &from, sizeof(block));
             assert_true(got > 0);
         }
@@ -110,6 +111,16 @@ static void keeps_what_the_sink_does_not_take(void **state)
     assert_true(pipe->held > 0);
     pipes_take_back(&pipes, pipe);
     assert_int_equal(pipes.open, 0); /* its bytes are for nobody else */
+}
+
+static void moves_nothing_when_the_turn_is_used_up(void **state)
+{
+    struct pipe *pipe = pipes_lend(&pipes);
+    assert_int_equal(write(source, "x", 1), 1);
+    conn_spend(&from, CONN_TURN);
+    assert_int_equal(pipe_fill(pipe, &from, 100), CONN_AGAIN);
+    assert_true(from.readable);
+    pipes_take_back(&pipes, pipe);
 }
 
 static void says_when_the_sink_has_gone(void **state)
@@ -168,6 +179,7 @@ int main(void)
         TEST(carries_what_was_put_and_then_what_came),
         TEST(says_when_the_source_has_ended),
         TEST(keeps_what_the_sink_does_not_take),
+        TEST(moves_nothing_when_the_turn_is_used_up),
         TEST(says_when_the_sink_has_gone),
         TEST(lends_no_more_than_the_limit),
         TEST(refuses_to_be_filled_by_what_is_put),
