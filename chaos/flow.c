@@ -156,7 +156,7 @@ static enum flow_result read_into_pipe(struct flow *flow, struct flow_shared *sh
         flow->moved = true;
         return FLOW_GOES;
     }
-    if (n == CONN_AGAIN) {
+    if (n == CONN_AGAIN && !flow->from->readable) { /* else it goes on in the next turn */
         pipes_take_back(&shared->pipes, flow->pipe);
         flow->pipe = NULL;
         flow->full_reads = 0;
