@@ -81,7 +81,7 @@ def test_what_a_client_sends_is_not_yet_taken(gateway, upstream, never, dripping
     client.send(request_bytes("POST", headers={"Content-Length": "900000000"}) + b"x" * BLOCKS)
     dripping(client, b"x")
     assert client.read_response().status == 504
-    assert proxy.only_request()["cause"] == "response_timeout"
+    assert proxy.only_request()["cause"] == "send_timeout"
 
 
 def test_what_an_upstream_says_is_no_body_of_the_client(gateway, upstream):

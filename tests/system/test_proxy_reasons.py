@@ -76,9 +76,10 @@ def test_limits_that_are_reached_are_said_once(gateway, upstream):
     assert len(said) == 1 and "main: " in said[0], said
 
 
-def test_a_retry_budget_that_is_spent_is_said(gateway, refused_address):
-    proxy = gateway(refused_address, upstream={"retry": {"attempts": 2, "budget": "0%"}})
+def test_a_retry_budget_that_is_spent_is_said(gateway, upstream):
+    busy = upstream([repeat(read_request, response_bytes(503))])
+    proxy = gateway(busy, upstream={"retry": {"attempts": 2, "statuses": [503], "budget": "0%"}})
     for _ in range(20):
-        assert proxy.request().status == 502
+        assert proxy.request().status == 503
     said, = lines(proxy, "the retry budget is spent")
     assert " app: " in said
