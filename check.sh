@@ -3,7 +3,7 @@
 # Every test on a fresh machine: installs what they need, builds under build-check/ with the
 # sanitizers, and runs unit tests and lints, system tests, fuzz targets, and what has threads under
 # ThreadSanitizer. The last line is `N passed, N failed`.
-#     FUZZ_SECONDS=20    how long each fuzz target runs
+#     FUZZ_SECONDS=10    how long each fuzz target runs
 set -uo pipefail
 cd "$(dirname "$0")" || exit 3
 . scripts/packages.sh
@@ -94,7 +94,7 @@ fuzz() {
         name=$(basename "$target" _fuzz)
         work=build-check/fuzz/corpus/$name
         mkdir -p "$work"
-        single "fuzz target $name" "$target" -max_total_time="${FUZZ_SECONDS:-20}" -timeout=10 \
+        single "fuzz target $name" "$target" -max_total_time="${FUZZ_SECONDS:-10}" -timeout=10 \
             -rss_limit_mb=2048 -artifact_prefix="build-check/fuzz/$name-" -print_final_stats=1 \
             -dict="tests/fuzz/$name.dict" "$work" "tests/fuzz/corpus/$name"
     done
