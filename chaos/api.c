@@ -2,7 +2,6 @@
 /* Calls: which function answers which, and how answers are written. */
 #include "chaos/api.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "chaos/metrics.h"
 #include "chaos/toxiproxy.h"
 #include "lib/base/buf.h"
+#include "lib/http/path.h"
 #include "lib/serve/serve.h"
 
 #define BODY_LIMIT ((size_t)1 << 20)
@@ -102,24 +102,13 @@ static unsigned method_bit(struct http_span method)
     return 0;
 }
 
-static int hex_digit(char byte)
-{
-    if (isdigit((unsigned char)byte))
-        return byte - '0';
-    return isxdigit((unsigned char)byte) ? tolower((unsigned char)byte) - 'a' + 10 : -1;
-}
-
 /* A segment of the path, decoded; false when it does not fit or is none. */
 static bool take_name(const char **path, const char *end, char name[API_NAME])
 {
-    size_t length = 0;
+    size_t length = 0, taken;
     const char *at = *path;
-    for (; at < end && *at != '/' && length + 1 < API_NAME; at++) {
-        int high = *at == '%' && end - at > 2 ? hex_digit(at[1]) : -1;
-        int low = high >= 0 ? hex_digit(at[2]) : -1;
-        name[length++] = low >= 0 ? (char)(high * 16 + low) : *at;
-        at += low >= 0 ? 2 : 0;
-    }
+    for (; at < end && *at != '/' && length + 1 < API_NAME; at += taken)
+        name[length++] = http_path_decode_one(at, (size_t)(end - at), &taken);
     name[length] = '\0';
     *path = at;
     return length > 0 && (at == end || *at == '/');

@@ -3,21 +3,15 @@
 
 #include <string.h>
 
+#include "lib/http/head.h"
+#include "lib/http/hex.h"
+
 /* Extensions of one size line, or trailers of one body, in bytes. */
 enum { MAX_SIZE_DIGITS = 16, MAX_EXTRA = 8192 };
 
 void http_chunks_init(struct http_chunks *chunks)
 {
     *chunks = (struct http_chunks){.state = CHUNK_SIZE_FIRST};
-}
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 static bool is_text(char c)
@@ -54,7 +48,7 @@ static const char *size_end_byte(struct http_chunks *chunks, char c)
 
 static const char *size_byte(struct http_chunks *chunks, char c)
 {
-    int digit = hex_value(c);
+    int digit = http_hex_value(c);
     if (digit >= 0)
         return digit_byte(chunks, digit);
     if (chunks->state == CHUNK_SIZE_FIRST)
@@ -80,17 +74,6 @@ static const char *end_size_line(struct http_chunks *chunks, char c)
     chunks->extra = 0;
     chunks->state = chunks->left ? CHUNK_DATA : CHUNK_TRAILER_START;
     return NULL;
-}
-
-static bool is_token(char c)
-{
-    static const char others[] = "!#$%&'*+-.^_`|~";
-    if ((c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
-        return true;
-    for (const char *other = others; *other; other++)
-        if (c == *other)
-            return true;
-    return false;
 }
 
 static bool is_among(const char *name, const char *const *names, size_t count)
@@ -147,7 +130,7 @@ static const char *name_byte(struct http_chunks *chunks, char c)
                    ? "a trailer that frames, routes or vouches for the message"
                    : NULL;
     }
-    if (!is_token(c))
+    if (!http_is_token_byte(c))
         return "a character that is not allowed in a trailer's name";
     chunks->state = CHUNK_TRAILER_NAME;
     if (chunks->name_length == CHUNK_NAME_SIZE - 1)

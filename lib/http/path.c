@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/http/hex.h"
+
 bool http_path_is_plain(struct http_span path)
 {
     for (uint32_t i = 0; i < path.length; i++) {
@@ -13,19 +15,10 @@ bool http_path_is_plain(struct http_span path)
     return true;
 }
 
-static int hex_value(char c)
+char http_path_decode_one(const char *at, size_t left, size_t *taken)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The byte that stands at the start of the text, and how many characters it takes. */
-static char decode_one(const char *at, size_t left, size_t *taken)
-{
-    int high = at[0] == '%' && left > 2 ? hex_value(at[1]) : -1;
-    int low = high >= 0 ? hex_value(at[2]) : -1;
+    int high = at[0] == '%' && left > 2 ? http_hex_value(at[1]) : -1;
+    int low = high >= 0 ? http_hex_value(at[2]) : -1;
     *taken = low >= 0 ? 3 : 1;
     return low >= 0 ? (char)(high << 4 | low) : at[0];
 }
@@ -36,7 +29,7 @@ static bool decode(char *to, struct http_span path, size_t *length)
     size_t taken;
     *length = 0;
     for (size_t i = 0; i < path.length; i += taken) {
-        char byte = decode_one(path.at + i, path.length - i, &taken);
+        char byte = http_path_decode_one(path.at + i, path.length - i, &taken);
         if (byte == '\0')
             return false;
         to[(*length)++] = byte;

@@ -16,6 +16,10 @@ bool http_path_is_plain(struct http_span path);
  * looks percent-encoded and is not stays as it is. `path` begins with a slash. */
 bool http_path_resolve(struct buf *out, struct http_span path);
 
+/* The byte that the text at `at` begins with, decoded when it is percent-encoded; sets how many of
+ * the `left` (at least one) characters it takes. */
+char http_path_decode_one(const char *at, size_t left, size_t *taken);
+
 /* Appends a resolved path as it may stand in a URL. */
 void http_path_encode(struct buf *out, struct http_span path);
 
