@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "chaos/schedule.h"
+#include "chaos/fault/schedule.h"
 #include "lib/net/loop.h"
 
 struct service;

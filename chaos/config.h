@@ -3,7 +3,7 @@
 #ifndef TAILGATE_CHAOS_CONFIG_H
 #define TAILGATE_CHAOS_CONFIG_H
 
-#include "chaos/fault.h"
+#include "chaos/fault/fault.h"
 
 struct chaos_api_config {
     const char *address;

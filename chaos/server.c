@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chaos/api.h"
+#include "chaos/api/api.h"
 #include "chaos/config.h"
-#include "chaos/link.h"
+#include "chaos/link/link.h"
 #include "lib/serve/control.h"
 
 /* Connections have so long to end when the process is asked to. */

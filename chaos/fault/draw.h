@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Which connections and requests a fault touches: a function of the seed, the fault's name and the
+ * ordinal alone, never of time or of what else was drawn. */
+#ifndef TAILGATE_CHAOS_FAULT_DRAW_H
+#define TAILGATE_CHAOS_FAULT_DRAW_H
+
+#include <stdbool.h>
+
+#include "lib/base/rng.h"
+
+/* What the random numbers of one pair of fault and ordinal are for. */
+enum draw_purpose { DRAW_TOUCH, DRAW_UPSTREAM, DRAW_DOWNSTREAM, DRAW_PURPOSE_COUNT };
+
+/* Where the ordinal stands among all, in [0, 1): a fault touches those below its share. One that is
+ * touched at a share is touched at every larger one. */
+double draw_position(uint64_t seed, const char *name, uint64_t ordinal);
+
+/* A share of 0 touches none, of 1 all. */
+bool draw_touches(uint64_t seed, const char *name, uint64_t ordinal, double share);
+
+/* The stream of random numbers of a pair, from which lengths are drawn. */
+void draw_stream(struct rng *rng, uint64_t seed, const char *name, uint64_t ordinal,
+                 enum draw_purpose purpose);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of faults and the table of their parameters. From them come the enum, the keys of the
+ * configuration with their checks, the schema, the manual and the attributes of the API. */
+#ifndef TAILGATE_CHAOS_FAULT_FAULT_H
+#define TAILGATE_CHAOS_FAULT_FAULT_H
+
+#include "lib/base/dist.h"
+#include "lib/base/memory.h"
+#include "lib/conf/conf.h"
+
+/* What a fault works on. */
+#define FAULT_CLASSES(X)                                \
+    X(BYTES, "bytes of a connection")                   \
+    X(LISTENER, "connections before they carry a byte") \
+    X(MESSAGES, "HTTP requests and responses")          \
+    X(PROCESSES, "whole processes")
+
+/* Which way bytes travel: to the server, or back to the client. */
+#define FAULT_STREAMS(X)        \
+    X(UPSTREAM, "upstream")     \
+    X(DOWNSTREAM, "downstream") \
+    X(BOTH, "both")
+
+/* clang-format off */
+
+/* Identifier, name in the configuration, its type in Toxiproxy's API (NULL: unknown there), class,
+ * the stream it works on unless one is asked for, meaning. */
+#define FAULTS(X)                                                                                  \
+    X(LATENCY, "latency", "latency", BYTES, DOWNSTREAM,                                            \
+      "Bytes arrive later, in their order.")                                                       \
+    X(BANDWIDTH, "bandwidth", "bandwidth", BYTES, DOWNSTREAM,                                      \
+      "Bytes pass at a limited rate.")                                                             \
+    X(SLOW_CLOSE, "slow_close", "slow_close", BYTES, DOWNSTREAM,                                   \
+      "The end of a stream is passed on late.")                                                    \
+    X(TIMEOUT, "timeout", "timeout", BYTES, DOWNSTREAM,                                            \
+      "Bytes are lost; the connection is closed after a while, and when the fault is removed.")    \
+    X(RESET_PEER, "reset_peer", "reset_peer", BYTES, DOWNSTREAM,                                   \
+      "Bytes are held back, and both sides of the connection are reset after a while.")            \
+    X(SLICER, "slicer", "slicer", BYTES, DOWNSTREAM,                                               \
+      "Bytes pass in small pieces with pauses between them.")                                      \
+    X(LIMIT_DATA, "limit_data", "limit_data", BYTES, DOWNSTREAM,                                   \
+      "The connection is closed once so many bytes have passed.")                                  \
+    X(CORRUPT, "corrupt", NULL, BYTES, DOWNSTREAM,                                                 \
+      "Some bytes are changed.")                                                                   \
+    X(BLACKHOLE, "blackhole", NULL, BYTES, BOTH,                                                   \
+      "Bytes are lost; ends still pass.")                                                          \
+    X(IDLE_CLOSE, "idle_close", NULL, BYTES, BOTH,                                                 \
+      "The connection is closed once it has been idle for so long: the keep-alive race.")          \
+    X(HALF_OPEN, "half_open", NULL, BYTES, BOTH,                                                   \
+      "The connection is stale: bytes are lost, and neither side sees the other's end.")           \
+    X(REFUSE, "refuse", NULL, LISTENER, BOTH,                                                      \
+      "Connections are refused. Where only some are, by their share or number, those are reset "   \
+      "as soon as they are accepted: a socket cannot choose.")                                     \
+    X(ACCEPT_DELAY, "accept_delay", NULL, LISTENER, BOTH,                                          \
+      "Connections wait before they are accepted, as in a backlog that is full.")                  \
+    X(NOOP, "noop", "noop", BYTES, DOWNSTREAM,                                                     \
+      "Nothing happens.")
+
+#define FAULT_BIT(id) (1u << FAULT_##id)
+
+/* The parameters: member and name, type in the configuration, type in C, default, bounds, the unit of a
+ * bare number in the API (a number without a unit is Toxiproxy's), the faults that take it, those of
+ * them that cannot do without, meaning. */
+#define FAULT_PARAMETERS(X)                                                                        \
+    X(latency, CONF_DIST, struct dist, "0", 0, 0, "ms", FAULT_BIT(LATENCY), FAULT_BIT(LATENCY),    \
+      "latency: what is added to the time that bytes, and the end behind them, take.")             \
+    X(jitter, CONF_DURATION, duration, "0", 0, 0, "ms", FAULT_BIT(LATENCY), 0,                     \
+      "latency: this much more or less at most, evenly.")                                          \
+    X(rate, CONF_SIZE, uint64_t, "0", 0, 1e15, "KB", FAULT_BIT(BANDWIDTH), FAULT_BIT(BANDWIDTH),   \
+      "bandwidth: bytes a second; 0 = no limit.")                                                  \
+    X(delay, CONF_DIST, struct dist, "0", 0, 0, "ms",                                              \
+      FAULT_BIT(SLOW_CLOSE) | FAULT_BIT(SLICER) | FAULT_BIT(ACCEPT_DELAY),                         \
+      FAULT_BIT(SLOW_CLOSE) | FAULT_BIT(ACCEPT_DELAY),                                             \
+      "slow_close: how late the end is; slicer: the pause behind each piece; accept_delay: how "   \
+      "long a connection waits. For slicer a bare number in the API counts microseconds.")         \
+    X(timeout, CONF_DIST, struct dist, "0", 0, 0, "ms",                                            \
+      FAULT_BIT(TIMEOUT) | FAULT_BIT(RESET_PEER), 0,                                               \
+      "timeout, reset_peer: how long after its beginning the connection ends; drawn for each "     \
+      "connection. For timeout, 0 = never; for reset_peer, at once.")                              \
+    X(average_size, CONF_SIZE, uint64_t, "0", 0, 1e12, "B", FAULT_BIT(SLICER), FAULT_BIT(SLICER),  \
+      "slicer: how large a piece is; 0 = not cut.")                                                \
+    X(size_variation, CONF_SIZE, uint64_t, "0", 0, 1e12, "B", FAULT_BIT(SLICER), 0,                \
+      "slicer: this much smaller or larger at most, evenly.")                                      \
+    X(bytes, CONF_SIZE, uint64_t, "0", 0, 1e15, "B", FAULT_BIT(LIMIT_DATA), FAULT_BIT(LIMIT_DATA), \
+      "limit_data: bytes that pass on a connection before it is closed.")                          \
+    X(corruption, CONF_SHARE, double, "1%", 0, 1, "", FAULT_BIT(CORRUPT), 0,                       \
+      "corrupt: how many of the bytes are changed.")                                               \
+    X(idle, CONF_DIST, struct dist, "0", 0, 0, "ms",                                               \
+      FAULT_BIT(IDLE_CLOSE) | FAULT_BIT(HALF_OPEN), FAULT_BIT(IDLE_CLOSE),                         \
+      "idle_close, half_open: how long nothing must have travelled in either direction; drawn "    \
+      "for each connection.")                                                                      \
+    X(backlog, CONF_INT, int64_t, "0", 0, 65535, "", FAULT_BIT(ACCEPT_DELAY), 0,                   \
+      "accept_delay: how many connections may wait at once; the kernel keeps one more, and "       \
+      "others get no answer at all. 0 = no limit.")
+
+/* When a fault is on, and for whom: member and name, type in the configuration, type in C, default, bounds,
+ * meaning. */
+#define FAULT_CONDITIONS(X)                                                                        \
+    X(share, CONF_SHARE, double, "100%", 0, 1,                                                     \
+      "The share of the connections that it touches. Which they are is a function of the seed, "   \
+      "the fault's name and the connection's number.")                                             \
+    X(from, CONF_DURATION, duration, "0", 0, 0,                                                    \
+      "When it begins, counted from the start of the process, from the start of the measured "     \
+      "load under a laboratory, or from the moment it was added.")                                 \
+    X(until, CONF_DURATION, duration, "0", 0, 0,                                                   \
+      "When it ends for good; 0 = never.")                                                         \
+    X(every, CONF_DIST, struct dist, "0", 0, 0,                                                    \
+      "From one beginning to the next; 0 = it begins once.")                                       \
+    X(lasting, CONF_DIST, struct dist, "0", 0, 0,                                                  \
+      "How long it is on each time; 0 = until its end.")                                           \
+    X(count, CONF_INT, int64_t, "0", 0, 1e12,                                                      \
+      "How often it begins at most; 0 = no limit.")                                                \
+    X(ramp, CONF_DURATION, duration, "0", 0, 0,                                                    \
+      "Each time it begins, the share grows evenly from nothing for so long.")                     \
+    X(first, CONF_INT, int64_t, "0", 0, 1e15,                                                      \
+      "Only this many connections, counted from the link's first, are touched; 0 = no limit.")     \
+    X(max_active, CONF_INT, int64_t, "0", 0, 1e9,                                                  \
+      "How many connections it touches at the same time at most; 0 = no limit.")                   \
+    X(ttl, CONF_DURATION, duration, "0", 0, 0,                                                     \
+      "It removes itself so long after it was added or last changed; 0 = it stays.")
+
+/* clang-format on */
+
+#define FAULT_CLASS_ENUM(id, meaning) FAULT_CLASS_##id,
+enum fault_class { FAULT_CLASSES(FAULT_CLASS_ENUM) FAULT_CLASS_COUNT };
+#undef FAULT_CLASS_ENUM
+
+#define FAULT_STREAM_ENUM(id, name) FAULT_STREAM_##id,
+enum fault_stream { FAULT_STREAMS(FAULT_STREAM_ENUM) FAULT_STREAM_COUNT };
+#undef FAULT_STREAM_ENUM
+
+#define FAULT_ENUM(id, ...) FAULT_##id,
+enum fault_kind { FAULTS(FAULT_ENUM) FAULT_COUNT };
+#undef FAULT_ENUM
+
+/* A fault as it is configured. Its texts and points belong to the arena it was read into. */
+struct fault_config {
+    const char *name; /* never NULL */
+    int kind;         /* enum fault_kind */
+    int stream;       /* enum fault_stream */
+    const struct cJSON *item;
+#define FAULT_MEMBER(member, type, ctype, ...) ctype member;
+    FAULT_CONDITIONS(FAULT_MEMBER)
+    FAULT_PARAMETERS(FAULT_MEMBER)
+#undef FAULT_MEMBER
+};
+
+extern const struct conf_table fault_conf_table;
+
+struct fault_row {
+    const char *name;
+    const char *toxic; /* Toxiproxy's type, or NULL */
+    enum fault_class class;
+    enum fault_stream stream;
+    const char *meaning;
+};
+
+const struct fault_row *fault_row(enum fault_kind kind);
+const char *fault_stream_name(enum fault_stream stream);
+
+/* The kind of that name, or FAULT_COUNT. */
+enum fault_kind fault_named(const char *name);
+
+/* A parameter as the API sees it. */
+struct fault_parameter {
+    const char *name;
+    enum conf_type type;
+    const char *otherwise; /* as it would be written in the configuration */
+    const char *unit;      /* of a bare number in the API: "ms", "us", "KB", "B" or "" */
+};
+
+/* The parameters that a kind takes, in the table's order: sets `parameter` to the first one at or
+ * behind `*index` and moves `*index` behind it; false when there is none. Start with 0. */
+bool fault_parameter_next(enum fault_kind kind, size_t *index, struct fault_parameter *parameter);
+
+/* The names of what FAULT_CONDITIONS lists; NULL behind the last. */
+const char *fault_condition_name(size_t index);
+
+/* A fault that owns what it was read from. */
+struct fault {
+    struct fault_config config;
+    struct conf_doc *doc;
+    struct arena arena;
+};
+
+/* Makes a fault from its JSON as the configuration has it. `source` is where it came from, for
+ * messages and for the folder of a replay file. Free with fault_free. */
+enum result fault_make(struct fault **fault, const struct cJSON *item, const char *source,
+                       struct error *error) MUST_USE;
+void fault_free(struct fault *fault);
+
+#endif
