@@ -277,8 +277,13 @@ static cJSON *show_attributes(const struct live_fault *live)
     enum fault_kind kind = (enum fault_kind)live_config(live)->kind;
     for (size_t i = 0; fault_parameter_next(kind, &i, &parameter);) {
         const cJSON *given = conf_member(root, parameter.name);
-        cJSON *otherwise = given ? NULL : cJSON_CreateString(parameter.otherwise);
-        show_attribute(attributes, &parameter, given ? given : otherwise);
+        cJSON *otherwise = NULL;
+        if (!given && parameter.otherwise)
+            otherwise = parameter.type == CONF_BOOL
+                            ? cJSON_CreateBool(strcmp(parameter.otherwise, "true") == 0)
+                            : cJSON_CreateString(parameter.otherwise);
+        if (given || otherwise)
+            show_attribute(attributes, &parameter, given ? given : otherwise);
         cJSON_Delete(otherwise);
     }
     return attributes;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "chaos/fault/draw.h"
 
+#include "lib/base/hash.h"
+#include "lib/http/trace.h"
+
 void draw_stream(struct rng *rng, uint64_t seed, const char *name, uint64_t ordinal,
                  enum draw_purpose purpose)
 {
@@ -17,4 +20,13 @@ double draw_position(uint64_t seed, const char *name, uint64_t ordinal)
 bool draw_touches(uint64_t seed, const char *name, uint64_t ordinal, double share)
 {
     return draw_position(seed, name, ordinal) < share;
+}
+
+uint64_t draw_key(const struct http_head *head, uint64_t number)
+{
+    struct trace trace;
+    const struct http_field *field = http_only_field(head, HTTP_FIELD_TRACEPARENT);
+    if (!field || !trace_parse(&trace, field->value.at, field->value.length))
+        return number;
+    return hash_bytes(0, trace.trace_id, sizeof(trace.trace_id));
 }

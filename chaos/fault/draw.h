@@ -7,9 +7,16 @@
 #include <stdbool.h>
 
 #include "lib/base/rng.h"
+#include "lib/http/head.h"
 
 /* What the random numbers of one pair of fault and ordinal are for. */
 enum draw_purpose { DRAW_TOUCH, DRAW_UPSTREAM, DRAW_DOWNSTREAM, DRAW_PURPOSE_COUNT };
+
+/* What stands for a request in place of an ordinal: a hash of its trace id where it has a valid
+ * traceparent, so that two runs whose clients send the same trace ids fault the same requests in
+ * whatever order they come, and on whatever connection, link or worker; else its number where it
+ * passes. Requests of one trace have one key, a repeated try among them. */
+uint64_t draw_key(const struct http_head *head, uint64_t number);
 
 /* Where the ordinal stands among all, in [0, 1): a fault touches those below its share. One that is
  * touched at a share is touched at every larger one. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <cjson/cJSON.h>
 
@@ -17,10 +18,11 @@ static const struct fault_row rows[FAULT_COUNT] = {FAULTS(ROW)};
 #define NAME(id, name, ...) name,
 static const char *const kind_names[] = {FAULTS(NAME) NULL};
 static const char *const stream_names[] = {FAULT_STREAMS(NAME) NULL};
+static const char *const per_names[] = {FAULT_PERS(NAME) NULL};
 #undef NAME
 
 #define CONDITION(member, ...) #member,
-static const char *const condition_names[] = {FAULT_CONDITIONS(CONDITION) NULL};
+static const char *const condition_names[] = {FAULT_CONDITIONS(CONDITION) "match", "per", NULL};
 #undef CONDITION
 
 struct parameter_row {
@@ -28,13 +30,67 @@ struct parameter_row {
     enum conf_type type;
     const char *otherwise;
     const char *unit;
-    unsigned taken_by, needed_by;
+    uint64_t taken_by, needed_by;
 };
 
 #define PARAMETER(member, type, ctype, otherwise, min, max, unit, taken, needed, meaning) \
     {#member, type, otherwise, unit, taken, needed},
-static const struct parameter_row parameters[] = {FAULT_PARAMETERS(PARAMETER)};
+#define FIELD_PARAMETER(member, type, sub, taken, meaning) {#member, type, NULL, "", taken, 0},
+static const struct parameter_row parameters[] = {FAULT_PARAMETERS(PARAMETER)
+                                                      FAULT_FIELD_PARAMETERS(FIELD_PARAMETER)};
 #undef PARAMETER
+#undef FIELD_PARAMETER
+
+/* ---- header fields */
+
+/* What decides where a message ends is no field to be edited: the two sides would lose one another,
+ * which is what wrong_length and malformed_chunk are for. */
+static const char *problem_of_name(const char *name)
+{
+    const char *at = name;
+    while (http_is_token_byte(*at))
+        at++;
+    if (at == name || *at)
+        return "is no name of a header field";
+    bool frames =
+        strcasecmp(name, "content-length") == 0 || strcasecmp(name, "transfer-encoding") == 0;
+    return frames ? "says how long the message is and cannot be edited (see wrong_length and "
+                    "malformed_chunk)"
+                  : NULL;
+}
+
+static enum result check_field(struct conf_read *read, void *object, const cJSON *item)
+{
+    const struct fault_field *field = object;
+    const char *problem = problem_of_name(field->name);
+    if (problem)
+        return conf_fail(read, item, "\"%.64s\" %s", field->name, problem);
+    if (strpbrk(field->value, "\r\n"))
+        return conf_fail(read, item, "the value of \"%.64s\" holds the end of a line", field->name);
+    return OK;
+}
+
+static const struct conf_key field_keys[] = {
+    {.name = "value",
+     .type = CONF_STRING,
+     .offset = offsetof(struct fault_field, value),
+     .flags = CONF_REQUIRED,
+     .meaning = "The field's value."},
+};
+
+static const struct conf_table field_table = {
+    .name = "fault_field",
+    .meaning = "A header field; a bare string is its value.",
+    .size = sizeof(struct fault_field),
+    .name_offset = offsetof(struct fault_field, name),
+    .keys = field_keys,
+    .key_count = ARRAY_LEN(field_keys),
+    .shorthand = "value",
+    .check = check_field,
+    .item_offset = CONF_NO_ITEM,
+};
+
+/* ---- keys */
 
 #define PARAMETER_KEY(member, kind, ctype, default_text, least, most, unit, taken, needed, text) \
     {.name = #member,                                                                            \
@@ -46,6 +102,15 @@ static const struct parameter_row parameters[] = {FAULT_PARAMETERS(PARAMETER)};
      .meaning = text},
 #define CONDITION_KEY(member, kind, ctype, default_text, least, most, text) \
     PARAMETER_KEY(member, kind, ctype, default_text, least, most, "", 0, 0, text)
+
+#define FIELD_KEY(member, kind, table, taken, text)   \
+    {.name = #member,                                 \
+     .type = kind,                                    \
+     .offset = offsetof(struct fault_config, member), \
+     .sub = table,                                    \
+     .element = CONF_STRING,                          \
+     .flags = CONF_NOT_EMPTY,                         \
+     .meaning = text},
 
 #define KIND_MEANING(id, name, toxic, class, stream, meaning) " " name ": " meaning
 static const struct conf_key keys[] = {
@@ -69,7 +134,21 @@ static const struct conf_key keys[] = {
          "Which way the bytes travel that it touches: \"upstream\" to the server, "
          "\"downstream\" to the client. Without it blackhole, half_open and idle_close touch "
          "both, the others what goes downstream."},
-    FAULT_CONDITIONS(CONDITION_KEY) FAULT_PARAMETERS(PARAMETER_KEY)};
+    {.name = "match",
+     .type = CONF_OBJECT,
+     .offset = offsetof(struct fault_config, match),
+     .sub = &fault_match_table,
+     .meaning = "Which requests it is for."},
+    {.name = "per",
+     .type = CONF_ENUM,
+     .offset = offsetof(struct fault_config, per),
+     .choices = per_names,
+     .meaning = "What is drawn for: each connection, or each request, which a fault on bytes then "
+                "touches for as long as it is under way. Faults on messages are drawn for "
+                "requests, the others for connections."},
+    FAULT_CONDITIONS(CONDITION_KEY) FAULT_PARAMETERS(PARAMETER_KEY)
+        FAULT_FIELD_PARAMETERS(FIELD_KEY)};
+#undef FIELD_KEY
 #undef PARAMETER_KEY
 #undef CONDITION_KEY
 #undef KIND_MEANING
@@ -96,7 +175,7 @@ static enum result check_parameters(struct conf_read *read, const struct fault_c
     for (size_t i = 0; i < ARRAY_LEN(parameters); i++) {
         const struct parameter_row *row = &parameters[i];
         const cJSON *given = conf_member(item, row->name);
-        unsigned bit = 1u << fault->kind;
+        uint64_t bit = UINT64_C(1) << fault->kind;
         if (given && !(row->taken_by & bit))
             return conf_fail(read, given, "\"%s\" is no parameter of %s (it takes %s)", row->name,
                              kind, list_taken(taken, sizeof(taken), (enum fault_kind)fault->kind));
@@ -134,6 +213,61 @@ static enum result check_stream(struct conf_read *read, struct fault_config *fau
     else if (row->class == FAULT_CLASS_LISTENER && fault->stream != FAULT_STREAM_BOTH)
         return conf_fail(read, given, "%s has no \"stream\": it is about whole connections",
                          row->name);
+    else if (row->class == FAULT_CLASS_MESSAGES && fault->stream != (int)row->stream)
+        return conf_fail(read, given, "%s has no \"stream\" but \"%s\"", row->name,
+                         stream_names[row->stream]);
+    return OK;
+}
+
+/* What is drawn for, and that it can be asked what "match" asks. */
+static enum result check_per(struct conf_read *read, struct fault_config *fault, const cJSON *item)
+{
+    const struct fault_row *row = &rows[fault->kind];
+    const cJSON *given = conf_member(item, "per");
+    const cJSON *match = conf_member(item, "match");
+    bool message = row->class == FAULT_CLASS_MESSAGES;
+    if (!given)
+        fault->per = message ? FAULT_PER_REQUEST : FAULT_PER_CONNECTION;
+    if (row->class == FAULT_CLASS_PROCESSES && (given || match))
+        return conf_fail(read, given ? given : match,
+                         "%s is about whole processes: it is for no request or connection alone",
+                         row->name);
+    if (message && fault->per != FAULT_PER_REQUEST)
+        return conf_fail(read, given, "%s is about requests: it cannot be drawn per connection",
+                         row->name);
+    if (!message && fault->per == FAULT_PER_REQUEST && !(FAULTS_PER_REQUEST >> fault->kind & 1))
+        return conf_fail(read, given,
+                         "%s is about whole connections: it cannot be drawn per "
+                         "request",
+                         row->name);
+    if (fault->per == FAULT_PER_CONNECTION && fault_match_asks_request(&fault->match))
+        return conf_fail(read, match,
+                         "a connection has no method, path, header or route to match: set \"per\" "
+                         "to \"request\", or match by \"endpoint\" alone");
+    return OK;
+}
+
+/* Parameters that have their type and bounds, and yet would do nothing. */
+static enum result check_message(struct conf_read *read, const struct fault_config *fault,
+                                 const cJSON *item)
+{
+    if (fault->kind == FAULT_TRUNCATE && fault->body_share >= 1)
+        return conf_fail(read, conf_member(item, "body_share"),
+                         "truncate with the whole \"body_share\" would cut nothing");
+    if (fault->kind == FAULT_WRONG_LENGTH && fault->difference == 0)
+        return conf_fail(read, conf_member(item, "difference"),
+                         "wrong_length with a \"difference\" of 0 would change nothing");
+    bool edits = fault->kind == FAULT_EDIT_REQUEST || fault->kind == FAULT_EDIT_RESPONSE;
+    if (edits && fault->set.count + fault->add.count + fault->remove.count == 0)
+        return conf_fail(read, NULL,
+                         "%s lacks \"set\", \"add\" or \"remove\": a fault without "
+                         "them would do nothing",
+                         kind_names[fault->kind]);
+    const char *const *names = fault->remove.items;
+    for (size_t i = 0; i < fault->remove.count; i++)
+        if (problem_of_name(names[i]))
+            return conf_fail(read, conf_member(item, "remove"), "\"%.64s\" %s", names[i],
+                             problem_of_name(names[i]));
     return OK;
 }
 
@@ -155,6 +289,10 @@ static enum result check_fault(struct conf_read *read, void *object, const cJSON
         result = check_parameters(read, fault, item);
     if (result == OK)
         result = check_schedule(read, fault, item);
+    if (result == OK)
+        result = check_per(read, fault, item);
+    if (result == OK)
+        result = check_message(read, fault, item);
     if (result == OK)
         set_default_name(read, fault);
     return result;

@@ -4,6 +4,7 @@
 #ifndef TAILGATE_CHAOS_FAULT_FAULT_H
 #define TAILGATE_CHAOS_FAULT_FAULT_H
 
+#include "chaos/fault/match.h"
 #include "lib/base/dist.h"
 #include "lib/base/memory.h"
 #include "lib/conf/conf.h"
@@ -20,6 +21,11 @@
     X(UPSTREAM, "upstream")     \
     X(DOWNSTREAM, "downstream") \
     X(BOTH, "both")
+
+/* What is drawn for: whether a fault touches a connection as a whole, or each request. */
+#define FAULT_PERS(X)           \
+    X(CONNECTION, "connection") \
+    X(REQUEST, "request")
 
 /* clang-format off */
 
@@ -54,9 +60,46 @@
     X(ACCEPT_DELAY, "accept_delay", NULL, LISTENER, BOTH,                                          \
       "Connections wait before they are accepted, as in a backlog that is full.")                  \
     X(NOOP, "noop", "noop", BYTES, DOWNSTREAM,                                                     \
-      "Nothing happens.")
+      "Nothing happens.")                                                                          \
+    X(DELAY_REQUEST, "delay_request", NULL, MESSAGES, UPSTREAM,                                    \
+      "The request goes up later.")                                                                \
+    X(DELAY_RESPONSE, "delay_response", NULL, MESSAGES, DOWNSTREAM,                                \
+      "The response comes down later.")                                                            \
+    X(ABORT, "abort", NULL, MESSAGES, DOWNSTREAM,                                                  \
+      "A status in place of the response; the upstream never sees the request, and the "           \
+      "connection stays usable.")                                                                  \
+    X(EMPTY_RESPONSE, "empty_response", NULL, MESSAGES, DOWNSTREAM,                                \
+      "The connection is closed in place of the response's first byte.")                           \
+    X(EARLY_REPLY, "early_reply", NULL, MESSAGES, DOWNSTREAM,                                      \
+      "A status as soon as the request's head is there; its body is not read, the upstream never " \
+      "sees it, and the connection is closed.")                                                    \
+    X(TRUNCATE, "truncate", NULL, MESSAGES, DOWNSTREAM,                                            \
+      "The connection is closed within the response's body; a shorter body passes whole.")         \
+    X(STALL, "stall", NULL, MESSAGES, DOWNSTREAM,                                                  \
+      "The response stands still within its body.")                                                \
+    X(MALFORMED_CHUNK, "malformed_chunk", NULL, MESSAGES, DOWNSTREAM,                              \
+      "A chunk of the response has no size; a body that is not chunked becomes so.")               \
+    X(MALFORMED_HEAD, "malformed_head", NULL, MESSAGES, DOWNSTREAM,                                \
+      "The response's head has a line that is no field.")                                          \
+    X(OVERSIZED_HEAD, "oversized_head", NULL, MESSAGES, DOWNSTREAM,                                \
+      "The response's head is padded with a long field.")                                          \
+    X(WRONG_LENGTH, "wrong_length", NULL, MESSAGES, DOWNSTREAM,                                    \
+      "The response's Content-Length is larger or smaller than its body; a response without the "  \
+      "field passes unchanged.")                                                                   \
+    X(RESPONSE_RATE, "response_rate", NULL, MESSAGES, DOWNSTREAM,                                  \
+      "The response's body comes at a limited rate.")                                              \
+    X(EDIT_REQUEST, "edit_request", NULL, MESSAGES, UPSTREAM,                                      \
+      "Header fields of the request are set, added or removed.")                                   \
+    X(EDIT_RESPONSE, "edit_response", NULL, MESSAGES, DOWNSTREAM,                                  \
+      "Header fields of the response are set, added or removed.")
 
-#define FAULT_BIT(id) (1u << FAULT_##id)
+#define FAULT_BIT(id) (UINT64_C(1) << FAULT_##id)
+
+/* The faults on bytes that may also be there for as long as a request is under way. The others are
+ * about a connection's end, its idle time, or nothing. */
+#define FAULTS_PER_REQUEST                                                                         \
+    (FAULT_BIT(LATENCY) | FAULT_BIT(BANDWIDTH) | FAULT_BIT(TIMEOUT) | FAULT_BIT(RESET_PEER) |      \
+     FAULT_BIT(SLICER) | FAULT_BIT(LIMIT_DATA) | FAULT_BIT(CORRUPT) | FAULT_BIT(BLACKHOLE))
 
 /* The parameters: member and name, type in the configuration, type in C, default, bounds, the unit of a
  * bare number in the API (a number without a unit is Toxiproxy's), the faults that take it, those of
@@ -66,13 +109,18 @@
       "latency: what is added to the time that bytes, and the end behind them, take.")             \
     X(jitter, CONF_DURATION, duration, "0", 0, 0, "ms", FAULT_BIT(LATENCY), 0,                     \
       "latency: this much more or less at most, evenly.")                                          \
-    X(rate, CONF_SIZE, uint64_t, "0", 0, 1e15, "KB", FAULT_BIT(BANDWIDTH), FAULT_BIT(BANDWIDTH),   \
-      "bandwidth: bytes a second; 0 = no limit.")                                                  \
+    X(rate, CONF_SIZE, uint64_t, "0", 0, 1e15, "KB",                                               \
+      FAULT_BIT(BANDWIDTH) | FAULT_BIT(RESPONSE_RATE),                                             \
+      FAULT_BIT(BANDWIDTH) | FAULT_BIT(RESPONSE_RATE),                                             \
+      "bandwidth, response_rate: bytes a second; 0 = no limit.")                                   \
     X(delay, CONF_DIST, struct dist, "0", 0, 0, "ms",                                              \
-      FAULT_BIT(SLOW_CLOSE) | FAULT_BIT(SLICER) | FAULT_BIT(ACCEPT_DELAY),                         \
-      FAULT_BIT(SLOW_CLOSE) | FAULT_BIT(ACCEPT_DELAY),                                             \
+      FAULT_BIT(SLOW_CLOSE) | FAULT_BIT(SLICER) | FAULT_BIT(ACCEPT_DELAY) |                        \
+          FAULT_BIT(DELAY_REQUEST) | FAULT_BIT(DELAY_RESPONSE),                                    \
+      FAULT_BIT(SLOW_CLOSE) | FAULT_BIT(ACCEPT_DELAY) | FAULT_BIT(DELAY_REQUEST) |                 \
+          FAULT_BIT(DELAY_RESPONSE),                                                               \
       "slow_close: how late the end is; slicer: the pause behind each piece; accept_delay: how "   \
-      "long a connection waits. For slicer a bare number in the API counts microseconds.")         \
+      "long a connection waits; delay_request, delay_response: how long the message does. For "    \
+      "slicer a bare number in the API counts microseconds.")                                      \
     X(timeout, CONF_DIST, struct dist, "0", 0, 0, "ms",                                            \
       FAULT_BIT(TIMEOUT) | FAULT_BIT(RESET_PEER), 0,                                               \
       "timeout, reset_peer: how long after its beginning the connection ends; drawn for each "     \
@@ -81,8 +129,11 @@
       "slicer: how large a piece is; 0 = not cut.")                                                \
     X(size_variation, CONF_SIZE, uint64_t, "0", 0, 1e12, "B", FAULT_BIT(SLICER), 0,                \
       "slicer: this much smaller or larger at most, evenly.")                                      \
-    X(bytes, CONF_SIZE, uint64_t, "0", 0, 1e15, "B", FAULT_BIT(LIMIT_DATA), FAULT_BIT(LIMIT_DATA), \
-      "limit_data: bytes that pass on a connection before it is closed.")                          \
+    X(bytes, CONF_SIZE, uint64_t, "0", 0, 1e15, "B",                                               \
+      FAULT_BIT(LIMIT_DATA) | FAULT_BIT(TRUNCATE) | FAULT_BIT(STALL) | FAULT_BIT(MALFORMED_CHUNK), \
+      FAULT_BIT(LIMIT_DATA),                                                                       \
+      "limit_data: bytes that pass on a connection before it is closed; truncate, stall, "         \
+      "malformed_chunk: bytes of the body's content that pass before it happens.")                 \
     X(corruption, CONF_SHARE, double, "1%", 0, 1, "", FAULT_BIT(CORRUPT), 0,                       \
       "corrupt: how many of the bytes are changed.")                                               \
     X(idle, CONF_DIST, struct dist, "0", 0, 0, "ms",                                               \
@@ -91,14 +142,40 @@
       "for each connection.")                                                                      \
     X(backlog, CONF_INT, int64_t, "0", 0, 65535, "", FAULT_BIT(ACCEPT_DELAY), 0,                   \
       "accept_delay: how many connections may wait at once; the kernel keeps one more, and "       \
-      "others get no answer at all. 0 = no limit.")
+      "others get no answer at all. 0 = no limit.")                                                \
+    X(status, CONF_INT, int64_t, "503", 200, 599, "", FAULT_BIT(ABORT) | FAULT_BIT(EARLY_REPLY),   \
+      0, "abort, early_reply: the status of the response.")                                        \
+    X(reset, CONF_BOOL, bool, "false", 0, 0, "", FAULT_BIT(EMPTY_RESPONSE) | FAULT_BIT(TRUNCATE),  \
+      0, "empty_response, truncate: the connection is reset rather than closed.")                  \
+    X(body_share, CONF_SHARE, double, "0%", 0, 1, "", FAULT_BIT(TRUNCATE), 0,                      \
+      "truncate: the share of the body's content that passes, beyond \"bytes\". Of a body that "   \
+      "does not say its length, this share of what has come is passed on at any time.")            \
+    X(hold, CONF_DIST, struct dist, "0", 0, 0, "ms", FAULT_BIT(STALL), 0,                          \
+      "stall: for how long nothing passes; 0 = for ever.")                                         \
+    X(size, CONF_SIZE, uint64_t, "256KiB", 1024, 67108864, "B", FAULT_BIT(OVERSIZED_HEAD), 0,      \
+      "oversized_head: how large the head becomes at least.")                                      \
+    X(difference, CONF_INT, int64_t, "0", -1e15, 1e15, "", FAULT_BIT(WRONG_LENGTH),                \
+      FAULT_BIT(WRONG_LENGTH),                                                                     \
+      "wrong_length: what is added to the Content-Length; below zero, it becomes smaller, down "   \
+      "to 0.")
+
+/* Parameters that are lists of header fields: member and name, type, table of the entries (NULL: texts),
+ * the faults that take it, meaning. */
+#define FAULT_FIELD_PARAMETERS(X)                                                                  \
+    X(set, CONF_MAP, &field_table, FAULT_BIT(EDIT_REQUEST) | FAULT_BIT(EDIT_RESPONSE),             \
+      "edit_request, edit_response: fields that have these values from there on, each once.")      \
+    X(add, CONF_MAP, &field_table, FAULT_BIT(EDIT_REQUEST) | FAULT_BIT(EDIT_RESPONSE),             \
+      "edit_request, edit_response: fields that are there as well.")                               \
+    X(remove, CONF_LIST, NULL, FAULT_BIT(EDIT_REQUEST) | FAULT_BIT(EDIT_RESPONSE),                 \
+      "edit_request, edit_response: fields that are left out.")
 
 /* When a fault is on, and for whom: member and name, type in the configuration, type in C, default, bounds,
  * meaning. */
 #define FAULT_CONDITIONS(X)                                                                        \
     X(share, CONF_SHARE, double, "100%", 0, 1,                                                     \
-      "The share of the connections that it touches. Which they are is a function of the seed, "   \
-      "the fault's name and the connection's number.")                                             \
+      "The share of the connections, or requests, that it touches. Which they are is a function "  \
+      "of the seed, the fault's name and the connection's number; for a request, of its trace id " \
+      "(traceparent), or else of its number.")                                                     \
     X(from, CONF_DURATION, duration, "0", 0, 0,                                                    \
       "When it begins, counted from the start of the process, from the start of the measured "     \
       "load under a laboratory, or from the moment it was added.")                                 \
@@ -113,9 +190,10 @@
     X(ramp, CONF_DURATION, duration, "0", 0, 0,                                                    \
       "Each time it begins, the share grows evenly from nothing for so long.")                     \
     X(first, CONF_INT, int64_t, "0", 0, 1e15,                                                      \
-      "Only this many connections, counted from the link's first, are touched; 0 = no limit.")     \
+      "Only this many connections, counted from the link's first, or requests that match, "        \
+      "counted from the first that came while it was on, are touched; 0 = no limit.")              \
     X(max_active, CONF_INT, int64_t, "0", 0, 1e9,                                                  \
-      "How many connections it touches at the same time at most; 0 = no limit.")                   \
+      "How many connections, or requests, it touches at the same time at most; 0 = no limit.")     \
     X(ttl, CONF_DURATION, duration, "0", 0, 0,                                                     \
       "It removes itself so long after it was added or last changed; 0 = it stays.")
 
@@ -129,19 +207,33 @@ enum fault_class { FAULT_CLASSES(FAULT_CLASS_ENUM) FAULT_CLASS_COUNT };
 enum fault_stream { FAULT_STREAMS(FAULT_STREAM_ENUM) FAULT_STREAM_COUNT };
 #undef FAULT_STREAM_ENUM
 
+#define FAULT_PER_ENUM(id, name) FAULT_PER_##id,
+enum fault_per { FAULT_PERS(FAULT_PER_ENUM) FAULT_PER_COUNT };
+#undef FAULT_PER_ENUM
+
 #define FAULT_ENUM(id, ...) FAULT_##id,
 enum fault_kind { FAULTS(FAULT_ENUM) FAULT_COUNT };
 #undef FAULT_ENUM
+
+/* A header field of FAULT_FIELD_PARAMETERS. */
+struct fault_field {
+    const char *name, *value;
+};
 
 /* A fault as it is configured. Its texts and points belong to the arena it was read into. */
 struct fault_config {
     const char *name; /* never NULL */
     int kind;         /* enum fault_kind */
     int stream;       /* enum fault_stream */
+    int per;          /* enum fault_per */
     const struct cJSON *item;
+    struct fault_match match;
 #define FAULT_MEMBER(member, type, ctype, ...) ctype member;
     FAULT_CONDITIONS(FAULT_MEMBER)
     FAULT_PARAMETERS(FAULT_MEMBER)
+#undef FAULT_MEMBER
+#define FAULT_MEMBER(member, ...) struct conf_list member;
+    FAULT_FIELD_PARAMETERS(FAULT_MEMBER) /* struct fault_field, or const char * */
 #undef FAULT_MEMBER
 };
 
@@ -165,7 +257,7 @@ enum fault_kind fault_named(const char *name);
 struct fault_parameter {
     const char *name;
     enum conf_type type;
-    const char *otherwise; /* as it would be written in the configuration */
+    const char *otherwise; /* as it would be written in the configuration; NULL: absent */
     const char *unit;      /* of a bare number in the API: "ms", "us", "KB", "B" or "" */
 };
 
@@ -173,7 +265,7 @@ struct fault_parameter {
  * behind `*index` and moves `*index` behind it; false when there is none. Start with 0. */
 bool fault_parameter_next(enum fault_kind kind, size_t *index, struct fault_parameter *parameter);
 
-/* The names of what FAULT_CONDITIONS lists; NULL behind the last. */
+/* The names of what FAULT_CONDITIONS lists, "match" and "per"; NULL behind the last. */
 const char *fault_condition_name(size_t index);
 
 /* A fault that owns what it was read from. */

@@ -132,14 +132,26 @@ double live_share(const struct live_fault *live, mono now)
     return config->share * (double)since / (double)config->ramp.ns;
 }
 
-bool live_touches(const struct live_fault *live, uint64_t ordinal, bool already, mono now)
+/* `key` is what is drawn by, `number` what is counted by. */
+static bool touches(const struct live_fault *live, uint64_t key, uint64_t number, bool already,
+                    mono now)
 {
     const struct fault_config *config = live_config(live);
-    if (!live->on || (config->first > 0 && ordinal >= (uint64_t)config->first))
+    if (!live->on || (config->first > 0 && number >= (uint64_t)config->first))
         return false;
     if (!already && config->max_active > 0 && live->active >= (uint64_t)config->max_active)
         return false;
-    return draw_touches(live->seed, live->draws, ordinal, live_share(live, now));
+    return draw_touches(live->seed, live->draws, key, live_share(live, now));
+}
+
+bool live_touches(const struct live_fault *live, uint64_t ordinal, bool already, mono now)
+{
+    return touches(live, ordinal, ordinal, already, now);
+}
+
+bool live_touches_request(const struct live_fault *live, uint64_t key, uint64_t number, mono now)
+{
+    return touches(live, key, number, false, now);
 }
 
 bool live_touches_all(const struct live_fault *live, mono now)

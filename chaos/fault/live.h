@@ -20,8 +20,9 @@ struct live_fault {
     mono expires;                 /* not set: it does not */
     bool has_occurrence;
     bool on;
-    uint64_t active; /* connections it touches now */
+    uint64_t active; /* connections, or requests, it touches now */
     uint64_t touched;
+    uint64_t matched; /* requests it was asked about while it was on */
 };
 
 /* Takes over the fault. `link` and `seed` are what its draws are made of. */
@@ -47,12 +48,22 @@ double live_share(const struct live_fault *live, mono now);
 /* Whether it touches a connection that it does not touch yet; `already`: that it does. */
 bool live_touches(const struct live_fault *live, uint64_t ordinal, bool already, mono now);
 
+/* The same of a new request that it matches, by its key (draw_key): `number` others have come
+ * before while it was on. */
+bool live_touches_request(const struct live_fault *live, uint64_t key, uint64_t number, mono now);
+
 /* Whether it touches every connection there is. */
 bool live_touches_all(const struct live_fault *live, mono now);
 
 static inline const struct fault_config *live_config(const struct live_fault *live)
 {
     return &live->fault->config;
+}
+
+/* Whether it is drawn for requests rather than connections. */
+static inline bool live_is_per_request(const struct live_fault *live)
+{
+    return live->fault->config.per == FAULT_PER_REQUEST;
 }
 
 #endif

@@ -201,6 +201,8 @@ static enum flow_result pass_end(struct flow *flow)
                                             : STREAM_OPEN;
     if (state == STREAM_CUT)
         return FLOW_CLOSE;
+    if (state == STREAM_RESET)
+        return FLOW_RESET;
     if (state == STREAM_FINISHED && !flow->finished) {
         flow->finished = true;
         conn_finish(flow->to);
@@ -217,8 +219,9 @@ enum flow_result flow_step(struct flow *flow, struct flow_shared *shared, mono n
     int written = write_all(flow, shared);
     if (written < 0)
         return FLOW_FAILED;
-    if (written > 0 && pass_end(flow) == FLOW_CLOSE)
-        return FLOW_CLOSE;
+    enum flow_result passed = written > 0 ? pass_end(flow) : FLOW_GOES;
+    if (passed != FLOW_GOES)
+        return passed;
     if (written == 0 && !flow->stream)
         return FLOW_WAITS;
     return read_once(flow, shared, now);

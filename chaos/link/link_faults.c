@@ -116,6 +116,8 @@ void link_turn_gate(struct link *link, mono now)
 static void turn_pair(struct link *link, struct pair *pair, struct live_fault *live, mono now)
 {
     bool already = pair_is_touched(pair, live);
+    if (live_is_per_request(live))
+        return;
     bool wanted = live_touches(live, pair->ordinal, already, now);
     if (wanted == already)
         return;
@@ -273,7 +275,7 @@ duration link_touch_new(struct link *link, struct pair *pair, mono now)
     duration wait = {0};
     list_foreach (node, &link->faults) {
         struct live_fault *live = live_at(node);
-        if (!live_touches(live, pair->ordinal, false, now))
+        if (live_is_per_request(live) || !live_touches(live, pair->ordinal, false, now))
             continue;
         pair_touch(pair, live, now);
         wait.ns += accept_wait(link, pair, live).ns;

@@ -100,6 +100,10 @@ static void hand_to(struct stream *stream, struct list *node, struct piece *piec
         pieces_append(&stage->queue, piece);
         return;
     }
+    if (stage->ops->counts) {
+        (void)stage->ops->admit(stage, piece);
+        return;
+    }
     size_t length = piece->length;
     struct piece *last = stage->queue.last;
     bool kept = stage->ops->admit(stage, piece);
@@ -132,6 +136,8 @@ static void run_stage(struct stream *stream, struct stage *stage, mono now)
     for (mono at; at = stage_ready(stage), !mono_before(now, at);) {
         struct piece *piece =
             stage->ops->take ? stage->ops->take(stage, at) : pieces_pop(&stage->queue);
+        if (!piece)
+            continue;
         piece->at = at;
         hand_to(stream, stage->node.next, piece);
     }
@@ -182,17 +188,28 @@ void stream_change(struct stream *stream, unsigned id, const struct fault_config
         stage->ops->begin(stage, now);
 }
 
-void stream_remove(struct stream *stream, unsigned id, mono now)
+void stream_put_first(struct stream *stream, struct stage *stage)
 {
-    struct stage *stage = find_stage(stream, id);
-    if (!stage)
-        return;
+    list_push_front(&stream->stages, &stage->node);
+}
+
+void stream_take_out(struct stream *stream, struct stage *stage, mono now)
+{
     struct list *next = stage->node.next;
     list_remove(&stage->node);
     for (struct piece *piece; (piece = pieces_pop(&stage->queue));) {
         piece->at = now;
         hand_to(stream, next, piece);
     }
+}
+
+void stream_remove(struct stream *stream, unsigned id, mono now)
+{
+    struct stage *stage = find_stage(stream, id);
+    if (!stage)
+        return;
+    struct list *next = stage->node.next;
+    stream_take_out(stream, stage, now);
     if (stage->ops->cuts)
         hand_to(stream, next, piece_new(PIECE_CUT, NULL, 0, now));
     free(stage);
@@ -298,5 +315,7 @@ enum stream_state stream_state(const struct stream *stream)
         return STREAM_RESET;
     if (!stream->out.first || stream->out.first->kind == PIECE_BYTES)
         return STREAM_OPEN;
+    if (stream->out.first->kind == PIECE_RESET)
+        return STREAM_RESET;
     return stream->out.first->kind == PIECE_END ? STREAM_FINISHED : STREAM_CUT;
 }

@@ -13,6 +13,7 @@ files "$FLOORS tests" '*.[chS]' | xargs awk '
         # Inside chaos/ and proxy/: what is configured, what is pure, and the rest.
         step["chaos/fault"] = 1
         step["chaos/stream"] = 2
+        step["chaos/message"] = 3
         step["proxy/config"] = 1
         step["proxy/rules"] = 2
         foreign["lib/base"] = "^<(event2|cjson|sqlite3|openssl|ares)"

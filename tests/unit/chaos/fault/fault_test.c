@@ -42,6 +42,27 @@ static void refused(const char *json, const char *why)
         fail_msg("%s: %s", json, error.text);
 }
 
+/* Something that the parameter may be. */
+static const char *value_of(const struct fault_parameter *parameter)
+{
+    switch (parameter->type) {
+    case CONF_INT:
+        return strcmp(parameter->name, "status") == 0 ? "500" : "7";
+    case CONF_SIZE:
+        return "4096";
+    case CONF_SHARE:
+        return "\"7%\"";
+    case CONF_BOOL:
+        return "true";
+    case CONF_MAP:
+        return "{\"X-A\":\"b\"}";
+    case CONF_LIST:
+        return "[\"X-B\"]";
+    default:
+        return "\"7ms\"";
+    }
+}
+
 static void every_row_can_be_made(void **state)
 {
     for (int kind = 0; kind < FAULT_COUNT; kind++) {
@@ -50,8 +71,7 @@ static void every_row_can_be_made(void **state)
         struct fault_parameter parameter;
         int length = snprintf(json, sizeof(json), "{\"kind\":\"%s\"", row->name);
         for (size_t i = 0; fault_parameter_next((enum fault_kind)kind, &i, &parameter);) {
-            bool bare = parameter.type == CONF_INT || parameter.type == CONF_SIZE;
-            const char *value = bare ? "7" : parameter.type == CONF_SHARE ? "\"7%\"" : "\"7ms\"";
+            const char *value = value_of(&parameter);
             length += snprintf(json + length, sizeof(json) - (size_t)length, ",\"%s\":%s",
                                parameter.name, value);
         }
@@ -121,11 +141,51 @@ static void the_impossible_is_refused_with_its_place(void **state)
     refused("{\"name\":\"x\"}", "lacks \"kind\"");
 }
 
+static void messages_are_drawn_for_requests_and_bytes_for_connections(void **state)
+{
+    struct fault *fault = good("{\"kind\":\"abort\"}");
+    assert_int_equal(fault->config.per, FAULT_PER_REQUEST);
+    fault_free(fault);
+    fault = good("{\"kind\":\"latency\",\"latency\":\"1ms\"}");
+    assert_int_equal(fault->config.per, FAULT_PER_CONNECTION);
+    fault_free(fault);
+    fault = good("{\"kind\":\"latency\",\"latency\":\"1ms\",\"per\":\"request\","
+                 "\"match\":{\"path\":\"/a\"}}");
+    assert_int_equal(fault->config.per, FAULT_PER_REQUEST);
+    fault_free(fault);
+    fault = good("{\"kind\":\"corrupt\",\"match\":{\"endpoint\":\"a:1\"}}");
+    fault_free(fault);
+    refused("{\"kind\":\"abort\",\"per\":\"connection\"}", "cannot be drawn per connection");
+    refused("{\"kind\":\"idle_close\",\"idle\":\"1s\",\"per\":\"request\"}",
+            "cannot be drawn per request");
+    refused("{\"kind\":\"refuse\",\"per\":\"request\"}", "cannot be drawn per request");
+    refused("{\"kind\":\"corrupt\",\"match\":{\"path\":\"/a\"}}", "set \"per\" to \"request\"");
+}
+
+static void messages_that_would_do_nothing_are_refused(void **state)
+{
+    refused("{\"kind\":\"delay_request\"}", "lacks \"delay\"");
+    refused("{\"kind\":\"abort\",\"status\":99}", "out of bounds");
+    refused("{\"kind\":\"abort\",\"stream\":\"upstream\"}", "no \"stream\" but \"downstream\"");
+    refused("{\"kind\":\"truncate\",\"body_share\":\"100%\"}", "cut nothing");
+    refused("{\"kind\":\"wrong_length\",\"difference\":0}", "change nothing");
+    refused("{\"kind\":\"wrong_length\"}", "lacks \"difference\"");
+    refused("{\"kind\":\"response_rate\"}", "lacks \"rate\"");
+    refused("{\"kind\":\"oversized_head\",\"size\":\"1GiB\"}", "out of bounds");
+    refused("{\"kind\":\"edit_request\"}", "lacks \"set\", \"add\" or \"remove\"");
+    refused("{\"kind\":\"edit_request\",\"set\":{\"a b\":\"c\"}}", "no name of a header field");
+    refused("{\"kind\":\"edit_request\",\"set\":{\"a\":\"b\\r\\nc: d\"}}", "the end of a line");
+    refused("{\"kind\":\"edit_response\",\"add\":{\"Content-Length\":\"7\"}}", "wrong_length");
+    refused("{\"kind\":\"edit_response\",\"remove\":[\"transfer-encoding\"]}", "wrong_length");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_can_be_made),
         cmocka_unit_test(values_arrive_where_they_belong),
+        cmocka_unit_test(messages_are_drawn_for_requests_and_bytes_for_connections),
+        cmocka_unit_test(messages_that_would_do_nothing_are_refused),
         cmocka_unit_test(a_name_is_made_of_kind_and_stream),
         cmocka_unit_test(the_impossible_is_refused_with_its_place),
     };
