@@ -146,10 +146,10 @@ static enum result open_all(struct chaos *chaos, int control_fd, struct error *e
     signal_watch_start(&chaos->terminate, &chaos->loop, SIGTERM, on_stop_signal, chaos);
     signal_watch_start(&chaos->interrupt, &chaos->loop, SIGINT, on_stop_signal, chaos);
     timer_init(&chaos->drain_check, &chaos->loop, check_drained, chaos);
-    links_init(&chaos->links, &chaos->loop, &chaos->log, &chaos->journal);
     chaos->links.seed = (uint64_t)chaos->config.seed;
     flow_shared_init(&chaos->links.flows, chaos->config.buffer);
-    return open_parts(chaos, control_fd, error);
+    result = links_init(&chaos->links, &chaos->loop, &chaos->log, &chaos->journal, error);
+    return result == OK ? open_parts(chaos, control_fd, error) : result;
 }
 
 /* ---- running and closing */

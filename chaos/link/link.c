@@ -118,7 +118,7 @@ struct link *link_add(struct links *links, const char *name)
     link->record_name = journal_name(links->journal, name);
     list_init(&link->faults);
     list_init(&link->pairs);
-    timer_init(&link->timer, links->loop, link_on_timer, link);
+    alarm_init(&link->alarm, link_on_alarm, link);
     list_push_back(&links->all, &link->node);
     return link;
 }
@@ -260,7 +260,7 @@ void link_remove(struct link *link)
     /* Closed pairs know their link. */
     free_dead(link->links);
     link_drop_faults(link);
-    timer_stop(&link->timer);
+    alarm_stop(&link->links->alarms, &link->alarm);
     list_remove(&link->node);
     free(link->name);
     free(link->listen);
@@ -290,8 +290,8 @@ void links_remember(struct links *links, struct pair *pair)
         timer_start(&links->look, LOOK_INTERVAL);
 }
 
-void links_init(struct links *links, struct loop *loop, const struct log *log,
-                struct journal *journal)
+enum result links_init(struct links *links, struct loop *loop, const struct log *log,
+                       struct journal *journal, struct error *error)
 {
     links->loop = loop;
     links->log = log;
@@ -301,6 +301,7 @@ void links_init(struct links *links, struct loop *loop, const struct log *log,
     list_init(&links->recent);
     soon_init(&links->bury, loop, free_dead, links);
     timer_init(&links->look, loop, look, links);
+    return alarms_init(&links->alarms, loop, error);
 }
 
 void links_release(struct links *links)
@@ -309,6 +310,7 @@ void links_release(struct links *links)
         link_remove(list_entry(list_first(&links->all), struct link, node));
     soon_cancel(&links->bury);
     timer_stop(&links->look);
+    alarms_release(&links->alarms);
     free_dead(links);
 }
 

@@ -6,6 +6,7 @@
 #include "chaos/fault/live.h"
 #include "chaos/link/flow.h"
 #include "chaos/link/journal.h"
+#include "lib/net/alarm.h"
 #include "lib/net/listener.h"
 
 struct pair;
@@ -20,6 +21,7 @@ struct links {
     struct list all;    /* links, in the order they were added */
     struct list dead;   /* pairs, freed once the callbacks of this round are done */
     struct list recent; /* pairs that have moved bytes lately */
+    struct alarms alarms;
     struct soon bury;
     struct timer look; /* for resets among the recent ones */
     mono epoch;        /* of faults that were configured; not set: it has not come yet */
@@ -45,7 +47,7 @@ struct link {
     struct list faults;           /* live_fault, in the order they were added */
     unsigned last_id;             /* of a fault */
     struct list pairs;
-    struct timer timer; /* until a fault begins or ends */
+    struct alarm alarm; /* until a fault begins or ends */
     uint16_t record_name;
     uint64_t accepted;             /* connections so far: the next one's ordinal */
     uint64_t open;                 /* connections there are */
@@ -55,8 +57,8 @@ struct link {
     uint64_t received[2], sent[2]; /* bytes of closed connections, by FAULT_STREAM_... */
 };
 
-void links_init(struct links *links, struct loop *loop, const struct log *log,
-                struct journal *journal);
+enum result links_init(struct links *links, struct loop *loop, const struct log *log,
+                       struct journal *journal, struct error *error) MUST_USE;
 /* Closes everything. */
 void links_release(struct links *links);
 

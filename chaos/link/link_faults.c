@@ -139,6 +139,7 @@ static void turn_fault(struct link *link, struct live_fault *live, mono now)
 
 static void arm(struct link *link, mono now)
 {
+    struct alarms *alarms = &link->links->alarms;
     mono next = {INT64_MAX};
     list_foreach (node, &link->faults) {
         mono change = live_next(live_at(node), now);
@@ -146,9 +147,9 @@ static void arm(struct link *link, mono now)
             next = change;
     }
     if (next.ns == INT64_MAX)
-        timer_stop(&link->timer);
+        alarm_stop(alarms, &link->alarm);
     else
-        timer_start(&link->timer, mono_between(now, next));
+        alarm_set(alarms, &link->alarm, next);
 }
 
 static void drop_fault(struct link *link, struct live_fault *live, mono now)
@@ -179,7 +180,7 @@ void link_turn(struct link *link, mono now)
     arm(link, now);
 }
 
-void link_on_timer(void *arg)
+void link_on_alarm(void *arg)
 {
     link_turn(arg, mono_now());
 }

@@ -5,10 +5,10 @@
 
 #include "chaos/link/link.h"
 
-/* Begins and ends what is due, on all connections, and sets the timer for the next time. */
+/* Begins and ends what is due, on all connections, and sets the alarm for the next time. */
 void link_turn(struct link *link, mono now);
-/* The same, as the link's timer calls it. */
-void link_on_timer(void *link);
+/* The same, as the link's alarm calls it. */
+void link_on_alarm(void *link);
 
 /* Opens or closes the gate, as faults and waiting connections have it. */
 void link_turn_gate(struct link *link, mono now);

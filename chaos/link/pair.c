@@ -112,7 +112,7 @@ void pair_let_go(struct pair *pair, struct live_fault *live, mono now)
     remove_stage(&pair->down, live->id, now);
     drop_touch(pair, touch);
     if (waits)
-        timer_start(&pair->timer, duration_ns(0));
+        alarm_set(&pair->link->links->alarms, &pair->alarm, mono_now());
 }
 
 void pair_fault_changed(struct pair *pair, struct live_fault *live, mono now)
@@ -147,7 +147,7 @@ void pair_close(struct pair *pair, enum pair_reason reason)
     log_debug(links->log, pair->link->name, "connection %llu: %s",
               (unsigned long long)pair->ordinal, reasons[reason].text);
     end_connections(pair, reason);
-    timer_stop(&pair->timer);
+    alarm_stop(&links->alarms, &pair->alarm);
     while (!list_empty(&pair->touches))
         drop_touch(pair, list_entry(list_first(&pair->touches), struct touch, node));
     flow_release(&pair->up, &links->flows);
@@ -165,18 +165,19 @@ void pair_free(struct pair *pair)
 
 /* ---- running */
 
-/* Its timer goes off when there is next something to do by itself. */
-static void arm(struct pair *pair, mono now)
+/* Its alarm goes off when there is next something to do by itself. */
+static void arm(struct pair *pair)
 {
+    struct alarms *alarms = &pair->link->links->alarms;
     mono due = STREAM_NEVER;
     if (pair->up.stream)
         due = stream_due(pair->up.stream);
     if (pair->down.stream && mono_before(stream_due(pair->down.stream), due))
         due = stream_due(pair->down.stream);
     if (due.ns == STREAM_NEVER.ns)
-        timer_stop(&pair->timer);
+        alarm_stop(alarms, &pair->alarm);
     else
-        timer_start(&pair->timer, mono_between(now, due));
+        alarm_set(alarms, &pair->alarm, due);
 }
 
 static void note_activity(struct pair *pair, mono now)
@@ -235,9 +236,9 @@ void pair_run(struct pair *pair)
     if (flow_is_over(&pair->up) && flow_is_over(&pair->down))
         pair_close(pair, PAIR_REASON_ENDED);
     else if (more)
-        timer_start(&pair->timer, duration_ns(0));
+        alarm_set(&pair->link->links->alarms, &pair->alarm, mono_now());
     else if (faulty)
-        arm(pair, mono_now());
+        arm(pair);
 }
 
 void pair_look(struct pair *pair)
@@ -286,7 +287,7 @@ static void dial(struct pair *pair)
     pair_close(pair, PAIR_REASON_UNREACHABLE);
 }
 
-static void on_timer(void *arg)
+static void on_alarm(void *arg)
 {
     struct pair *pair = arg;
     if (pair->state != PAIR_WAITING) {
@@ -316,14 +317,14 @@ struct pair *pair_open(struct link *link, int fd, uint64_t ordinal)
     list_init(&pair->touches);
     flow_init(&pair->up, &pair->client, &pair->upstream);
     flow_init(&pair->down, &pair->upstream, &pair->client);
-    timer_init(&pair->timer, link->links->loop, on_timer, pair);
+    alarm_init(&pair->alarm, on_alarm, pair);
     return pair;
 }
 
 void pair_begin(struct pair *pair, duration wait)
 {
     if (wait.ns > 0)
-        timer_start(&pair->timer, wait);
+        alarm_set(&pair->link->links->alarms, &pair->alarm, mono_add(mono_now(), wait));
     else
         dial(pair);
 }

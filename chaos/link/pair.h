@@ -5,6 +5,7 @@
 
 #include "chaos/fault/live.h"
 #include "chaos/link/flow.h"
+#include "lib/net/alarm.h"
 #include "lib/net/conn.h"
 
 struct link;
@@ -48,7 +49,7 @@ struct pair {
     enum pair_state state;
     struct conn client, upstream;
     struct flow up, down;
-    struct timer timer;
+    struct alarm alarm;
     struct list touches;
 };
 
