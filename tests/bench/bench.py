@@ -30,12 +30,13 @@ import sys
 import tempfile
 
 import figures
+import link_scenarios
 import measure
 import scenarios
 import servers
 import tls_scenarios
 
-SCENARIOS = (*scenarios.SCENARIOS, *tls_scenarios.SCENARIOS)
+SCENARIOS = (*scenarios.SCENARIOS, *tls_scenarios.SCENARIOS, *link_scenarios.SCENARIOS)
 MEMORY = (scenarios.MEMORY, tls_scenarios.MEMORY)
 PACKAGES = {"nginx": "nginx", "haproxy": "haproxy", "wrk": "wrk", "openssl": "openssl"}
 
@@ -79,12 +80,34 @@ def run_scenario(options, tools, scenario, folder):
         result = {"name": scenario.name, "title": scenario.title, "turns": turns}
         found = list(figures.cost_figures(scenario, turns))
         if scenario.latency and not options.no_latency:
-            rivals = (*scenarios.PEERS, scenarios.TAILGATE)
+            rivals = (*scenario.peers, scenario.subject)
             rate = min(figures.median(turns[name], "rps") for name in rivals) / 2
             result["rate"] = rate
             result["at_rate"] = latency_rounds(options, tools, scenario, candidates, rate)
             found.append(figures.latency_figure(scenario, result["at_rate"]))
     return result, found
+
+
+def run_delay(options, tools, delay, folder):
+    """Turns with the fault and without it, by candidate, and of no link at all."""
+    turns = {"with": {}, "without": {}, "direct": []}
+
+    def one(server):
+        turn = measure.at_rate(options, tools, delay.scenario, server, delay.rate,
+                               options.seconds, 1, delay.connections)
+        say(f"{delay.name} {server.name}: p50 {turn['p50_us']:.0f} us, p99 {turn['p99_us']:.0f} us")
+        return turn
+
+    with servers.Stage(options, tools, delay.scenario, folder) as plain, \
+            servers.Stage(options, tools, delay.scenario, folder, link_scenarios.DELAY_MS) as slow:
+        rivals = (*delay.scenario.peers, delay.scenario.subject)
+        for _ in range(options.rounds):
+            for side, stage in (("without", plain), ("with", slow)):
+                for server in stage:
+                    if server.name in rivals:
+                        turns[side].setdefault(server.name, []).append(one(server))
+            turns["direct"].append(one(plain.backend_server))
+    return turns, list(figures.delay_figures(delay, link_scenarios.DELAY_MS, turns))
 
 
 def run_memory(options, tools, memory, folder):
@@ -116,8 +139,8 @@ def describe(options, tools):
 def print_report(options, tools, results, sizes, found):
     print(describe(options, tools), end="\n\n")
     print(figures.summary_table(found))
-    for result in results:
-        print(f"\n### {result['title']}\n\n{figures.cost_table(result['turns'])}")
+    for scenario, result in results:
+        print(f"\n### {result['title']}\n\n{figures.cost_table(scenario, result['turns'])}")
         if "at_rate" in result:
             print(f"\n{figures.latency_table(result['rate'], result['at_rate'])}")
     for title, its in sizes.items():
@@ -126,7 +149,7 @@ def print_report(options, tools, results, sizes, found):
 
 def read_options():
     names = [*(scenario.name for scenario in SCENARIOS),
-             *(memory.scenario.name for memory in MEMORY)]
+             *(memory.scenario.name for memory in MEMORY), link_scenarios.DELAY.name]
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tailgate", required=True, help="the program")
@@ -134,6 +157,7 @@ def read_options():
                         help="the folder with the bench's own programs, load and relay")
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="SCENARIO",
                         help="of " + ", ".join(names))
+    parser.add_argument("--toxiproxy", help="its server; without it links are measured alone")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3, help="of each turn")
     parser.add_argument("--no-latency", action="store_true", help="leave the open loop out")
@@ -150,6 +174,9 @@ def find_tools(options):
     if missing:
         sys.exit("bench: not installed: " + ", ".join(missing)
                  + " (Debian: apt-get install --no-install-recommends " + " ".join(missing) + ")")
+    tools["toxiproxy"] = shutil.which(options.toxiproxy or "toxiproxy-server")
+    if options.toxiproxy and not tools["toxiproxy"]:
+        sys.exit(f"bench: there is no program {options.toxiproxy}")
     tools["tailgate"] = shutil.which(os.path.abspath(options.tailgate))
     tools["relay"] = shutil.which(options.tools.resolve() / "relay")
     tools["load"] = shutil.which(options.tools.resolve() / "load")
@@ -164,7 +191,7 @@ def main():
     tools = find_tools(options)
     if not {options.proxy_core, options.load_core} <= os.sched_getaffinity(0):
         sys.exit("bench: two cores are needed, one for the proxy and one for load and backend")
-    results, found, sizes = [], [], {}
+    results, found, sizes, delays = [], [], {}, {}
     with tempfile.TemporaryDirectory(prefix="tailgate-bench-") as name:
         folder = pathlib.Path(name)
         folder.chmod(0o755)
@@ -172,17 +199,21 @@ def main():
         for scenario in SCENARIOS:
             if scenario.name in options.only:
                 result, its = run_scenario(options, tools, scenario, folder)
-                results.append(result)
+                results.append((scenario, result))
                 found += its
         for memory in MEMORY:
             if memory.scenario.name in options.only:
                 sizes[memory.title], figure = run_memory(options, tools, memory, folder)
                 found.append(figure)
+        if link_scenarios.DELAY.name in options.only:
+            delays, its = run_delay(options, tools, link_scenarios.DELAY, folder)
+            found += its
     print_report(options, tools, results, sizes, found)
     if options.json:
         options.json.write_text(json.dumps(
             {"machine": describe(options, tools), "figures": [one.as_json() for one in found],
-             "scenarios": results, "idle_client_bytes": sizes}, indent=1))
+             "scenarios": [result for _, result in results],
+             "idle_client_bytes": sizes, "link_delays": delays}, indent=1))
 
 
 if __name__ == "__main__":

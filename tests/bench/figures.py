@@ -22,7 +22,7 @@ class Figure:
     def verdict(self):
         if self.aim is None:
             return ""
-        return "yes" if self.value <= self.aim else "no"
+        return "yes" if abs(self.value) <= self.aim else "no"
 
     def cells(self):
         aim = "" if self.aim is None else f"{self.aim:g}{self.unit}"
@@ -37,8 +37,8 @@ def median(turns, key):
     return statistics.median(turn[key] for turn in turns)
 
 
-def better_peer(turns, key):
-    return min(scenarios.PEERS, key=lambda name: median(turns[name], key))
+def better_peer(scenario, turns, key):
+    return min((name for name in scenario.peers if name in turns), key=lambda name: median(turns[name], key))
 
 
 def ratio(turns, key, subject, base):
@@ -50,15 +50,37 @@ def ratio(turns, key, subject, base):
 
 def cost_figures(scenario, turns):
     for aim in scenario.aims:
-        base = better_peer(turns, "cpu_us") if aim.base == scenarios.BETTER else aim.base
+        if aim.base != scenarios.BETTER and aim.base not in turns:
+            continue  # it is not installed
+        base = better_peer(scenario, turns, "cpu_us") if aim.base == scenarios.BETTER else aim.base
         yield Figure(scenario.title, f"CPU a request: {aim.subject} / {base}",
                      *ratio(turns, "cpu_us", aim.subject, base), aim.limit)
 
 
 def latency_figure(scenario, turns):
-    base = better_peer(turns, "p99_us")
+    base = better_peer(scenario, turns, "p99_us")
     return Figure(scenario.title, f"p99 at half rate: {scenarios.TAILGATE} / {base}",
                   *ratio(turns, "p99_us", scenarios.TAILGATE, base), 1.0)
+
+
+def delay_figures(delay, wanted_ms, turns):
+    """`turns` by candidate, with and without the fault, and of the backend itself."""
+    for name in turns["with"]:
+        for key, limit in (("p50_us", delay.median_off_ms), ("p99_us", delay.p99_off_ms)):
+            off = [(slow[key] - idle[key]) / 1000 - wanted_ms
+                   for slow, idle in zip(turns["with"][name], turns["without"][name])]
+            off.sort(key=abs)
+            yield Figure(delay.title, f"{name}: {key[:3]} beyond the {wanted_ms} ms",
+                         statistics.median(off), min(off), max(off),
+                         limit if name == scenarios.LINK else None, " ms")
+    added = {name: [(idle["p50_us"] - direct["p50_us"]) / 1000
+                    for idle, direct in zip(its, turns["direct"])]
+             for name, its in turns["without"].items()}
+    for name, its in added.items():
+        aim = statistics.median(added.get(scenarios.TOXIPROXY, [0])) * delay.idle_share
+        yield Figure("a link without faults", f"{name}: p50 beyond that of no link",
+                     statistics.median(its), min(its), max(its),
+                     round(aim, 3) if name == scenarios.LINK and aim else None, " ms")
 
 
 def memory_figure(memory, sizes):
@@ -78,8 +100,9 @@ def summary_table(figures):
                  [figure.cells() for figure in figures], right_from=2)
 
 
-def cost_table(turns):
-    base = better_peer(turns, "cpu_us")
+def cost_table(scenario, turns):
+    peered = any(name in turns for name in scenario.peers)
+    base = better_peer(scenario, turns, "cpu_us") if peered else scenario.others[0]
     rows = []
     for name, its in turns.items():
         costs = [turn["cpu_us"] for turn in its]

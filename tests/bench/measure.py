@@ -49,10 +49,10 @@ def saturated(options, tools, scenario, server, seconds):
     }
 
 
-def at_rate(options, tools, scenario, server, rate, seconds, seed):
+def at_rate(options, tools, scenario, server, rate, seconds, seed, connections=None):
     """Latency in µs from the intended moment, at a fixed mean rate with Poisson arrivals."""
     argv = [tools["load"], str(server.port), "/body", f"{rate:.0f}", str(seconds),
-            str(scenario.connections), str(seed)]
+            str(connections or scenario.connections), str(seed)]
     if scenario.new_connections:
         argv.append("close")
     return json.loads(pinned(options.load_core, argv))

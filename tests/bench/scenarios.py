@@ -12,6 +12,8 @@ PEERS = ("nginx", "HAProxy")
 TAILGATE = "Tailgate"
 NO_RECORDS = "Tailgate without records"
 RELAY = "relay"
+TOXIPROXY = "Toxiproxy"
+LINK = "Tailgate, link"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +41,9 @@ class Scenario:
     title: str
     size: int  # bytes of a response's body
     aims: tuple
-    others: tuple = ()  # candidates beside nginx, HAProxy and Tailgate
+    others: tuple = ()  # candidates beside the peers and the subject
+    peers: tuple = PEERS
+    subject: str = TAILGATE
     connections: int = 64
     new_connections: bool = False  # one for each request
     scheme: str = "http"
@@ -48,7 +52,7 @@ class Scenario:
 
     @property
     def candidates(self):
-        return (*PEERS, TAILGATE, *self.others)
+        return (*self.peers, self.subject, *self.others)
 
 
 @dataclasses.dataclass(frozen=True)

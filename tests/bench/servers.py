@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 
 import scenarios
 
@@ -91,6 +92,26 @@ def tailgate_config(place, setup, changes):
     return json.dumps({key: value for key, value in config.items() if value is not None})
 
 
+def chaos_config(place, delay_ms):
+    faults = [{"name": "slow", "kind": "latency", "latency": f"{delay_ms}ms"}] if delay_ms else []
+    return json.dumps({
+        "api": {"address": f"127.0.0.1:{free_port()}"},
+        "links": {"backend": {"listen": f"127.0.0.1:{place['port']}",
+                              "upstream": f"127.0.0.1:{place['backend']}", "faults": faults}}})
+
+
+def toxiproxy_config(place):
+    return json.dumps([{"name": "backend", "listen": f"127.0.0.1:{place['port']}",
+                        "upstream": f"127.0.0.1:{place['backend']}", "enabled": True}])
+
+
+def add_toxic(api, delay_ms):
+    body = json.dumps({"name": "slow", "type": "latency", "attributes": {"latency": delay_ms}})
+    request = urllib.request.Request(f"http://127.0.0.1:{api}/proxies/backend/toxics",
+                                     body.encode(), {"Content-Type": "application/json"})
+    urllib.request.urlopen(request, timeout=10).close()
+
+
 # What each kind of Tailgate and of relay is started with.
 TAILGATES = {
     scenarios.TAILGATE: {},
@@ -167,11 +188,13 @@ def free_port():
 class Stage:
     """The backend and the candidates of one scenario, as a context manager."""
 
-    def __init__(self, options, tools, scenario, folder):
+    def __init__(self, options, tools, scenario, folder, delay_ms=0):
         self.options = options
+        self.delay_ms = delay_ms
         self.tools = tools
         self.setup = scenario.setup
-        self.names = scenario.candidates
+        self.names = [name for name in scenario.candidates
+                      if name != scenarios.TOXIPROXY or tools["toxiproxy"]]
         self.folder = folder
         self.backend = free_port()
         self.servers = []
@@ -181,15 +204,21 @@ class Stage:
 
     def __enter__(self):
         try:
-            self.start("backend", self.nginx(BACKEND, "backend"), self.backend,
+            self.backend_server = self.start("backend", self.nginx(BACKEND, "backend"), self.backend,
                        self.options.load_core)
             for name in self.names:
                 port = free_port()
                 self.start(name, self.command(name, port), port, self.options.proxy_core)
+                if name == scenarios.TOXIPROXY and self.delay_ms:
+                    add_toxic(self.toxiproxy_api, self.delay_ms)
         except BaseException:
             self.__exit__()
             raise
-        return self.servers[1:]
+        return self
+
+    def __iter__(self):
+        """The candidates."""
+        return iter(self.servers[1:])
 
     def __exit__(self, *_):
         for server in reversed(self.servers):
@@ -197,6 +226,7 @@ class Stage:
 
     def start(self, name, argv, port, core):
         self.servers.append(Server(name, argv, port, core, self.folder))
+        return self.servers[-1]
 
     def place(self, port):
         place = {"folder": self.folder, "backend": self.backend, "port": port,
@@ -223,5 +253,13 @@ class Stage:
             return [self.tools["haproxy"], "-db", "-f", path]
         if name in RELAYS:
             return [self.tools["relay"], RELAYS[name], str(port), str(self.backend)]
+        if name == scenarios.LINK:
+            path = self.write(f"chaos-{port}.json", chaos_config(self.place(port), self.delay_ms))
+            return [self.tools["tailgate"], "chaos", path]
+        if name == scenarios.TOXIPROXY:
+            self.toxiproxy_api = free_port()
+            path = self.write(f"toxiproxy-{port}.json", toxiproxy_config(self.place(port)))
+            return [self.tools["toxiproxy"], "-host", "127.0.0.1", "-port",
+                    str(self.toxiproxy_api), "-config", path]
         text = tailgate_config(self.place(port), self.setup, TAILGATES[name])
         return [self.tools["tailgate"], "proxy", self.write(f"tailgate-{port}.json", text)]
