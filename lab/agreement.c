@@ -31,17 +31,20 @@ static const struct comparison {
      " HAVING sum(n * (what = 'arrivals')) <> sum(n * (what = 'done'))"},
     {"the generator has a response to", "the gateway recorded",
      "SELECT c.variant, c.round, iif(c.warmup, 'warmup', 'measured') || ' requests', count(*),"
-     "  count(DISTINCT r.trace_id) FROM client c LEFT JOIN request r ON r.trace_id = c.trace_id"
-     " WHERE c.error = 'none' GROUP BY c.variant, c.round, c.warmup"
-     " HAVING count(*) <> count(DISTINCT r.trace_id) OR count(*) <> count(r.trace_id)"},
+     "  count(DISTINCT r.trace_id) FROM client c LEFT JOIN request r ON " SAME_REQUEST(
+         "r",
+         "c") " WHERE c.error = 'none' GROUP BY c.variant, c.round, c.warmup"
+              " HAVING count(*) <> count(DISTINCT r.trace_id) OR count(*) <> count(r.trace_id)"},
     {"the gateway recorded", "the generator sent",
      "SELECT r.variant, r.round, 'requests', count(*), count(c.trace_id)"
-     " FROM request r LEFT JOIN client c ON c.trace_id = r.trace_id GROUP BY r.variant, r.round"
-     " HAVING count(*) <> count(c.trace_id)"},
+     " FROM request r LEFT JOIN client c ON " SAME_REQUEST(
+         "c", "r") " GROUP BY r.variant, r.round"
+                   " HAVING count(*) <> count(c.trace_id)"},
     {"the generator and the gateway recorded", "with the same status",
      "SELECT c.variant, c.round, 'answered requests', count(*), sum(c.status = r.status)"
-     " FROM client c JOIN request r ON r.trace_id = c.trace_id WHERE c.error = 'none'"
-     " GROUP BY c.variant, c.round HAVING count(*) <> sum(c.status = r.status)"},
+     " FROM client c JOIN request r ON " SAME_REQUEST(
+         "r", "c") " WHERE c.error = 'none'"
+                   " GROUP BY c.variant, c.round HAVING count(*) <> sum(c.status = r.status)"},
     {"the gateway's requests say they made", "it recorded",
      "SELECT r.variant, r.round, 'attempts', r.n, ifnull(a.n, 0) FROM"
      " (SELECT variant, round, sum(attempts) AS n FROM request GROUP BY 1, 2) r LEFT JOIN"

@@ -16,7 +16,7 @@ struct load_job {
     struct arrivals arrivals; /* drawn by the lab; the lags are filled in */
     struct address target;
     uint64_t seed;
-    uint32_t variant, round;
+    uint32_t round;
     mono epoch;          /* the start of the measured load */
     const char *records; /* folder */
     struct tally *tally;

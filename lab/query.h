@@ -9,6 +9,11 @@
 
 #include "lib/base/result.h"
 
+/* Rows about one request: its trace id is the same in every variant of a round. */
+#define SAME_REQUEST(one, other)                                                          \
+    one ".trace_id = " other ".trace_id AND " one ".variant = " other ".variant AND " one \
+        ".round = " other ".round"
+
 struct sqlite3;
 struct sqlite3_stmt;
 

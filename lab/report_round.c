@@ -118,8 +118,8 @@ static const struct {
 } queries[] = {
     {"SELECT c.intended_ns - d.epoch_ns, c.done_ns - c.intended_ns, r.cause, r.status"
      " FROM client c JOIN round d ON d.variant = c.variant AND d.round = c.round"
-     " LEFT JOIN request r ON r.trace_id = c.trace_id"
-     " WHERE c.variant = ?1 AND c.round = ?2 AND NOT c.warmup ORDER BY c.intended_ns",
+     " LEFT JOIN request r ON " SAME_REQUEST(
+         "r", "c") " WHERE c.variant = ?1 AND c.round = ?2 AND NOT c.warmup ORDER BY c.intended_ns",
      take_request},
     {"SELECT p.started_ns - d.epoch_ns, p.ended_ns - d.epoch_ns, p.kind, p.name, p.process"
      " FROM pause p JOIN round d ON d.variant = p.variant AND d.round = p.round"

@@ -144,7 +144,6 @@ static enum result start_load(struct running *running)
                          "the gateway is ready at \"%s\", which is not an address", address);
     job->spec = load_of(round);
     job->seed = round->plan->seed;
-    job->variant = (uint32_t)round->variant;
     job->round = (uint32_t)round->number;
     job->records = round->records;
     job->tally = round->tally;

@@ -33,8 +33,8 @@ static const char tables[] =
     "  r.wait_ns, r.receive_ns, r.deliver_ns, r.cleanup_ns, r.total_ns, a.endpoint, a.outcome,"
     "  a.connection_requests, a.late_ns, a.backend_queue_ns, a.backend_lock_ns, a.backend_work_ns,"
     "  a.backend_gc_ns, a.backend_cleanup_ns"
-    " FROM client c LEFT JOIN request r ON r.trace_id = c.trace_id"
-    " LEFT JOIN attempt a ON a.trace_id = c.trace_id AND a.number = r.attempts;";
+    " FROM client c LEFT JOIN request r ON " SAME_REQUEST(
+        "r", "c") " LEFT JOIN attempt a ON " SAME_REQUEST("a", "c") " AND a.number = r.attempts;";
 
 /* Inserts a row of texts, whole numbers and reals, as `types` says: "tid". */
 static enum result insert(struct run_db *db, const char *sql, const char *types,

@@ -101,8 +101,9 @@ static const struct {
     {"SELECT error, count(*) FROM client WHERE variant = ?1 AND NOT warmup AND error <> 'none'"
      " GROUP BY error",
      take_client_error},
-    {"SELECT r.cause, r.status, count(*) FROM client c JOIN request r ON r.trace_id = c.trace_id"
-     " WHERE c.variant = ?1 AND NOT c.warmup GROUP BY r.cause, r.status",
+    {"SELECT r.cause, r.status, count(*) FROM client c JOIN request r ON " SAME_REQUEST("r", "c")
+
+         " WHERE c.variant = ?1 AND NOT c.warmup GROUP BY r.cause, r.status",
      take_gateway},
     {"SELECT count(*) FROM pause p JOIN round r ON r.variant = p.variant AND r.round = p.round"
      " WHERE p.variant = ?1 AND p.kind = 'collection'"

@@ -151,6 +151,7 @@ def test_counts_agree(run, tmp_path):
         [(client,)] = query(folder, f"SELECT count(*) FROM client WHERE {where} AND NOT warmup")
         [(gateway,)] = query(
             folder, "SELECT count(*) FROM client c JOIN request r ON r.trace_id = c.trace_id"
+                    " AND r.variant = c.variant AND r.round = c.round"
                     f" WHERE c.{where} AND NOT c.warmup")
         [(tally,)] = query(folder, f"SELECT sum(n) FROM tally WHERE {where} AND part = 'measured'"
                                    " AND what = 'done'")
@@ -165,7 +166,8 @@ def test_counts_agree(run, tmp_path):
 
 def schedule_of(folder):
     arrivals = query(folder, """
-        SELECT c.variant, c.round, c.ordinal, c.intended_ns - r.epoch_ns, c.method, c.path
+        SELECT c.variant, c.round, c.ordinal, c.intended_ns - r.epoch_ns, c.method, c.path,
+               c.trace_id
         FROM client c JOIN round r ON r.variant = c.variant AND r.round = c.round
         ORDER BY 1, 2, 3""")
     pauses = query(folder, """
