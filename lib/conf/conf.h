@@ -110,6 +110,11 @@ struct conf_table {
     size_t name_offset;  /* CONF_MAP: where the key goes */
     const struct conf_key *keys;
     size_t key_count;
+    /* A table without a base of its own whose keys this one has as well, or NULL. They are read
+     * into the member (a struct of that table) at `base_offset`, save for those whose name is also
+     * the name of a key here; the base's check runs behind this one's. Not with one_key. */
+    const struct conf_table *base;
+    size_t base_offset;
     /* The key that a bare string stands for ("127.0.0.1:80" for {"address": "127.0.0.1:80"}), or
      * NULL. */
     const char *shorthand;

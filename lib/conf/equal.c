@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "lib/conf/keys.h"
 #include "lib/conf/type.h"
 
 static bool texts_equal(const char *a, const char *b)
@@ -51,8 +52,10 @@ bool conf_key_equal(const struct conf_key *key, const void *a, const void *b)
 
 bool conf_equal(const struct conf_table *table, const void *a, const void *b)
 {
-    for (size_t i = 0; i < table->key_count; i++)
-        if (!conf_key_equal(&table->keys[i], a, b))
+    struct conf_keys keys = {.table = table};
+    size_t shift;
+    for (const struct conf_key *key; (key = conf_keys_next(&keys, &shift));)
+        if (!conf_key_equal(key, (const char *)a + shift, (const char *)b + shift))
             return false;
     return true;
 }

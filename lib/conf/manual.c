@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "lib/conf/keys.h"
 #include "lib/conf/type.h"
 #include "lib/conf/visited.h"
 
@@ -106,8 +107,9 @@ static void write_sub(FILE *out, const struct conf_table *table, const char *sai
 
 static void write_items(FILE *out, const struct conf_table *table, struct conf_visited *visited)
 {
-    for (size_t i = 0; i < table->key_count; i++) {
-        const struct conf_key *key = &table->keys[i];
+    struct conf_keys keys = {.table = table};
+    size_t shift;
+    for (const struct conf_key *key; (key = conf_keys_next(&keys, &shift));) {
         write_head(out, key);
         if (key->meaning)
             write_line(out, key->meaning);

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "lib/conf/keys.h"
 #include "lib/conf/shape.h"
 #include "lib/conf/type.h"
 #include "lib/conf/value.h"
@@ -108,8 +109,10 @@ static enum result read_default(struct conf_read *read, const struct conf_key *k
 /* Whether an object can be left out and still mean something: its defaults. */
 static bool has_defaults_alone(const struct conf_table *table)
 {
-    for (size_t i = 0; i < table->key_count; i++)
-        if (table->keys[i].flags & CONF_REQUIRED)
+    struct conf_keys keys = {.table = table};
+    size_t shift;
+    for (const struct conf_key *key; (key = conf_keys_next(&keys, &shift));)
+        if (key->flags & CONF_REQUIRED)
             return false;
     return !table->one_key;
 }
@@ -126,9 +129,11 @@ static enum result fill_default(struct conf_read *read, const struct conf_key *k
 static enum result fill_defaults(struct conf_read *read, const struct conf_table *table,
                                  char *object)
 {
+    struct conf_keys keys = {.table = table};
+    size_t shift;
     enum result result = OK;
-    for (size_t i = 0; i < table->key_count && result == OK; i++)
-        result = fill_default(read, &table->keys[i], object);
+    for (const struct conf_key *key; result == OK && (key = conf_keys_next(&keys, &shift));)
+        result = fill_default(read, key, object + shift);
     return result;
 }
 
@@ -145,31 +150,42 @@ static enum result read_absent(struct conf_read *read, const struct conf_table *
 static enum result read_keys(struct conf_read *read, const struct conf_table *table,
                              const cJSON *item, char *object)
 {
-    for (size_t i = 0; i < table->key_count; i++) {
-        const struct conf_key *key = &table->keys[i];
+    struct conf_keys keys = {.table = table};
+    size_t shift;
+    for (const struct conf_key *key; (key = conf_keys_next(&keys, &shift));) {
         const cJSON *given = conf_given(table, key, item);
         enum result result = OK;
         if (given)
-            result = read_member(read, key, given, object + key->offset);
+            result = read_member(read, key, given, object + shift + key->offset);
         else if (!table->one_key)
-            result = read_absent(read, table, key, object);
+            result = read_absent(read, table, key, object + shift);
         if (result != OK)
             return result;
         if (given && table->one_key)
-            *(int *)(void *)(object + table->which_offset) = (int)i;
+            *(int *)(void *)(object + table->which_offset) = (int)(key - table->keys);
     }
     return OK;
 }
 
 static enum result read_object(struct conf_read *read, const struct conf_table *table,
-                               const cJSON *item, void *object)
+                               const cJSON *item, char *object)
 {
     enum result result = conf_check_shape(read, table, item);
     if (result == OK)
         result = read_keys(read, table, item, object);
     if (result == OK && table->check)
         result = table->check(read, object, item);
+    if (result == OK && table->base && table->base->check)
+        result = table->base->check(read, object + table->base_offset, item);
     return result;
+}
+
+static void keep_item(const struct conf_table *table, char *object, const cJSON *item)
+{
+    if (table->item_offset != CONF_NO_ITEM)
+        memcpy(object + table->item_offset, &item, sizeof(item));
+    if (table->base)
+        keep_item(table->base, object + table->base_offset, item);
 }
 
 enum result conf_read_table(struct conf_read *read, const cJSON *item,
@@ -178,13 +194,12 @@ enum result conf_read_table(struct conf_read *read, const cJSON *item,
     assert_table(table);
     memset(object, 0, table->size);
     char *members = object;
-    if (table->item_offset != CONF_NO_ITEM)
-        memcpy(members + table->item_offset, &item, sizeof(item));
+    keep_item(table, members, item);
     if (name)
         memcpy(members + table->name_offset, &name, sizeof(name));
     struct conf_frame frame = {item, read->frame};
     read->frame = &frame;
-    enum result result = read_object(read, table, item, object);
+    enum result result = read_object(read, table, item, members);
     read->frame = frame.outer;
     return result;
 }

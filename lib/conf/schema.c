@@ -3,6 +3,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/conf/distribution.h"
+#include "lib/conf/keys.h"
 #include "lib/conf/shape.h"
 #include "lib/conf/type.h"
 #include "lib/conf/visited.h"
@@ -71,8 +72,9 @@ static cJSON *describe_object(struct schema *schema, const struct conf_table *ta
     cJSON_AddStringToObject(object, "type", "object");
     cJSON *properties = cJSON_AddObjectToObject(object, "properties");
     cJSON *required = cJSON_CreateArray();
-    for (size_t i = 0; i < table->key_count; i++) {
-        const struct conf_key *key = &table->keys[i];
+    struct conf_keys keys = {.table = table};
+    size_t shift;
+    for (const struct conf_key *key; (key = conf_keys_next(&keys, &shift));) {
         cJSON *value = describe_value(schema, key);
         cJSON_AddStringToObject(value, "description", key->meaning ? key->meaning : key->name);
         if (key->otherwise)

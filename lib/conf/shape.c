@@ -4,23 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/conf/keys.h"
 #include "lib/conf/message.h"
 #include "lib/conf/type.h"
 
-static const struct conf_key *find_key(const struct conf_table *table, const char *name)
-{
-    for (size_t i = 0; i < table->key_count; i++)
-        if (strcmp(table->keys[i].name, name) == 0)
-            return &table->keys[i];
-    return NULL;
-}
-
 /* The caller frees it. */
-static const char **key_names(const struct conf_table *table)
+static const char **key_names(const struct conf_table *table, size_t *count)
 {
-    const char **names = mem_alloc(table->key_count, sizeof(*names));
-    for (size_t i = 0; i < table->key_count; i++)
-        names[i] = table->keys[i].name;
+    struct conf_keys keys = {.table = table};
+    const char **names = mem_alloc(conf_keys_count(table), sizeof(*names));
+    size_t shift;
+    *count = 0;
+    for (const struct conf_key *key; (key = conf_keys_next(&keys, &shift));)
+        names[(*count)++] = key->name;
     return names;
 }
 
@@ -28,16 +24,17 @@ static enum result unknown_key(struct conf_read *read, const struct conf_table *
                                const cJSON *item)
 {
     char key[CONF_QUOTE], list[CONF_NAMES];
-    const char **names = key_names(table);
-    const char *nearest = conf_nearest(item->string, names, table->key_count);
+    size_t count;
+    const char **names = key_names(table, &count);
+    const char *nearest = conf_nearest(item->string, names, count);
     conf_quote(key, item->string);
-    conf_list_names(list, names, table->key_count);
+    conf_list_names(list, names, count);
     free(names);
     if (nearest)
         return conf_fail_key(read, item, "unknown key %s in %s (nearest known key \"%s\")", key,
                              table->name, nearest);
     return conf_fail_key(read, item, "unknown key %s in %s (expected %s)", key, table->name,
-                         table->key_count ? list : "none");
+                         count ? list : "none");
 }
 
 static enum result check_kind(struct conf_read *read, const struct conf_table *table,
@@ -59,7 +56,7 @@ static enum result check_names(struct conf_read *read, const struct conf_table *
 {
     bool outermost = read->frame->outer == NULL;
     for (const cJSON *child = item->child; child; child = child->next)
-        if (!find_key(table, child->string) &&
+        if (!conf_keys_find(table, child->string) &&
             !(outermost && strcmp(child->string, CONF_SCHEMA_KEY) == 0))
             return unknown_key(read, table, child);
     return OK;
@@ -75,8 +72,9 @@ static enum result check_one_key(struct conf_read *read, const struct conf_table
         return conf_fail_key(read, first->next, "%s has both \"%s\" and \"%s\" (expected only one)",
                              table->name, first->string, first->next->string);
     char list[CONF_NAMES];
-    const char **names = key_names(table);
-    conf_list_names(list, names, table->key_count);
+    size_t count;
+    const char **names = key_names(table, &count);
+    conf_list_names(list, names, count);
     free(names);
     return conf_fail(read, item, "%s is empty (expected %s)", table->name, list);
 }
