@@ -96,14 +96,17 @@ static enum result check_link(struct conf_read *read, void *object, const struct
 {
     const struct chaos_link_config *link = object;
     const struct fault_config *faults = link->faults.items;
-    for (size_t i = 0; i < link->faults.count; i++)
+    enum result result = OK;
+    for (size_t i = 0; i < link->faults.count && result == OK; i++)
+        result = fault_check_carried(read, &faults[i]);
+    for (size_t i = 0; i < link->faults.count && result == OK; i++)
         for (size_t j = 0; j < i; j++)
             if (strcmp(faults[i].name, faults[j].name) == 0)
                 return conf_fail(read, faults[i].item,
                                  "there is a fault \"%s\" on this link already: give it another "
                                  "\"name\"",
                                  faults[i].name);
-    return OK;
+    return result;
 }
 
 static const struct conf_table link_table = {

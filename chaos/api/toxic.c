@@ -182,7 +182,7 @@ static bool translate(cJSON *item, const cJSON *body, struct api_error *error)
     enum fault_kind any = kind == FAULT_COUNT ? FAULT_NOOP : kind;
     if (!put_stream(item, any, text_member(body, "stream"), error))
         return false;
-    if (kind == FAULT_COUNT)
+    if (kind == FAULT_COUNT || fault_row(any)->class == FAULT_CLASS_PROCESSES)
         return api_fail(error, 400, "invalid toxic type");
     cJSON_AddStringToObject(item, "kind", fault_row(kind)->name);
     if (*text_member(body, "name"))

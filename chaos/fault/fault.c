@@ -16,7 +16,7 @@ static const struct fault_row rows[FAULT_COUNT] = {FAULTS(ROW)};
 #undef ROW
 
 #define NAME(id, name, ...) name,
-static const char *const kind_names[] = {FAULTS(NAME) NULL};
+const char *const fault_kind_names[] = {FAULTS(NAME) NULL};
 static const char *const stream_names[] = {FAULT_STREAMS(NAME) NULL};
 static const char *const per_names[] = {FAULT_PERS(NAME) NULL};
 #undef NAME
@@ -112,14 +112,13 @@ static const struct conf_table field_table = {
      .flags = CONF_NOT_EMPTY,                         \
      .meaning = text},
 
-#define KIND_MEANING(id, name, toxic, class, stream, meaning) " " name ": " meaning
 static const struct conf_key keys[] = {
     {.name = "kind",
      .type = CONF_ENUM,
      .offset = offsetof(struct fault_config, kind),
      .flags = CONF_REQUIRED,
-     .choices = kind_names,
-     .meaning = "What goes wrong." FAULTS(KIND_MEANING)},
+     .choices = fault_kind_names,
+     .meaning = "What goes wrong." FAULT_KINDS_MEANING},
     {.name = "name",
      .type = CONF_STRING,
      .offset = offsetof(struct fault_config, name),
@@ -151,9 +150,13 @@ static const struct conf_key keys[] = {
 #undef FIELD_KEY
 #undef PARAMETER_KEY
 #undef CONDITION_KEY
-#undef KIND_MEANING
 
 /* ---- what keys cannot say */
+
+static bool happens_at_once(const struct fault_config *fault)
+{
+    return fault->kind == FAULT_KILL || fault->kind == FAULT_TERM;
+}
 
 /* `"rate"` or `"latency", "jitter"`: what a kind takes. */
 static const char *list_taken(char *out, size_t size, enum fault_kind kind)
@@ -171,7 +174,7 @@ static enum result check_parameters(struct conf_read *read, const struct fault_c
                                     const cJSON *item)
 {
     char taken[256];
-    const char *kind = kind_names[fault->kind];
+    const char *kind = fault_kind_names[fault->kind];
     for (size_t i = 0; i < ARRAY_LEN(parameters); i++) {
         const struct parameter_row *row = &parameters[i];
         const cJSON *given = conf_member(item, row->name);
@@ -186,6 +189,29 @@ static enum result check_parameters(struct conf_read *read, const struct fault_c
     return OK;
 }
 
+/* What happens to a whole process happens to all that it carries. */
+static enum result check_process(struct conf_read *read, const struct fault_config *fault,
+                                 const cJSON *item)
+{
+    static const char *const unfit[] = {"stream",     "share", "ramp",  "first",
+                                        "max_active", "ttl",   "match", "per"};
+    const struct fault_row *row = &rows[fault->kind];
+    if (row->class != FAULT_CLASS_PROCESSES)
+        return OK;
+    for (size_t i = 0; i < ARRAY_LEN(unfit); i++)
+        if (conf_member(item, unfit[i]))
+            return conf_fail(read, conf_member(item, unfit[i]),
+                             "%s has no \"%s\": it happens to a whole process", row->name,
+                             unfit[i]);
+    const cJSON *lasting = conf_member(item, "lasting");
+    if (lasting && happens_at_once(fault))
+        return conf_fail(read, lasting,
+                         "%s has no \"lasting\": it happens at once (\"restart_after\" says how "
+                         "long the process is away)",
+                         row->name);
+    return OK;
+}
+
 static enum result check_schedule(struct conf_read *read, const struct fault_config *fault,
                                   const cJSON *item)
 {
@@ -193,7 +219,7 @@ static enum result check_schedule(struct conf_read *read, const struct fault_con
         return conf_fail(read, conf_member(item, "until"),
                          "\"until\" does not come after \"from\": the fault would end before it "
                          "begins");
-    if (!dist_is_zero(&fault->every) && dist_is_zero(&fault->lasting))
+    if (!dist_is_zero(&fault->every) && dist_is_zero(&fault->lasting) && !happens_at_once(fault))
         return conf_fail(read, conf_member(item, "every"),
                          "\"every\" needs \"lasting\": a fault that does not end cannot begin "
                          "again");
@@ -276,8 +302,8 @@ static void set_default_name(struct conf_read *read, struct fault_config *fault)
     char name[64];
     if (fault->name)
         return;
-    int length =
-        snprintf(name, sizeof(name), "%s_%s", kind_names[fault->kind], stream_names[fault->stream]);
+    int length = snprintf(name, sizeof(name), "%s_%s", fault_kind_names[fault->kind],
+                          stream_names[fault->stream]);
     fault->name = arena_text(conf_read_arena(read), name, (size_t)length);
 }
 
@@ -287,6 +313,8 @@ static enum result check_fault(struct conf_read *read, void *object, const cJSON
     enum result result = check_stream(read, fault, item);
     if (result == OK)
         result = check_parameters(read, fault, item);
+    if (result == OK)
+        result = check_process(read, fault, item);
     if (result == OK)
         result = check_schedule(read, fault, item);
     if (result == OK)
@@ -351,6 +379,17 @@ bool fault_parameter_next(enum fault_kind kind, size_t *index, struct fault_para
 }
 
 /* ---- faults of their own */
+
+enum result fault_check_carried(struct conf_read *read, const struct fault_config *fault)
+{
+    const struct fault_row *row = &rows[fault->kind];
+    if (row->class != FAULT_CLASS_PROCESSES)
+        return OK;
+    return conf_fail(read, conf_member(fault->item, "kind"),
+                     "%s is done to a process, and not to connections: an experiment does it "
+                     "(\"faults\" with \"on\")",
+                     row->name);
+}
 
 enum result fault_make(struct fault **out, const cJSON *item, const char *source,
                        struct error *error)

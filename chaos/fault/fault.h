@@ -91,7 +91,17 @@
     X(EDIT_REQUEST, "edit_request", NULL, MESSAGES, UPSTREAM,                                      \
       "Header fields of the request are set, added or removed.")                                   \
     X(EDIT_RESPONSE, "edit_response", NULL, MESSAGES, DOWNSTREAM,                                  \
-      "Header fields of the response are set, added or removed.")
+      "Header fields of the response are set, added or removed.") \
+    X(PAUSE, "pause", NULL, PROCESSES, BOTH,                                                       \
+      "A backend stands still by itself; any other process is stopped.")                           \
+    X(STOP, "stop", NULL, PROCESSES, BOTH,                                                         \
+      "The process is stopped by SIGSTOP, and goes on by SIGCONT.")                                \
+    X(KILL, "kill", NULL, PROCESSES, BOTH,                                                         \
+      "The process is killed by SIGKILL, and started again at its address.")                       \
+    X(TERM, "term", NULL, PROCESSES, BOTH,                                                         \
+      "The process is told to end by SIGTERM, and started again at its address.")                  \
+    X(STEAL_CPU, "steal_cpu", NULL, PROCESSES, BOTH,                                               \
+      "A neighbour uses up the cores that the process runs on.")
 
 #define FAULT_BIT(id) (UINT64_C(1) << FAULT_##id)
 
@@ -157,7 +167,21 @@
     X(difference, CONF_INT, int64_t, "0", -1e15, 1e15, "", FAULT_BIT(WRONG_LENGTH),                \
       FAULT_BIT(WRONG_LENGTH),                                                                     \
       "wrong_length: what is added to the Content-Length; below zero, it becomes smaller, down "   \
-      "to 0.")
+      "to 0.") \
+    X(restart, CONF_BOOL, bool, "true", 0, 0, "", FAULT_BIT(KILL) | FAULT_BIT(TERM), 0,            \
+      "kill, term: whether the process is started again.")                                         \
+    X(restart_after, CONF_DIST, struct dist, "100ms", 0, 0, "ms",                                  \
+      FAULT_BIT(KILL) | FAULT_BIT(TERM), 0,                                                        \
+      "kill, term: how long after its end the process is started again.")                          \
+    X(restarts, CONF_INT, int64_t, "5", 0, 1000, "", FAULT_BIT(KILL) | FAULT_BIT(TERM), 0,          \
+      "kill, term: a process that was started again so often within \"within\" is given up "       \
+      "when it ends once more; 0 = never.")                                                        \
+    X(within, CONF_DURATION, duration, "10s", 1, 0, "ms", FAULT_BIT(KILL) | FAULT_BIT(TERM), 0,    \
+      "kill, term: the time in which restarts are counted.")                                       \
+    X(cores, CONF_INT, int64_t, "1", 1, 1024, "", FAULT_BIT(STEAL_CPU), 0,                         \
+      "steal_cpu: on how many cores, those that the process runs on first.")                       \
+    X(steal, CONF_SHARE, double, "100%", 0.01, 1, "", FAULT_BIT(STEAL_CPU), 0,                     \
+      "steal_cpu: for what share of the time the neighbour wants each of them.")
 
 /* Parameters that are lists of header fields: member and name, type, table of the entries (NULL: texts),
  * the faults that take it, meaning. */
@@ -250,6 +274,13 @@ struct fault_row {
 const struct fault_row *fault_row(enum fault_kind kind);
 const char *fault_stream_name(enum fault_stream stream);
 
+/* The names of the kinds, NULL-ended: what a key "kind" may be. */
+extern const char *const fault_kind_names[];
+
+/* What each of them is, for such a key. */
+#define FAULT_KIND_MEANING(id, name, toxic, class, stream, meaning) " " name ": " meaning
+#define FAULT_KINDS_MEANING                                         FAULTS(FAULT_KIND_MEANING)
+
 /* The kind of that name, or FAULT_COUNT. */
 enum fault_kind fault_named(const char *name);
 
@@ -267,6 +298,9 @@ bool fault_parameter_next(enum fault_kind kind, size_t *index, struct fault_para
 
 /* The names of what FAULT_CONDITIONS lists, "match" and "per"; NULL behind the last. */
 const char *fault_condition_name(size_t index);
+
+/* For the check of a table that has faults on connections: fails for what is done to processes. */
+enum result fault_check_carried(struct conf_read *read, const struct fault_config *fault) MUST_USE;
 
 /* A fault that owns what it was read from. */
 struct fault {

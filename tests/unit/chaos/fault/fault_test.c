@@ -139,6 +139,12 @@ static void the_impossible_is_refused_with_its_place(void **state)
     refused("{\"kind\":\"refuse\",\"stream\":\"upstream\"}", "no \"stream\"");
     refused("{\"kind\":\"noop\",\"shar\":\"1%\"}", "share");
     refused("{\"name\":\"x\"}", "lacks \"kind\"");
+    refused("{\"kind\":\"stop\",\"stream\":\"both\"}", "whole process");
+    refused("{\"kind\":\"stop\",\"every\":\"1s\"}", "needs \"lasting\"");
+    refused("{\"kind\":\"kill\",\"lasting\":\"1s\"}", "happens at once");
+    refused("{\"kind\":\"steal_cpu\",\"cores\":0}", "out of bounds");
+    refused("{\"kind\":\"steal_cpu\",\"steal\":\"101%\"}", "out of bounds");
+    fault_free(good("{\"kind\":\"term\",\"every\":\"1s\"}"));
 }
 
 static void messages_are_drawn_for_requests_and_bytes_for_connections(void **state)
