@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/base/buf.h"
+
 static void take_line(struct control *control)
 {
     int64_t ns;
@@ -60,13 +62,13 @@ enum result control_start(struct control *control, struct loop *loop, int fd,
 
 void control_ready(struct control *control, const char *addresses)
 {
-    char line[1024];
-    int length = snprintf(line, sizeof(line), "ready %s\n", addresses);
-    if (length < 0 || (size_t)length >= sizeof(line))
-        return;
+    struct buf line = {0};
+    buf_printf(&line, "ready %s\n", addresses);
+    ssize_t length = (ssize_t)buf_len(&line);
     /* A lab that is gone is noticed by the watch. */
-    if (send(control->fd, line, (size_t)length, MSG_NOSIGNAL) != length)
+    if (send(control->fd, buf_head(&line), (size_t)length, MSG_NOSIGNAL) != length)
         shutdown(control->fd, SHUT_RDWR);
+    buf_free(&line);
 }
 
 void control_stop(struct control *control)
