@@ -99,13 +99,25 @@ void pauses_open(struct pause_clock *clock, struct service *service)
         open_one(&clock->pauses[i], service, i);
 }
 
+/* Those that are over lie before the process's own time: the laboratory has started it again. */
+static void arm_first(struct pause *pause)
+{
+    mono now = mono_now();
+    while (schedule_next(&pause->schedule, &pause->next)) {
+        if (mono_before(mono_add(planned_start(pause), pause->next.lasting), now))
+            continue;
+        arm(pause);
+        return;
+    }
+}
+
 void pauses_start(struct pause_clock *clock, mono epoch)
 {
     clock->epoch = epoch;
     for (size_t i = 0; i < clock->count; i++) {
         timer_stop(&clock->pauses[i].timer);
         schedule_rewind(&clock->pauses[i].schedule);
-        arm_next(&clock->pauses[i]);
+        arm_first(&clock->pauses[i]);
     }
 }
 

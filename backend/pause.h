@@ -32,7 +32,8 @@ struct pause_clock {
 
 void pauses_open(struct pause_clock *clock, struct service *service);
 
-/* Starts the schedules (again) from that moment, which may be to come. */
+/* Starts the schedules (again) from that moment, which may be to come. Of one in the past, the
+ * pauses that would be over are left out. */
 void pauses_start(struct pause_clock *clock, mono epoch);
 
 /* Lets no further pause begin: the process ends. */
