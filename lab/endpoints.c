@@ -27,7 +27,7 @@ static cJSON *reference_of(cJSON *endpoint)
     return cJSON_IsString(text) && text->valuestring[0] == '@' ? text : NULL;
 }
 
-static const char *address_of(const struct endpoint_book *book, const char *process)
+const char *endpoint_address_of(const struct endpoint_book *book, const char *process)
 {
     for (size_t i = 0; i < book->count; i++)
         if (strcmp(book->items[i].process, process) == 0)
@@ -41,7 +41,7 @@ static void add_endpoint(const struct expansion *expansion, cJSON *list, cJSON *
     char process[ENDPOINT_PROCESS];
     endpoint_process_name(process, sizeof(process), group, instance);
     cJSON *endpoint = cJSON_Duplicate(original, true);
-    cJSON_SetValuestring(reference_of(endpoint), address_of(expansion->book, process));
+    cJSON_SetValuestring(reference_of(endpoint), endpoint_address_of(expansion->book, process));
     if (expansion->doc)
         conf_doc_alias(expansion->doc, endpoint, original);
     cJSON_AddItemToArray(list, endpoint);

@@ -20,6 +20,9 @@ struct endpoint_book {
     size_t count;
 };
 
+/* The address of a process; "" when it is not in the book. */
+const char *endpoint_address_of(const struct endpoint_book *book, const char *process);
+
 /* "orders", 0 -> "orders-0" */
 void endpoint_process_name(char *out, size_t size, const char *group, int64_t instance);
 

@@ -170,63 +170,6 @@ static const struct conf_table backend_spec_table = {
     .item_offset = offsetof(struct backend_spec, item),
 };
 
-static enum result check_fault(struct conf_read *read, void *object, const struct cJSON *item)
-{
-    const struct fault_spec *fault = object;
-    if (fault->until.ns > 0 && fault->until.ns <= fault->from.ns)
-        return conf_fail(read, conf_member(item, "until"),
-                         "the fault ends before it begins (expected until to be after from)");
-    return OK;
-}
-
-static const struct conf_key fault_keys[] = {
-    {.name = "name",
-     .type = CONF_STRING,
-     .offset = offsetof(struct fault_spec, name),
-     .flags = CONF_REQUIRED | CONF_NOT_EMPTY,
-     .meaning = "Stands in the records and the report."},
-    {.name = "on",
-     .type = CONF_STRING,
-     .offset = offsetof(struct fault_spec, on),
-     .flags = CONF_REQUIRED | CONF_NOT_EMPTY,
-     .meaning = "\"@orders\" for every instance of a group, \"@orders/0\" for one."},
-    {.name = "pause",
-     .type = CONF_DIST,
-     .offset = offsetof(struct fault_spec, pause),
-     .flags = CONF_REQUIRED,
-     .meaning = "How long the whole process stands still."},
-    {.name = "every",
-     .type = CONF_DIST,
-     .offset = offsetof(struct fault_spec, every),
-     .meaning = "From one start to the next; absent = once."},
-    {.name = "from",
-     .type = CONF_DURATION,
-     .offset = offsetof(struct fault_spec, from),
-     .otherwise = "0s",
-     .meaning = "The first one, from the start of the measured load."},
-    {.name = "until",
-     .type = CONF_DURATION,
-     .offset = offsetof(struct fault_spec, until),
-     .meaning = "None starts at or after this; absent = to the end of the load."},
-    {.name = "count",
-     .type = CONF_INT,
-     .offset = offsetof(struct fault_spec, count),
-     .otherwise = "0",
-     .min = 0,
-     .max = 1e9,
-     .meaning = "At most so many; 0 = no limit."},
-};
-
-static const struct conf_table fault_table = {
-    .name = "fault",
-    .meaning = "A stall that the lab injects into backends.",
-    .size = sizeof(struct fault_spec),
-    .keys = fault_keys,
-    .key_count = ARRAY_LEN(fault_keys),
-    .check = check_fault,
-    .item_offset = offsetof(struct fault_spec, item),
-};
-
 /* Names become folder and file names. */
 static bool is_plain_name(const char *name, size_t longest)
 {
@@ -261,11 +204,11 @@ static enum result check_fault_names(struct conf_read *read, const struct experi
     const struct fault_spec *faults = experiment->faults.items;
     for (size_t i = 0; i < experiment->faults.count; i++)
         for (size_t j = 0; j < i; j++)
-            if (strcmp(faults[i].name, faults[j].name) == 0)
+            if (strcmp(faults[i].config.name, faults[j].config.name) == 0)
                 return conf_fail(read, conf_member(faults[i].item, "name"),
                                  "another fault has the name \"%s\" (expected a name of its own: "
                                  "records and random draws go by it)",
-                                 faults[i].name);
+                                 faults[i].config.name);
     return OK;
 }
 
@@ -310,7 +253,7 @@ static const struct conf_key experiment_keys[] = {
     {.name = "faults",
      .type = CONF_LIST,
      .offset = offsetof(struct experiment, faults),
-     .sub = &fault_table,
+     .sub = &experiment_fault_table,
      .meaning = "What goes wrong, and when."},
     {.name = "variants",
      .type = CONF_RAW,

@@ -4,8 +4,8 @@
 #ifndef TAILGATE_LAB_EXPERIMENT_H
 #define TAILGATE_LAB_EXPERIMENT_H
 
+#include "lab/experiment_fault.h"
 #include "lib/base/clock.h"
-#include "lib/base/dist.h"
 #include "lib/conf/conf.h"
 
 enum arrival_kind { ARRIVALS_POISSON, ARRIVALS_CONSTANT };
@@ -32,16 +32,6 @@ struct backend_spec {
     const char *name;
     int64_t instances;
     const struct cJSON *config; /* a backend's, read with the table that the lab is handed */
-    const struct cJSON *item;
-};
-
-struct fault_spec {
-    const char *name;
-    const char *on; /* "@orders" or "@orders/0" */
-    struct dist pause;
-    struct dist every;
-    duration from, until; /* from the start of the measured load; until 0 = to its end */
-    int64_t count;        /* 0 = no limit */
     const struct cJSON *item;
 };
 

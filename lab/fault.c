@@ -6,39 +6,150 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/machine.h"
+
+enum fault_doer fault_doer(const struct fault_spec *fault)
+{
+    bool gateway = strcmp(fault->on, GATEWAY_TARGET) == 0;
+    if (fault_row((enum fault_kind)fault->config.kind)->class != FAULT_CLASS_PROCESSES)
+        return gateway ? FAULT_BY_GATEWAY : FAULT_BY_LINK;
+    return fault->config.kind == FAULT_PAUSE && !gateway ? FAULT_BY_BACKEND : FAULT_BY_LAB;
+}
+
+/* ---- checks */
+
+static bool table_has(const struct conf_table *table, const char *name)
+{
+    for (size_t i = 0; table && i < table->key_count; i++)
+        if (strcmp(table->keys[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static enum result check_target(const struct variant *variant, const struct fault_spec *fault,
+                                const struct conf_table *proxy_table, struct error *error)
+{
+    const cJSON *on = conf_member(fault->item, "on");
+    bool gateway = strcmp(fault->on, GATEWAY_TARGET) == 0;
+    if (!gateway && fault->on[0] != '@')
+        return conf_error_at(variant->doc, on, error,
+                             "\"%s\" is nothing that a fault can be on (expected \"@GROUP\", "
+                             "\"@GROUP/NUMBER\" or \"gateway\")",
+                             fault->on);
+    if (!gateway)
+        return experiment_check_reference(&variant->experiment, variant->doc, on, fault->on, error);
+    if (fault_doer(fault) == FAULT_BY_GATEWAY && !table_has(proxy_table, "faults"))
+        return conf_error_at(variant->doc, on, error,
+                             "this gateway takes no fault of the kind %s itself (expected it to be "
+                             "on \"@GROUP\")",
+                             fault_kind_names[fault->config.kind]);
+    return OK;
+}
+
+static enum result check_times(const struct variant *variant, const struct fault_spec *fault,
+                               struct error *error)
+{
+    if (fault->config.from.ns < variant->experiment.load.duration.ns)
+        return OK;
+    return conf_error_at(variant->doc, conf_member(fault->item, "from"), error,
+                         "the fault \"%s\" begins when the load has ended (expected from to be "
+                         "below load.duration)",
+                         fault->config.name);
+}
+
+static enum result check_machine(const struct variant *variant, const struct fault_spec *fault,
+                                 struct error *error)
+{
+    if (fault->config.kind != FAULT_STEAL_CPU || fault->config.cores <= machine_cores())
+        return OK;
+    return conf_error_at(variant->doc, conf_member(fault->item, "cores"), error,
+                         "this machine has %d core%s (expected \"cores\" to be at most that)",
+                         machine_cores(), machine_cores() == 1 ? "" : "s");
+}
+
+enum result faults_check(const struct variant *variant, const struct conf_table *proxy_table,
+                         struct error *error)
+{
+    const struct conf_list *list = &variant->experiment.faults;
+    const struct fault_spec *faults = list->items;
+    enum result result = OK;
+    for (size_t i = 0; i < list->count && result == OK; i++) {
+        result = check_target(variant, &faults[i], proxy_table, error);
+        if (result == OK)
+            result = check_times(variant, &faults[i], error);
+        if (result == OK)
+            result = check_machine(variant, &faults[i], error);
+    }
+    return result;
+}
+
+/* ---- who is meant */
+
+bool fault_is_on_instance(const struct fault_spec *fault, const char *group, int64_t instance)
+{
+    char name[ENDPOINT_GROUP];
+    int64_t number;
+    return fault->enabled && experiment_split_reference(fault->on, name, sizeof(name), &number) &&
+           strcmp(name, group) == 0 && (number < 0 || number == instance);
+}
+
+bool fault_is_on_process(const struct fault_spec *fault, const char *process)
+{
+    char name[ENDPOINT_GROUP];
+    int64_t number;
+    if (!fault->enabled)
+        return false;
+    if (!experiment_split_reference(fault->on, name, sizeof(name), &number))
+        return strcmp(fault->on, process) == 0;
+    const char *dash = strrchr(process, '-');
+    size_t length = dash ? (size_t)(dash - process) : 0;
+    if (!dash || strlen(name) != length || strncmp(name, process, length) != 0)
+        return false;
+    char instance[ENDPOINT_PROCESS];
+    endpoint_process_name(instance, sizeof(instance), name, number);
+    return number < 0 || strcmp(instance, process) == 0;
+}
+
+/* ---- as configurations have it */
+
+static void add_copy(struct variant *variant, cJSON *object, const char *name, const cJSON *value)
+{
+    cJSON *copy = cJSON_Duplicate(value, true);
+    cJSON_AddItemToObject(object, name, copy);
+    conf_doc_alias(variant->doc, copy, value);
+}
+
+/* The drain behind the load is not part of the experiment. */
+static void add_end(struct variant *variant, cJSON *object, const struct fault_spec *fault)
+{
+    char end[32];
+    const cJSON *until = conf_member(fault->item, "until");
+    snprintf(end, sizeof(end), "%lldns", (long long)variant->experiment.load.duration.ns);
+    if (fault->config.until.ns > 0)
+        add_copy(variant, object, "until", until);
+    else
+        cJSON_AddStringToObject(object, "until", end);
+}
+
+void fault_add_to(cJSON *list, struct variant *variant, const struct fault_spec *fault)
+{
+    cJSON *object = cJSON_CreateObject();
+    conf_doc_alias(variant->doc, object, fault->item);
+    for (const cJSON *member = fault->item->child; member; member = member->next)
+        if (strcmp(member->string, "on") != 0 && strcmp(member->string, "enabled") != 0 &&
+            strcmp(member->string, "until") != 0)
+            add_copy(variant, object, member->string, member);
+    add_end(variant, object, fault);
+    cJSON_AddItemToArray(list, object);
+}
+
 /* What a key of a fault is called in a backend's pause. */
 static const struct renaming {
     const char *fault, *pause;
 } renamings[] = {
-    {"name", "name"}, {"pause", "duration"}, {"every", "every"},
-    {"from", "from"}, {"until", "until"},    {"count", "count"},
+    {"name", "name"},   {"pause", "duration"}, {"lasting", "duration"},
+    {"every", "every"}, {"from", "from"},      {"count", "count"},
 };
-
-enum result faults_check(const struct variant *variant, struct error *error)
-{
-    const struct experiment *experiment = &variant->experiment;
-    const struct fault_spec *faults = experiment->faults.items;
-    for (size_t i = 0; i < experiment->faults.count; i++) {
-        enum result result = experiment_check_reference(
-            experiment, variant->doc, conf_member(faults[i].item, "on"), faults[i].on, error);
-        if (result != OK)
-            return result;
-        if (faults[i].from.ns >= experiment->load.duration.ns)
-            return conf_error_at(variant->doc, conf_member(faults[i].item, "from"), error,
-                                 "the fault \"%s\" begins when the load has ended (expected from "
-                                 "to be below load.duration)",
-                                 faults[i].name);
-    }
-    return OK;
-}
-
-static bool is_aimed_at(const struct fault_spec *fault, const struct fault_target *target)
-{
-    char group[ENDPOINT_GROUP];
-    int64_t instance;
-    return experiment_split_reference(fault->on, group, sizeof(group), &instance) &&
-           strcmp(group, target->group) == 0 && (instance < 0 || instance == target->instance);
-}
 
 static cJSON *make_pause(const struct fault_target *target, const struct fault_spec *fault)
 {
@@ -46,19 +157,10 @@ static cJSON *make_pause(const struct fault_target *target, const struct fault_s
     conf_doc_alias(target->variant->doc, pause, fault->item);
     for (size_t i = 0; i < ARRAY_LEN(renamings); i++) {
         const cJSON *value = conf_member(fault->item, renamings[i].fault);
-        if (!value)
-            continue;
-        cJSON *copy = cJSON_Duplicate(value, true);
-        cJSON_AddItemToObject(pause, renamings[i].pause, copy);
-        conf_doc_alias(target->variant->doc, copy, value);
+        if (value)
+            add_copy(target->variant, pause, renamings[i].pause, value);
     }
-    if (fault->until.ns == 0) { /* the drain behind the load is not part of the experiment */
-        char end[32];
-        snprintf(end, sizeof(end), "%lldns",
-                 (long long)target->variant->experiment.load.duration.ns);
-        cJSON_DeleteItemFromObjectCaseSensitive(pause, "until");
-        cJSON_AddStringToObject(pause, "until", end);
-    }
+    add_end(target->variant, pause, fault);
     cJSON_AddBoolToObject(pause, "injected", true);
     return pause;
 }
@@ -70,7 +172,8 @@ size_t faults_add(const struct fault_target *target)
     cJSON *pauses = cJSON_GetObjectItemCaseSensitive(target->config, "pauses");
     size_t added = 0;
     for (size_t i = 0; i < experiment->faults.count; i++) {
-        if (!is_aimed_at(&faults[i], target))
+        if (fault_doer(&faults[i]) != FAULT_BY_BACKEND ||
+            !fault_is_on_instance(&faults[i], target->group, target->instance))
             continue;
         if (!pauses)
             pauses = cJSON_AddArrayToObject(target->config, "pauses");

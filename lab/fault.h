@@ -1,14 +1,36 @@
 /* SPDX-License-Identifier: MIT */
-/* Faults of the experiment: pauses that the lab writes into the configuration of the backends they
- * are aimed at, marked as injected. */
+/* Where the faults of an experiment happen: who injects each, and into what. */
 #ifndef TAILGATE_LAB_FAULT_H
 #define TAILGATE_LAB_FAULT_H
 
 #include "lab/endpoints.h"
 #include "lab/variant.h"
 
-/* Checks what the faults are aimed at, and that they begin within the load. */
-enum result faults_check(const struct variant *variant, struct error *error) MUST_USE;
+#define GATEWAY_TARGET "gateway"
+
+/* Who does it. */
+enum fault_doer {
+    FAULT_BY_BACKEND, /* the backend, by its own "pauses" */
+    FAULT_BY_LINK,    /* a link between the gateway and the backend */
+    FAULT_BY_GATEWAY, /* the gateway, by its own "faults" */
+    FAULT_BY_LAB      /* the lab, which does it to a process that it started */
+};
+
+enum fault_doer fault_doer(const struct fault_spec *fault);
+
+/* Checks what the faults are aimed at, that it can be done to that, and that they begin within the
+ * load. `proxy_table` is the table of the gateway's configuration. */
+enum result faults_check(const struct variant *variant, const struct conf_table *proxy_table,
+                         struct error *error) MUST_USE;
+
+/* Whether a fault that is enabled is aimed at an instance of a group. */
+bool fault_is_on_instance(const struct fault_spec *fault, const char *group, int64_t instance);
+
+/* The same of a process by its name: "orders-0", "gateway". */
+bool fault_is_on_process(const struct fault_spec *fault, const char *process);
+
+/* A fault as the configuration of a link or of the gateway has it, at the end of `list`. */
+void fault_add_to(struct cJSON *list, struct variant *variant, const struct fault_spec *fault);
 
 struct fault_target {
     struct variant *variant;
@@ -17,7 +39,7 @@ struct fault_target {
     int64_t instance;
 };
 
-/* Adds the faults that are aimed at an instance to its "pauses"; returns how many. */
+/* Adds the pauses that an instance makes itself to its "pauses"; returns how many. */
 size_t faults_add(const struct fault_target *target);
 
 /* Takes the last `added` pauses out again. */

@@ -50,8 +50,8 @@ static uint64_t space_needed(const struct plan *plan)
     size_t processes = 0; /* of one round: their segments are cut to size when they end */
     for (size_t i = 0; i < plan->variants.count; i++) {
         requests += experiment_arrivals(&plan_experiment(plan, i)->load);
-        if (plan->items[i].backend_count + 2 > processes)
-            processes = plan->items[i].backend_count + 2;
+        if (plan->items[i].backend_count + 3 > processes)
+            processes = plan->items[i].backend_count + 3;
     }
     return (uint64_t)(requests * (double)plan->rounds * BYTES_PER_REQUEST) +
            processes * BYTES_PER_PROCESS;

@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "lab/fault.h"
+#include "lab/links.h"
 #include "lib/base/rng.h"
 #include "lib/base/units.h"
 
@@ -192,6 +193,25 @@ static duration response_timeout(const cJSON *config, const struct conf_table *t
     return timeout;
 }
 
+/* Faults that the gateway does itself stand behind those that it has anyway. */
+static enum result add_gateway_faults(const struct planning *planning, cJSON *config)
+{
+    const struct conf_list *list = &planning->variant->experiment.faults;
+    const struct fault_spec *faults = list->items;
+    cJSON *own = cJSON_GetObjectItemCaseSensitive(config, "faults");
+    for (size_t i = 0; i < list->count; i++) {
+        if (!faults[i].enabled || fault_doer(&faults[i]) != FAULT_BY_GATEWAY)
+            continue;
+        if (!own)
+            own = cJSON_AddArrayToObject(config, "faults");
+        if (!cJSON_IsArray(own))
+            return conf_error_at(planning->variant->doc, own, planning->error,
+                                 "these are not the gateway's faults (expected a list)");
+        fault_add_to(own, planning->variant, &faults[i]);
+    }
+    return OK;
+}
+
 static enum result plan_gateway(const struct planning *planning, struct plan_variant *item)
 {
     static const char *const reserved[] = {"name", "record", "seed"};
@@ -199,6 +219,8 @@ static enum result plan_gateway(const struct planning *planning, struct plan_var
     enum result result = check_object(planning, config, "a proxy");
     if (result == OK)
         result = check_reserved(planning, config, reserved, ARRAY_LEN(reserved));
+    if (result == OK)
+        result = add_gateway_faults(planning, config);
     if (result != OK)
         return result;
     snprintf(item->gateway.name, sizeof(item->gateway.name), GATEWAY_PROCESS);
@@ -214,15 +236,30 @@ static enum result plan_gateway(const struct planning *planning, struct plan_var
     return validate_gateway(planning, config, item);
 }
 
+/* ---- links */
+
+static enum result plan_links(const struct planning *planning, struct plan_variant *item)
+{
+    const cJSON *config = links_make(planning->variant);
+    if (!config)
+        return OK;
+    snprintf(item->links.name, sizeof(item->links.name), LINKS_PROCESS);
+    item->links.config = take_config(planning, config);
+    return links_check(planning->variant, config, planning->error);
+}
+
 /* ---- the whole */
 
 static enum result plan_variant(struct planning *planning, size_t number)
 {
     planning->variant = &planning->plan->variants.items[number];
     struct plan_variant *item = &planning->plan->items[number];
-    enum result result = faults_check(planning->variant, planning->error);
+    enum result result =
+        faults_check(planning->variant, planning->options->proxy_table, planning->error);
     if (result == OK)
         result = plan_backends(planning, item);
+    if (result == OK)
+        result = plan_links(planning, item);
     return result == OK ? plan_gateway(planning, item) : result;
 }
 
@@ -296,6 +333,7 @@ void plan_free(struct plan *plan)
         for (size_t j = 0; j < plan->items[i].backend_count; j++)
             cJSON_Delete(plan->items[i].backends[j].config);
         free(plan->items[i].backends);
+        cJSON_Delete(plan->items[i].links.config);
         cJSON_Delete(plan->items[i].gateway.config);
     }
     free(plan->items);
@@ -317,26 +355,28 @@ const char *plan_axis_name(const struct plan *plan)
 
 /* Seeds depend on the process and the round, not on the variant: what is drawn is the same for
  * each. They fit into the 53 bits that every JSON reader keeps. */
-static double process_seed(const struct plan *plan, const char *process, int64_t round)
+uint64_t plan_process_seed(const struct plan *plan, const char *process, int64_t round)
 {
     struct rng rng;
     rng_init_stream(&rng, plan->seed, process, (uint64_t)round);
-    return (double)(rng_next(&rng) >> 11);
+    return rng_next(&rng) >> 11;
 }
 
-char *plan_config_text(const struct plan *plan, size_t variant, const struct plan_process *process,
-                       int64_t round, const char *records, const struct endpoint_book *book)
+cJSON *plan_config(const struct plan *plan, size_t variant, const struct plan_process *process,
+                   int64_t round, const char *records, const struct endpoint_book *book)
 {
     cJSON *config = cJSON_Duplicate(process->config, true);
     cJSON *replaced = cJSON_CreateArray();
     cJSON_AddStringToObject(config, "record", records);
-    cJSON_AddNumberToObject(config, "seed", process_seed(plan, process->name, round));
+    cJSON_AddNumberToObject(config, "seed", (double)plan_process_seed(plan, process->name, round));
     struct error error;
-    if (book && endpoints_expand(config, plan_experiment(plan, variant), book, NULL, replaced,
-                                 &error) != OK)
+    bool links = process == &plan->items[variant].links;
+    if (links)
+        links_connect(config, book);
+    if (book && !links &&
+        endpoints_expand(config, plan_experiment(plan, variant), book, NULL, replaced, &error) !=
+            OK)
         abort(); /* every placeholder was checked when the plan was made */
-    char *text = cJSON_Print(config);
     cJSON_Delete(replaced);
-    cJSON_Delete(config);
-    return text;
+    return config;
 }

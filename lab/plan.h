@@ -12,6 +12,7 @@
 
 #define GATEWAY_PROCESS "gateway"
 #define LOAD_PROCESS    "load"
+#define LAB_PROCESS     "lab" /* in records */
 
 struct plan_process {
     char name[ENDPOINT_PROCESS]; /* "orders-0", GATEWAY_PROCESS */
@@ -21,6 +22,7 @@ struct plan_process {
 struct plan_variant {
     struct plan_process *backends;
     size_t backend_count;
+    struct plan_process links;   /* without a configuration: there are none */
     struct plan_process gateway; /* its endpoints are still placeholders */
     duration response_timeout;   /* of its first upstream */
 };
@@ -49,9 +51,14 @@ static inline const struct experiment *plan_experiment(const struct plan *plan, 
 /* Whether the values of the first pointer are cleanup strategies: what the table calls its rows. */
 const char *plan_axis_name(const struct plan *plan);
 
-/* The configuration of a process in a round, as text for its file; free with cJSON_free. A gateway
- * needs the addresses of the backends. */
-char *plan_config_text(const struct plan *plan, size_t variant, const struct plan_process *process,
-                       int64_t round, const char *records, const struct endpoint_book *book);
+/* What is random in a process follows from it; a function of the run's seed, the process's name and
+ * the round. */
+uint64_t plan_process_seed(const struct plan *plan, const char *process, int64_t round);
+
+/* The configuration of a process in a round; free with cJSON_Delete. Links and gateway need the
+ * addresses that they lead to. */
+struct cJSON *plan_config(const struct plan *plan, size_t variant,
+                          const struct plan_process *process, int64_t round, const char *records,
+                          const struct endpoint_book *book);
 
 #endif

@@ -63,8 +63,8 @@ static void child_take_descriptors(int log, int control)
     close_range(CONTROL_FD + 1, ~0U, 0);
 }
 
-static void child_run(const struct process_spec *spec, const struct supervisor *supervisor,
-                      pid_t lab, int log, int control)
+static void child_run(const struct process *process, const struct supervisor *supervisor, pid_t lab,
+                      int log, int control)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != lab)
@@ -73,29 +73,29 @@ static void child_run(const struct process_spec *spec, const struct supervisor *
     child_take_descriptors(log, control);
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, &supervisor->mask_before, NULL);
-    if (!spec->command)
-        _exit(spec->function(spec->arg, CONTROL_FD));
-    execl("/proc/self/exe", "tailgate", spec->command, spec->config, "--control", "3",
+    if (!process->command)
+        _exit(process->function(process->arg, CONTROL_FD));
+    execl("/proc/self/exe", "tailgate", process->command, process->config, "--control", "3",
           (char *)NULL);
     dprintf(STDERR_FILENO, "cannot start this program again by /proc/self/exe: %s\n",
             strerror(errno));
     _exit(EXIT_SYSTEM);
 }
 
-static enum result fork_child(struct process *process, struct supervisor *supervisor,
-                              const struct process_spec *spec, int log, struct error *error)
+static enum result fork_child(struct process *process, struct supervisor *supervisor, int log,
+                              struct error *error)
 {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-        return error_errno(error, "no control channel for %s", spec->name);
+        return error_errno(error, "no control channel for %s", process->name);
     pid_t lab = getpid();
     process->pid = fork();
     if (process->pid == 0)
-        child_run(spec, supervisor, lab, log, ends[1]);
+        child_run(process, supervisor, lab, log, ends[1]);
     close(ends[1]);
     if (process->pid < 0) {
         close(ends[0]);
-        return error_errno(error, "cannot start %s", spec->name);
+        return error_errno(error, "cannot start %s", process->name);
     }
     setpgid(process->pid, process->pid); /* also here: whoever comes first */
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
@@ -104,21 +104,72 @@ static enum result fork_child(struct process *process, struct supervisor *superv
     return OK;
 }
 
-enum result process_start(struct process *process, struct supervisor *supervisor,
-                          const struct process_spec *spec, struct error *error)
+static enum result launch(struct process *process, struct supervisor *supervisor,
+                          struct error *error)
 {
-    *process = (struct process){.control = -1, .ended = true};
-    list_init(&process->node);
-    snprintf(process->name, sizeof(process->name), "%s", spec->name);
-    process->log_path = mem_text(spec->log_path);
-    int log = open(spec->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    int log = open(process->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (log < 0)
-        return error_errno(error, "%s: cannot write the log of %s", spec->log_path, spec->name);
+        return error_errno(error, "%s: cannot write the log of %s", process->log_path,
+                           process->name);
     fflush(NULL); /* a copy of the lab must not write what the lab has buffered */
-    enum result result = fork_child(process, supervisor, spec, log, error);
+    enum result result = fork_child(process, supervisor, log, error);
     process->ended = result != OK;
     close(log);
     return result;
+}
+
+enum result process_start(struct process *process, struct supervisor *supervisor,
+                          const struct process_spec *spec, struct error *error)
+{
+    *process = (struct process){.control = -1,
+                                .ended = true,
+                                .command = spec->command,
+                                .function = spec->function,
+                                .arg = spec->arg};
+    list_init(&process->node);
+    snprintf(process->name, sizeof(process->name), "%s", spec->name);
+    process->log_path = mem_text(spec->log_path);
+    process->config = spec->config ? mem_text(spec->config) : NULL;
+    return launch(process, supervisor, error);
+}
+
+/* What belongs to one life of a process. */
+static void forget_life(struct process *process)
+{
+    if (process->control >= 0)
+        close(process->control);
+    process->control = -1;
+    buf_free(&process->input);
+    free(process->addresses);
+    process->addresses = NULL;
+}
+
+enum result process_restart(struct process *process, struct supervisor *supervisor,
+                            struct error *error)
+{
+    forget_life(process);
+    process->dead_on_purpose = process->frozen = false;
+    return launch(process, supervisor, error);
+}
+
+/* ---- what experiments do to them */
+
+void process_freeze(struct process *process)
+{
+    process->frozen = true;
+    kill(-process->pid, SIGSTOP);
+}
+
+void process_thaw(struct process *process)
+{
+    process->frozen = false;
+    kill(-process->pid, SIGCONT);
+}
+
+void process_kill(struct process *process, int signal_number)
+{
+    process->dead_on_purpose = true;
+    kill(-process->pid, signal_number);
 }
 
 /* ---- waiting */
@@ -190,8 +241,9 @@ void supervisor_wait(struct supervisor *supervisor, mono deadline)
     nfds_t count;
     struct pollfd *fds = poll_set(supervisor, &count);
     int64_t left = mono_between(mono_now(), deadline).ns;
-    int timeout = left <= 0 ? 0 : (int)((left + NS_PER_MS - 1) / NS_PER_MS);
-    if (poll(fds, count, timeout) > 0) {
+    left = left < 0 ? 0 : left;
+    const struct timespec timeout = {.tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S};
+    if (ppoll(fds, count, &timeout, NULL) > 0) {
         nfds_t i = 1;
         list_foreach (node, &supervisor->running)
             if (fds[i++].revents)
@@ -245,7 +297,8 @@ enum result supervisor_check(const struct supervisor *supervisor, const struct p
                              size_t count, const struct process *may_end, struct error *error)
 {
     for (size_t i = 0; i < count; i++)
-        if (processes[i].pid > 0 && processes[i].ended && &processes[i] != may_end)
+        if (processes[i].pid > 0 && processes[i].ended && !processes[i].dead_on_purpose &&
+            &processes[i] != may_end)
             return fail_by_end(&processes[i], error);
     return check_interrupt(supervisor, error);
 }
@@ -264,7 +317,8 @@ enum result process_send_epoch(struct process *process, mono epoch, struct error
 
 static bool ended_well(const struct process *process)
 {
-    return WIFEXITED(process->status) && WEXITSTATUS(process->status) == 0;
+    return process->dead_on_purpose ||
+           (WIFEXITED(process->status) && WEXITSTATUS(process->status) == 0);
 }
 
 static void wait_for_end(struct process *process, struct supervisor *supervisor, mono deadline)
@@ -280,15 +334,24 @@ enum result process_stop(struct process *process, struct supervisor *supervisor,
         return OK;
     if (!process->ended)
         kill(process->pid, SIGTERM);
+    if (process->frozen)
+        process_thaw(process);
     wait_for_end(process, supervisor, mono_add(mono_now(), patience));
     if (process->ended)
         return ended_well(process) ? OK : fail_by_end(process, error);
-    kill(process->pid, SIGKILL);
-    while (!process->ended)
-        supervisor_wait(supervisor, mono_add(mono_now(), duration_s(1)));
+    process_end(process, supervisor);
     return error_set(error, FAILED_SYSTEM,
                      "%s did not end within %lld s of SIGTERM and was killed (its log: %s)",
                      process->name, (long long)(patience.ns / NS_PER_S), process->log_path);
+}
+
+void process_end(struct process *process, struct supervisor *supervisor)
+{
+    if (process->pid <= 0 || process->ended)
+        return;
+    process_kill(process, SIGKILL);
+    while (!process->ended)
+        supervisor_wait(supervisor, mono_add(mono_now(), duration_s(1)));
 }
 
 /* Appends the last lines of the log, joined by " | ": what a process says before it dies. */
@@ -330,11 +393,8 @@ void process_describe_end(const struct process *process, struct buf *out)
 
 void process_release(struct process *process)
 {
-    if (process->control >= 0)
-        close(process->control);
-    process->control = -1;
-    buf_free(&process->input);
-    free(process->addresses);
+    forget_life(process);
     free(process->log_path);
-    process->addresses = process->log_path = NULL;
+    free(process->config);
+    process->log_path = process->config = NULL;
 }

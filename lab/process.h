@@ -26,7 +26,14 @@ struct process {
     struct buf input; /* what it wrote to it, up to the end of a line */
     char *addresses;  /* "127.0.0.1:4711 ...", once it is ready */
     bool ended;
-    int status; /* of waitpid, once it has ended */
+    int status;           /* of waitpid, once it has ended */
+    bool frozen;          /* stopped by process_freeze */
+    bool dead_on_purpose; /* its end, now or soon, is part of the experiment */
+    double cpu_before;    /* seconds that those used which it took the place of */
+    const char *command;
+    char *config; /* what it was started with, to start it again */
+    int (*function)(void *arg, int control_fd);
+    void *arg;
 };
 
 struct supervisor {
@@ -56,6 +63,18 @@ struct process_spec {
 enum result process_start(struct process *process, struct supervisor *supervisor,
                           const struct process_spec *spec, struct error *error) MUST_USE;
 
+/* Starts one again that has ended: the same program with the same configuration file and log. */
+enum result process_restart(struct process *process, struct supervisor *supervisor,
+                            struct error *error) MUST_USE;
+
+/* Stops it and what it has started where they are (SIGSTOP), and lets them go on (SIGCONT). */
+void process_freeze(struct process *process);
+void process_thaw(struct process *process);
+
+/* Ends it by a signal, as a part of the experiment: nobody takes its end for a failure. It is not
+ * waited for. */
+void process_kill(struct process *process, int signal_number);
+
 /* Waits until something happens, at most until `deadline`, and takes note of it: ends of processes,
  * lines from them, signals. */
 void supervisor_wait(struct supervisor *supervisor, mono deadline);
@@ -78,6 +97,9 @@ enum result supervisor_check(const struct supervisor *supervisor, const struct p
  * did not end with status 0. Harmless on one that has ended or never started. */
 enum result process_stop(struct process *process, struct supervisor *supervisor, duration patience,
                          struct error *error) MUST_USE;
+
+/* SIGKILL, and waits for its end, which is taken as meant. Harmless on one that has ended. */
+void process_end(struct process *process, struct supervisor *supervisor);
 
 /* "NAME ended with status 3; its last lines: ..." */
 void process_describe_end(const struct process *process, struct buf *out);

@@ -7,8 +7,12 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/fault.h"
+#include "lab/inject.h"
+#include "lab/links.h"
 #include "lab/load.h"
 #include "lab/machine.h"
+#include "lab/reserve.h"
 #include "lib/base/memory.h"
 
 #define READY_WITHIN duration_s(20)
@@ -19,14 +23,18 @@
 /* Between telling the processes when the measurement begins and the first arrival. */
 #define HEAD_START duration_ms(100)
 
-/* A round while it runs: the backends, then the gateway, then the load generator. */
+/* A round while it runs: the backends, then the links, the gateway, and the load generator. */
 struct running {
     struct round *round;
     const struct plan_variant *plan;
     struct process *processes;
     size_t count; /* started so far */
     struct process *gateway, *load;
+    struct endpoint_address *addresses; /* of the backends, as the gateway is to know them */
+    struct injector injector;
+    struct reservation ports;
     struct load_job job;
+    mono looked; /* when the processes were last looked at */
     struct machine_sample busy_from;
     bool measuring; /* the measured load has begun, and the samples with it */
     struct error *error;
@@ -53,6 +61,7 @@ void round_release(struct round *round)
     free(round->folder);
     free(round->records);
     free((void *)(uintptr_t)round->facts.uses);
+    free(round->facts.injected.items);
     tally_free(&round->tally);
 }
 
@@ -64,24 +73,59 @@ static char *file_of(const struct running *running, const char *process, const c
                         (long long)running->round->number, process, suffix);
 }
 
+/* Whether a process will be started again, and needs its port for itself. */
+static bool will_return(const struct round *round, const char *process)
+{
+    const struct conf_list *list = &plan_experiment(round->plan, round->variant)->faults;
+    const struct fault_spec *faults = list->items;
+    for (size_t i = 0; i < list->count; i++)
+        if ((faults[i].config.kind == FAULT_KILL || faults[i].config.kind == FAULT_TERM) &&
+            fault_is_on_process(&faults[i], process))
+            return true;
+    return false;
+}
+
+static enum result write_config(struct running *running, const struct plan_process *process,
+                                const struct endpoint_book *book, const char *path)
+{
+    const struct round *round = running->round;
+    cJSON *config =
+        plan_config(round->plan, round->variant, process, round->number, round->records, book);
+    enum result result = OK;
+    if (will_return(round, process->name))
+        result = reserve_ports(&running->ports, config, running->error);
+    char *text = cJSON_Print(config);
+    if (result == OK)
+        result = file_write(path, text, strlen(text), running->error);
+    cJSON_free(text);
+    cJSON_Delete(config);
+    return result;
+}
+
 static enum result start(struct running *running, const struct plan_process *process,
                          const char *command, const struct endpoint_book *book)
 {
-    const struct round *round = running->round;
+    struct round *round = running->round;
     char *config = file_of(running, process->name, ".json");
     char *log = file_of(running, process->name, ".log");
-    char *text =
-        plan_config_text(round->plan, round->variant, process, round->number, round->records, book);
-    enum result result = file_write(config, text, strlen(text), running->error);
+    enum result result = write_config(running, process, book, config);
     const struct process_spec spec = {
         .name = process->name, .log_path = log, .command = command, .config = config};
-    if (result == OK)
-        result = process_start(&running->processes[running->count++], round->supervisor, &spec,
-                               running->error);
-    cJSON_free(text);
+    const struct injector_order order = {round->plan, round->variant, round->number,
+                                         round->supervisor, round->folder};
+    if (result == OK) {
+        struct process *started = &running->processes[running->count++];
+        result = process_start(started, round->supervisor, &spec, running->error);
+        injector_add(&running->injector, &order, started, process->name);
+    }
     free(log);
     free(config);
     return result;
+}
+
+static enum result wait_ready(struct running *running, struct process *process)
+{
+    return process_wait_ready(process, running->round->supervisor, READY_WITHIN, running->error);
 }
 
 /* The first of the addresses that a process accepts on. */
@@ -96,28 +140,47 @@ static enum result start_backends(struct running *running)
     for (size_t i = 0; i < running->plan->backend_count && result == OK; i++)
         result = start(running, &running->plan->backends[i], "backend", NULL);
     for (size_t i = 0; i < running->plan->backend_count && result == OK; i++)
-        result = process_wait_ready(&running->processes[i], running->round->supervisor,
-                                    READY_WITHIN, running->error);
+        result = wait_ready(running, &running->processes[i]);
+    return result;
+}
+
+static struct endpoint_book book_of(const struct running *running)
+{
+    return (struct endpoint_book){running->addresses, running->plan->backend_count};
+}
+
+static void write_book(struct running *running)
+{
+    size_t count = running->plan->backend_count;
+    running->addresses = mem_alloc(count, sizeof(*running->addresses));
+    for (size_t i = 0; i < count; i++) {
+        struct endpoint_address *entry = &running->addresses[i];
+        snprintf(entry->process, sizeof(entry->process), "%s", running->plan->backends[i].name);
+        first_address(&running->processes[i], entry->address, sizeof(entry->address));
+    }
+}
+
+static enum result start_links(struct running *running)
+{
+    const struct plan_process *plan = &running->plan->links;
+    const struct endpoint_book book = book_of(running);
+    if (!plan->config)
+        return OK;
+    struct process *links = &running->processes[running->count];
+    enum result result = start(running, plan, "chaos", &book);
+    if (result == OK)
+        result = wait_ready(running, links);
+    if (result == OK)
+        links_take_place(plan->config, links->addresses, running->addresses, book.count);
     return result;
 }
 
 static enum result start_gateway(struct running *running)
 {
-    size_t count = running->plan->backend_count;
-    struct endpoint_address *addresses = mem_alloc(count, sizeof(*addresses));
-    for (size_t i = 0; i < count; i++) {
-        snprintf(addresses[i].process, sizeof(addresses[i].process), "%s",
-                 running->plan->backends[i].name);
-        first_address(&running->processes[i], addresses[i].address, sizeof(addresses[i].address));
-    }
-    const struct endpoint_book book = {addresses, count};
+    const struct endpoint_book book = book_of(running);
     running->gateway = &running->processes[running->count];
     enum result result = start(running, &running->plan->gateway, "proxy", &book);
-    free(addresses);
-    if (result == OK)
-        result = process_wait_ready(running->gateway, running->round->supervisor, READY_WITHIN,
-                                    running->error);
-    return result;
+    return result == OK ? wait_ready(running, running->gateway) : result;
 }
 
 static int run_load(void *arg, int control_fd)
@@ -153,6 +216,7 @@ static enum result start_load(struct running *running)
     enum result result = send_epochs(running);
     if (result != OK)
         return result;
+    injector_start(&running->injector, job->epoch);
     char *log = file_of(running, LOAD_PROCESS, ".log");
     const struct process_spec spec = {
         .name = LOAD_PROCESS, .log_path = log, .function = run_load, .arg = job};
@@ -169,7 +233,15 @@ static const char *planned_name(const struct running *running, size_t i)
 {
     if (i < running->plan->backend_count)
         return running->plan->backends[i].name;
-    return &running->processes[i] == running->gateway ? GATEWAY_PROCESS : LOAD_PROCESS;
+    if (&running->processes[i] == running->gateway)
+        return GATEWAY_PROCESS;
+    return &running->processes[i] == running->load ? LOAD_PROCESS : LINKS_PROCESS;
+}
+
+static double cpu_seconds(const struct process *process)
+{
+    return process->cpu_before +
+           (process->ended || process->dead_on_purpose ? 0 : machine_cpu_seconds(process->pid));
 }
 
 static void begin_measuring(struct running *running)
@@ -178,8 +250,8 @@ static void begin_measuring(struct running *running)
     running->busy_from = machine_sample_take();
     struct process_use *uses = mem_alloc(running->count, sizeof(*uses));
     for (size_t i = 0; i < running->count; i++)
-        uses[i] = (struct process_use){planned_name(running, i),
-                                       -machine_cpu_seconds(running->processes[i].pid)};
+        uses[i] =
+            (struct process_use){planned_name(running, i), -cpu_seconds(&running->processes[i])};
     running->round->facts.uses = uses;
     running->round->facts.use_count = running->count;
 }
@@ -189,7 +261,7 @@ static void begin_measuring(struct running *running)
 static void sample_use(struct running *running, double *used)
 {
     for (size_t i = 0; i < running->count; i++) {
-        double seconds = machine_cpu_seconds(running->processes[i].pid);
+        double seconds = cpu_seconds(&running->processes[i]);
         used[i] = seconds > used[i] ? seconds : used[i];
     }
 }
@@ -216,20 +288,31 @@ static void show(struct running *running, mono now)
                     passed < 0 ? 0 : passed / whole, !running->measuring);
 }
 
+static void look(struct running *running, double *used, mono now)
+{
+    running->looked = now;
+    if (!running->measuring && !mono_before(now, running->round->facts.epoch))
+        begin_measuring(running);
+    sample_use(running, used);
+    show(running, now);
+}
+
+/* What is to be done to processes comes first, for it is to be done on time. */
 static enum result watch_load(struct running *running)
 {
     struct round *round = running->round;
     double *used = mem_alloc(running->count, sizeof(*used));
     enum result result = OK;
     while (!running->load->ended && result == OK) {
-        supervisor_wait(round->supervisor, mono_add(mono_now(), LOOK_EVERY));
-        result = supervisor_check(round->supervisor, running->processes, running->count,
-                                  running->load, running->error);
+        mono next_look = mono_add(running->looked, LOOK_EVERY);
+        supervisor_wait(round->supervisor, injector_next(&running->injector, next_look));
+        result = injector_turn(&running->injector, running->error);
+        if (result == OK)
+            result = supervisor_check(round->supervisor, running->processes, running->count,
+                                      running->load, running->error);
         mono now = mono_now();
-        if (!running->measuring && !mono_before(now, round->facts.epoch))
-            begin_measuring(running);
-        sample_use(running, used);
-        show(running, now);
+        if (!mono_before(now, next_look) || running->load->ended)
+            look(running, used, now);
     }
     end_measuring(running, used);
     free(used);
@@ -256,7 +339,12 @@ static enum result stop_all(struct running *running, enum result result)
 
 static void release_all(struct running *running)
 {
+    running->round->facts.injected = running->injector.done;
+    running->injector.done = (struct injected_list){0};
+    injector_release(&running->injector);
+    reserve_release(&running->ports);
     arrivals_free(&running->job.arrivals);
+    free(running->addresses);
     for (size_t i = 0; i < running->count; i++)
         process_release(&running->processes[i]);
     free(running->processes);
@@ -266,14 +354,20 @@ enum result round_run(struct round *round, struct error *error)
 {
     const struct plan_variant *plan = &round->plan->items[round->variant];
     struct running running = {.round = round, .plan = plan, .error = error};
-    running.processes = mem_alloc(plan->backend_count + 2, sizeof(*running.processes));
+    running.processes = mem_alloc(plan->backend_count + 3, sizeof(*running.processes));
+    injector_init(&running.injector);
     enum result result = start_backends(&running);
+    if (result == OK) {
+        write_book(&running);
+        result = start_links(&running);
+    }
     if (result == OK)
         result = start_gateway(&running);
     if (result == OK)
         result = start_load(&running);
     if (result == OK)
         result = watch_load(&running);
+    injector_end(&running.injector);
     result = stop_all(&running, result);
     round->facts.complete = result == OK;
     release_all(&running);

@@ -160,6 +160,28 @@ static enum result insert_facts(struct run_db *db, const struct round_facts *fac
     return result;
 }
 
+/* The lab keeps no records of its own: what it did goes where the others' records are. */
+static enum result insert_injected(struct run_db *db, const struct round_facts *facts,
+                                   const struct injected *row, struct error *error)
+{
+    enum result result =
+        insert(db,
+               "INSERT INTO fault (variant, round, process, worker, name, target, kind, ordinal,"
+               " planned_at_ns, planned_for_ns, started_ns, ended_ns)"
+               " VALUES (?,?,?,0,?,?,?,?,?,?,nullif(?,0),nullif(?,0))",
+               "iittttiiiii", error, (int64_t)facts->variant, facts->round, LAB_PROCESS, row->fault,
+               row->target, row->kind, (int64_t)row->ordinal, row->planned_at.ns,
+               row->planned_for.ns, row->started.ns, row->ended.ns);
+    if (result != OK || !row->gave_up)
+        return result;
+    return insert(db,
+                  "INSERT INTO state (variant, round, process, worker, at_ns, kind, subject, value)"
+                  " VALUES (?,?,?,0,?,?,?,?)",
+                  "iititti", error, (int64_t)facts->variant, facts->round, LAB_PROCESS,
+                  row->gave_up_at.ns, state_kind_name(STATE_RESTARTS_GIVEN_UP), row->target,
+                  (int64_t)row->restarts);
+}
+
 enum result run_db_add_round(struct run_db *db, const char *records,
                              const struct round_facts *facts, const struct tally *tally,
                              struct error *error)
@@ -168,6 +190,8 @@ enum result run_db_add_round(struct run_db *db, const char *records,
                                               (int)facts->round, &db->dropped, error);
     if (result == OK)
         result = insert_facts(db, facts, error);
+    for (size_t i = 0; i < facts->injected.count && result == OK; i++)
+        result = insert_injected(db, facts, &facts->injected.items[i], error);
     if (result == OK && tally)
         result = insert_tally_part(db, facts, "warmup", &tally->warmup, error);
     if (result == OK && tally)

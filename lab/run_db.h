@@ -11,6 +11,7 @@
 #ifndef TAILGATE_LAB_RUN_DB_H
 #define TAILGATE_LAB_RUN_DB_H
 
+#include "lab/injection.h"
 #include "lab/plan.h"
 #include "lab/tally.h"
 #include "lib/record/reader.h"
@@ -29,6 +30,7 @@ struct round_facts {
         double cpu_s;
     } * uses;
     size_t use_count;
+    struct injected_list injected; /* what the lab did to processes */
 };
 
 enum result run_db_open(struct run_db **db, const char *path, const struct plan *plan,

@@ -155,7 +155,8 @@
     X(RATE_LIMITING_BEGUN, "rate_limiting_begun") X(RATE_LIMITING_ENDED, "rate_limiting_ended") \
     X(SHEDDING_BEGUN, "shedding_begun") X(SHEDDING_ENDED, "shedding_ended")                        \
     X(CONCURRENCY_LIMIT, "concurrency_limit") X(CONCURRENCY_BASELINE, "concurrency_baseline")     \
-    X(DNS_FAILED, "dns_failed") X(DNS_ANSWERED, "dns_answered")
+    X(DNS_FAILED, "dns_failed") X(DNS_ANSWERED, "dns_answered")                                    \
+    X(RESTARTS_GIVEN_UP, "restarts_given_up")
 
 /* clang-format on */
 

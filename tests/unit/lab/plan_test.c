@@ -14,6 +14,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/links.h"
 #include "lab/plan.h"
 #include "tests/unit/lab/sample.h"
 
@@ -79,6 +80,7 @@ static const struct conf_key proxy_keys[] = {
      .offset = offsetof(struct anything, b),
      .flags = CONF_REQUIRED},
     {.name = "upstreams", .type = CONF_RAW, .offset = offsetof(struct anything, c)},
+    {.name = "faults", .type = CONF_RAW, .offset = offsetof(struct anything, d)},
 };
 static const struct conf_table proxy_table = {.name = "proxy",
                                               .size = sizeof(struct anything),
@@ -121,14 +123,11 @@ static void assert_refused(const char *const *parts, const char *place, const ch
         fail_msg("\"%s\" does not say \"%s\" at %s", error.text, part, place);
 }
 
-/* The configuration of a process in a round, parsed. */
+/* The configuration of a process in a round. */
 static cJSON *config(const struct plan *plan, size_t variant, const struct plan_process *process,
                      int64_t round, const struct endpoint_book *book)
 {
-    char *text = plan_config_text(plan, variant, process, round, "/records", book);
-    cJSON *json = cJSON_Parse(text);
-    cJSON_free(text);
-    return json;
+    return plan_config(plan, variant, process, round, "/records", book);
 }
 
 static const char *text_of(cJSON *json, const char *pointer)
@@ -205,14 +204,17 @@ static void placeholders_become_addresses(void **state)
 
 static void faults_become_pauses_of_their_targets(void **state)
 {
-    const char *parts[] = {"\"cleanup\": \"x\"",
-                           "\"cleanup\": \"x\", \"pauses\": [{\"duration\": \"1ms\"}]",
-                           "\"faults\": []",
-                           "\"faults\": [ {\"name\": \"one\", \"on\": \"@a/1\", \"pause\": \"2ms\","
-                           " \"every\": \"uniform(1ms,2ms)\", \"from\": \"1s\"},"
-                           " {\"name\": \"all\", \"on\": \"@a\", \"pause\": \"3ms\", \"count\": 4,"
-                           " \"until\": \"2s\"} ]",
-                           NULL};
+    const char *parts[] = {
+        "\"cleanup\": \"x\"", "\"cleanup\": \"x\", \"pauses\": [{\"duration\": \"1ms\"}]",
+        "\"faults\": []",
+        "\"faults\": [ {\"name\": \"one\", \"on\": \"@a/1\", \"pause\": \"2ms\","
+        " \"every\": \"uniform(1ms,2ms)\", \"from\": \"1s\"},"
+        " {\"name\": \"all\", \"on\": \"@a\", \"kind\": \"pause\", \"lasting\": \"3ms\","
+        " \"every\": \"1s\", \"count\": 4, \"until\": \"2s\"},"
+        " {\"name\": \"none\", \"on\": \"@a\", \"pause\": \"3ms\","
+        " \"enabled\": false},"
+        " {\"name\": \"lab\", \"on\": \"@a\", \"kind\": \"kill\"} ]",
+        NULL};
     struct plan plan = made(parts);
     static const int pauses[] = {2, 3, 0};
     for (size_t i = 0; i < ARRAY_LEN(pauses); i++) {
@@ -229,9 +231,91 @@ static void faults_become_pauses_of_their_targets(void **state)
     assert_string_equal(text_of(json, "/pauses/1/until"), "5000000000ns");
     assert_true(cJSON_IsTrue(conf_pointer(json, "/pauses/1/injected")));
     assert_string_equal(text_of(json, "/pauses/2/until"), "2s");
+    assert_string_equal(text_of(json, "/pauses/2/duration"), "3ms");
     assert_true(number_of(json, "/pauses/2/count") == 4);
     cJSON_Delete(json);
     plan_free(&plan);
+}
+
+static void faults_on_bytes_become_links(void **state)
+{
+    const char *parts[] = {"\"faults\": []",
+                           "\"faults\": [ {\"name\": \"slow\", \"on\": \"@a/1\","
+                           " \"kind\": \"latency\", \"latency\": \"2ms\"},"
+                           " {\"name\": \"shut\", \"on\": \"@a/1\", \"kind\": \"refuse\","
+                           " \"until\": \"9s\"} ]",
+                           NULL};
+    struct plan plan = made(parts);
+    struct endpoint_address addresses[] = {
+        {"a-0", "127.0.0.1:11"}, {"a-1", "127.0.0.1:12"}, {"b-0", "127.0.0.1:13"}};
+    const struct endpoint_book book = {addresses, ARRAY_LEN(addresses)};
+    cJSON *json = config(&plan, 0, &plan.items[0].links, 0, &book);
+    assert_int_equal(cJSON_GetArraySize(conf_pointer(json, "/links")), 1);
+    assert_string_equal(text_of(json, "/links/a-1/upstream"), "127.0.0.1:12");
+    assert_string_equal(text_of(json, "/links/a-1/faults/0/kind"), "latency");
+    assert_string_equal(text_of(json, "/links/a-1/faults/0/until"), "5000000000ns");
+    assert_string_equal(text_of(json, "/links/a-1/faults/1/until"), "9s");
+    assert_null(conf_pointer(json, "/links/a-1/faults/0/on"));
+    links_take_place(json, "127.0.0.1:1 127.0.0.1:2", addresses, ARRAY_LEN(addresses));
+    assert_string_equal(addresses[0].address, "127.0.0.1:11");
+    assert_string_equal(addresses[1].address, "127.0.0.1:2");
+    cJSON_Delete(json);
+    plan_free(&plan);
+}
+
+static void faults_of_the_gateway_stand_behind_its_own(void **state)
+{
+    const char *parts[] = {
+        "\"gateway\": {", "\"gateway\": { \"faults\": [ {\"kind\": \"noop\"} ],", "\"faults\": []",
+        "\"faults\": [ {\"name\": \"slow\", \"on\": \"gateway\", \"kind\": \"latency\","
+        " \"latency\": \"2ms\"}, {\"name\": \"still\", \"on\": \"gateway\","
+        " \"pause\": \"1ms\"} ]",
+        NULL};
+    struct plan plan = made(parts);
+    assert_null(plan.items[0].links.config);
+    cJSON *json = plan.items[0].gateway.config;
+    assert_int_equal(cJSON_GetArraySize(conf_pointer(json, "/faults")), 2);
+    assert_string_equal(text_of(json, "/faults/1/name"), "slow");
+    plan_free(&plan);
+}
+
+#define FAULT(keys) "\"faults\": []", "\"faults\": [{\"name\": \"f\", " keys "}]"
+
+static void impossible_faults_are_refused(void **state)
+{
+    static const struct {
+        const char *place, *part, *parts[3];
+    } cases[] = {
+        {":7:", "lacks \"name\"", {"\"faults\": []", "\"faults\": [{\"on\": \"@a\"}]"}},
+        {":7:", "lacks \"on\"", {FAULT("\"pause\": \"1ms\"")}},
+        {":7:", "nothing that a fault can be on", {FAULT("\"on\": \"a\", \"pause\": \"1ms\"")}},
+        {":7:", "2 instances", {FAULT("\"on\": \"@a/2\", \"kind\": \"kill\"")}},
+        {":7:", "lacks the length", {FAULT("\"on\": \"@a\"")}},
+        {":7:",
+         "expected \"lasting\"",
+         {FAULT("\"on\": \"@a\", \"kind\": \"stop\", \"pause\": \"1ms\"")}},
+        {":7:", "one of them", {FAULT("\"on\": \"@a\", \"lasting\": \"1ms\", \"pause\": \"1ms\"")}},
+        {":7:", "nearest \"latency\"", {FAULT("\"on\": \"@a\", \"kind\": \"latensy\"")}},
+        {":7:", "lacks \"latency\"", {FAULT("\"on\": \"@a\", \"kind\": \"latency\"")}},
+        {":7:",
+         "no parameter of stop",
+         {FAULT("\"on\": \"@a\", \"kind\": \"stop\", \"cores\": 1")}},
+        {":7:", "whole process", {FAULT("\"on\": \"@a\", \"kind\": \"stop\", \"share\": \"1%\"")}},
+        {":7:",
+         "happens at once",
+         {FAULT("\"on\": \"@a\", \"kind\": \"kill\", \"lasting\": \"1s\"")}},
+        {":7:",
+         "does not come after",
+         {FAULT("\"on\": \"@a\", \"kind\": \"kill\", \"from\": \"2s\", \"until\": \"1s\"")}},
+        {":7:",
+         "load has ended",
+         {FAULT("\"on\": \"gateway\", \"kind\": \"kill\", \"from\": \"5s\"")}},
+        {":7:",
+         "this machine has",
+         {FAULT("\"on\": \"@a\", \"kind\": \"steal_cpu\", \"cores\": 1024")}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_refused(cases[i].parts, cases[i].place, cases[i].part);
 }
 
 #define REFUSED(place, part, ...) \
@@ -266,6 +350,9 @@ int main(void)
         cmocka_unit_test(seeds_go_by_process_and_round_alone),
         cmocka_unit_test(placeholders_become_addresses),
         cmocka_unit_test(faults_become_pauses_of_their_targets),
+        cmocka_unit_test(faults_on_bytes_become_links),
+        cmocka_unit_test(faults_of_the_gateway_stand_behind_its_own),
+        cmocka_unit_test(impossible_faults_are_refused),
         cmocka_unit_test(mistakes_are_found_where_they_stand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
