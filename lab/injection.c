@@ -138,13 +138,15 @@ static enum result begin_holding(struct injection *injection, struct error *erro
     return result;
 }
 
+/* The times stand so that the process is held at least from the one to the other. */
 static void end_holding(struct injection *injection)
 {
+    mono ended = mono_now();
     if (config_of(injection)->kind == FAULT_STEAL_CPU)
         neighbours_stop(&injection->neighbours, injection->supervisor);
     else if (injection->process->frozen)
         process_thaw(injection->process);
-    note(injection, injection->started, mono_now());
+    note(injection, injection->started, ended);
 }
 
 /* ---- ending a process and starting it again */

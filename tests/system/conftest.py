@@ -9,6 +9,8 @@
     names, nameserver()    a scripted DNS server, and further ones (nameserver.py)
     named("name:80", ...)  a running gateway whose endpoints `names` knows
     fleet(3)               upstreams at several addresses and one port
+    run(experiment)        a whole `tailgate run`
+    launch(experiment)     one that goes on
 """
 
 import json
@@ -105,6 +107,32 @@ def start(tailgate, tmp_path, write_config):
     reports = [process.clean_up() for process in reversed(processes)]
     for report in filter(None, reports):
         pytest.fail(f"a sanitizer reported:\n{report}", pytrace=False)
+
+
+@pytest.fixture
+def launch(tailgate, tmp_path, write_config):
+    """launch(experiment) -> Process of a run that goes on; its runs are in tmp_path/runs."""
+    runs = []
+
+    def start(experiment):
+        path = write_config(experiment, "experiment.json")
+        runs.append(Process([tailgate, "run", "--output", tmp_path / "runs", path], tmp_path))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        assert not run.clean_up()
+
+
+@pytest.fixture
+def run(command, write_config):
+    """run(experiment, ...) -> CompletedProcess of a whole run."""
+
+    def whole(experiment, *arguments, timeout=120):
+        return command("run", *arguments, write_config(experiment, "experiment.json"),
+                       timeout=timeout)
+
+    return whole
 
 
 @pytest.fixture

@@ -3,16 +3,15 @@
 
 import json
 import os
-import pathlib
 import resource
 import signal
 import socket
-import sqlite3
 import subprocess
 
 import pytest
 
-from process import SANITIZER_REPORT, Process
+from experiments import (latest, no_report_in_logs, pid_of, processes_of, query, summary_of,
+                         wait_for_load)
 from waiting import wait_until
 
 BACKEND = {
@@ -45,72 +44,6 @@ def changed(**keys):
 
 def loaded(**keys):
     return changed(load={**EXPERIMENT["load"], **keys})
-
-
-def latest(folder, name="small"):
-    return pathlib.Path(folder) / "runs" / name / "latest"
-
-
-def summary_of(folder):
-    return json.loads((folder / "summary.json").read_text())
-
-
-def query(folder, sql):
-    with sqlite3.connect(folder / "run.db") as db:
-        return db.execute(sql).fetchall()
-
-
-def processes_of(folder):
-    """The processes that have anything to do with a folder, by their command line or open files."""
-    found = []
-    for entry in pathlib.Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        try:
-            words = (entry / "cmdline").read_bytes().decode(errors="replace")
-            links = [os.readlink(link) for link in (entry / "fd").iterdir()]
-        except OSError:
-            continue
-        if str(folder) in words or any(str(folder) in link for link in links):
-            found.append(int(entry.name))
-    return found
-
-
-@pytest.fixture
-def launch(tailgate, tmp_path, write_config):
-    """launch(experiment) -> Process of a run that goes on; its runs are in tmp_path/runs."""
-    runs = []
-
-    def start(experiment):
-        path = write_config(experiment, "experiment.json")
-        runs.append(Process([tailgate, "run", "--output", tmp_path / "runs", path], tmp_path))
-        return runs[-1]
-
-    yield start
-    for run in runs:
-        assert not run.clean_up()
-
-
-@pytest.fixture
-def run(command, write_config):
-    """run(experiment, ...) -> CompletedProcess of a whole run."""
-
-    def whole(experiment, *arguments, timeout=120):
-        return command("run", *arguments, write_config(experiment, "experiment.json"),
-                       timeout=timeout)
-
-    return whole
-
-
-def no_report_in_logs(folder):
-    for log in folder.glob("v*/*.log"):
-        assert not SANITIZER_REPORT.search(log.read_text(errors="replace")), log
-
-
-def wait_for_load(folder):
-    """Until requests are being recorded: the load generator's log exists once it is started."""
-    wait_until(lambda: list(folder.glob("v0-r0/load.log")), 60, "the load has begun")
-    wait_until(lambda: any((folder / "v0-r0/records").glob("*load*")), 60, "it records")
 
 
 def test_whole_run(run, command, tmp_path):
@@ -304,19 +237,6 @@ def test_killed_lab_leaves_no_process(launch, tmp_path):
     run.send_signal(signal.SIGKILL)
     run.wait()
     wait_until(lambda: processes_of(tmp_path) == [], 10, "every process is gone")
-
-
-def pid_of(name, folder):
-    for entry in pathlib.Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-        except OSError:
-            continue
-        if any(word.startswith(str(folder)) and word.endswith(f"/{name}.json") for word in words):
-            return int(entry.name)
-    return None
 
 
 @pytest.mark.parametrize("victim", ["orders-1", "gateway"])

@@ -1,0 +1,396 @@
+# SPDX-License-Identifier: MIT
+"""The faults of an experiment: each kind done to its target, seen from outside and in run.db."""
+
+import json
+import os
+import pathlib
+import signal
+
+import pytest
+
+from experiments import latest, no_report_in_logs, pid_of, processes_of, query, summary_of
+from waiting import wait_until
+
+# A service that answers at once, so that whatever takes long or fails is the fault's doing.
+EXPERIMENT = {
+    "name": "small", "seed": 7,
+    "backends": {"orders": {"instances": 1, "config": {
+        "handlers": {"/orders": {"steps": [{"respond": {"status": 200, "body": "1KiB"}}]}}}}},
+    "gateway": {"workers": 1, "routes": [{"path": "/", "upstream": "orders"}],
+                "upstreams": {"orders": {"endpoints": ["@orders"],
+                                         "timeout": {"response": "30s", "connect": "30s"}}}},
+    "load": {"rate": "100/s", "arrivals": "constant", "warmup": "100ms", "duration": "1s",
+             "timeout": "60s", "connections": 64, "requests": [{"GET": "/orders"}]},
+}
+
+
+def faulty(*faults, instances=1, load=(), **keys):
+    named = [{"name": "it", "on": "@orders", **fault} for fault in faults]
+    backends = {"orders": {**EXPERIMENT["backends"]["orders"], "instances": instances}}
+    return {**EXPERIMENT, "backends": backends, "faults": named,
+            "load": {**EXPERIMENT["load"], **dict(load)}, **keys}
+
+
+@pytest.fixture
+def injected(run, tmp_path):
+    """injected(experiment) -> the folder of its run, which has to have gone well."""
+
+    def whole(experiment, *arguments):
+        done = run(experiment, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        folder = latest(tmp_path).resolve()
+        no_report_in_logs(folder)
+        assert processes_of(tmp_path) == []
+        return folder
+
+    return whole
+
+
+def faults_of(folder):
+    """(process, target, kind, planned at, planned for, really for, lateness) of each, in ns."""
+    return query(folder, """
+        SELECT f.process, f.target, f.kind, f.planned_at_ns, f.planned_for_ns,
+               f.ended_ns - f.started_ns, f.started_ns - r.epoch_ns - f.planned_at_ns
+        FROM fault f JOIN round r ON r.variant = f.variant AND r.round = f.round
+        ORDER BY f.variant, f.round, f.name, f.target, f.ordinal""")
+
+
+def causes_of(folder, variant=0):
+    return summary_of(folder)["variants"][variant]["causes"]
+
+
+# ---- processes that stand still
+
+@pytest.mark.parametrize("target, kind, instances", [
+    ("@orders", "stop", 1), ("gateway", "stop", 1), ("gateway", "pause", 1), ("@orders/1", "stop", 2),
+])
+def test_a_stopped_process_answers_nobody(injected, target, kind, instances):
+    folder = injected(faulty({"kind": kind, "on": target, "lasting": "300ms", "from": "200ms"},
+                             instances=instances))
+    [(process, name, recorded, at, planned, real, late)] = faults_of(folder)
+    assert (process, recorded, at, planned) == ("lab", kind, 200_000_000, 300_000_000)
+    assert name == target.strip("@").replace("/", "-") if "/" in target or "@" not in target \
+        else name == "orders-0"
+    assert real >= planned and late >= 0
+    # What was sent a while behind the beginning (a thread runs on until it takes note) is answered
+    # after the end.
+    on_it = "" if instances == 1 else f"AND a.endpoint = '{address_of(folder, 'orders-1')}'"
+    early, sent = query(folder, f"""
+        SELECT sum(c.done_ns < f.ended_ns), count(*) FROM client c
+        JOIN fault f ON f.variant = c.variant
+        LEFT JOIN attempt a ON a.trace_id = c.trace_id
+        WHERE c.sent_ns BETWEEN f.started_ns + 20000000 AND f.ended_ns {on_it}""")[0]
+    assert sent > 0 and early == 0
+
+
+def address_of(folder, process):
+    """Where a backend listened: it says so in its log."""
+    log = (folder / f"v0-r0/{process}.log").read_text()
+    return next(line for line in log.splitlines() if " ready " in line).split(" ready ")[1].strip()
+
+
+def test_a_pause_of_a_backend_is_its_own(injected):
+    folder = injected(faulty({"pause": "100ms", "from": "300ms"}))
+    [(process, target, kind, *_)] = faults_of(folder)
+    assert (process, target, kind) == ("orders-0", "orders-0", "pause")
+    assert query(folder, "SELECT count(*) FROM pause WHERE kind = 'injected'") == [(1,)]
+
+
+def test_pauses_by_quantiles_and_from_a_file(injected, tmp_path):
+    (tmp_path / "lengths.csv").write_text("30ms\n10ms\n")
+    folder = injected(faulty(
+        {"name": "quantiles", "every": "300ms",
+         "pause": {"quantiles": {"p50": "10ms", "p99": "40ms"}}},
+        {"name": "file", "pause": {"replay": "lengths.csv"}, "every": "300ms", "from": "150ms"},
+        {"name": "stops", "kind": "stop", "lasting": {"replay": "lengths.csv"}, "every": "300ms"}))
+    lengths = query(folder, "SELECT name, planned_for_ns / 1000000 FROM fault ORDER BY name, ordinal")
+    assert [ms for name, ms in lengths if name == "file"][:2] == [30, 10]
+    assert [ms for name, ms in lengths if name == "stops"][:2] == [30, 10]
+    assert {"quantiles", "file", "stops"} == {name for name, _ in lengths}
+
+
+def test_a_stop_ends_with_the_load(injected):
+    folder = injected(faulty({"kind": "stop", "on": "@orders", "lasting": "1h", "from": "900ms"}))
+    [(_, _, _, at, planned, real, _)] = faults_of(folder)
+    assert planned == 3600 * 10**9 and real < 3600 * 10**9
+    assert query(folder, "SELECT count(*) FROM client WHERE error <> 'none'") == [(0,)]
+
+
+# ---- processes that end and come back
+
+def lives_of(folder, process):
+    """How often a process became ready."""
+    return (folder / f"v0-r0/{process}.log").read_text().count(" ready")
+
+
+@pytest.mark.parametrize("kind", ["kill", "term"])
+def test_a_backend_comes_back_at_its_address(injected, kind):
+    folder = injected(faulty({"kind": kind, "from": "200ms", "restart_after": "200ms"},
+                             load={"duration": "2s"}))
+    [(process, target, recorded, at, planned, real, _)] = faults_of(folder)
+    assert (process, target, recorded) == ("lab", "orders-0", kind)
+    assert (at, planned) == (200_000_000, 200_000_000) and real >= planned
+    assert lives_of(folder, "orders-0") == 2
+    assert causes_of(folder).get("connect_refused", 0) > 0
+    before, after = query(folder, """
+        SELECT sum(c.sent_ns < f.started_ns AND c.status = 200),
+               sum(c.sent_ns > f.ended_ns AND c.status = 200) FROM client c
+        JOIN fault f ON f.variant = c.variant""")[0]
+    assert before > 0 and after > 0
+    log = (folder / "v0-r0/orders-0.log").read_text()
+    assert ("stopping" in log[:log.rindex(" ready ")]) == (kind == "term")
+
+
+def test_a_gateway_comes_back_at_its_address(injected):
+    folder = injected(faulty({"kind": "kill", "on": "gateway", "from": "200ms",
+                              "restart_after": "100ms"}, load={"duration": "3s"}))
+    assert lives_of(folder, "gateway") == 2
+    errors = summary_of(folder)["variants"][0]["client_errors"]
+    assert errors.get("connect", 0) > 0
+    assert query(folder, """SELECT count(*) > 0 FROM client c JOIN fault f ON f.variant = c.variant
+                            WHERE c.sent_ns > f.ended_ns AND c.status = 200""") == [(1,)]
+
+
+def test_the_watchdog_gives_up(injected):
+    folder = injected(faulty({"kind": "kill", "every": "200ms", "restart_after": "10ms",
+                              "restarts": 1, "within": "1h"}, load={"duration": "2s"}))
+    first, last = faults_of(folder)
+    assert first[5] is not None and last[5] is None
+    assert lives_of(folder, "orders-0") == 2
+    assert query(folder, "SELECT process, kind, subject, value FROM state WHERE kind LIKE 'rest%'"
+                 ) == [("lab", "restarts_given_up", "orders-0", 1)]
+    assert causes_of(folder)["connect_refused"] > 0
+
+
+def test_a_process_that_is_to_stay_away(injected):
+    folder = injected(faulty({"kind": "kill", "from": "500ms", "restart": False}))
+    [row] = faults_of(folder)
+    assert row[5] is None
+    assert lives_of(folder, "orders-0") == 1
+    assert query(folder, "SELECT count(*) FROM state WHERE kind = 'restarts_given_up'") == [(0,)]
+
+
+def test_pauses_from_before_its_time_are_not_made_up_for(injected):
+    folder = injected(faulty(
+        {"name": "gc", "pause": "1ms", "every": "100ms"},
+        {"name": "crash", "kind": "kill", "from": "550ms", "restart_after": "1ms"}))
+    assert query(folder, "SELECT max(n) FROM (SELECT count(*) AS n FROM fault WHERE name = 'gc'"
+                         " GROUP BY ordinal)") == [(1,)]
+
+
+# ---- a neighbour
+
+def children_of(pid):
+    try:
+        return [int(word) for word in
+                pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def cpu_ticks(pid):
+    user, system = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return int(user) + int(system)
+
+
+def bound_children(pid):
+    found = []
+    for child in children_of(pid):
+        try:
+            if len(os.sched_getaffinity(child)) == 1:
+                found.append(child)
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.skipif(os.cpu_count() < 2, reason="with one core every process is bound to it")
+def test_a_neighbour_takes_cpu_time(launch, tmp_path):
+    run = launch(faulty({"kind": "steal_cpu", "on": "gateway", "steal": "60%", "lasting": "30s"},
+                        load={"duration": "60s"}))
+    [neighbour] = wait_until(lambda: bound_children(run.pid), 60, "there is a neighbour")
+    wait_until(lambda: cpu_ticks(neighbour) > 20, 60, "it uses the CPU")
+    run.send_signal(signal.SIGINT)
+    assert run.wait(60) == 3
+    assert not pathlib.Path(f"/proc/{neighbour}").exists()
+    folder = latest(tmp_path)
+    assert [row[:3] for row in faults_of(folder)] == [("lab", "gateway", "steal_cpu")]
+
+
+# ---- links
+
+def test_a_link_before_one_of_two_instances(injected):
+    folder = injected(faulty({"kind": "latency", "on": "@orders/1", "latency": "50ms"}, instances=2))
+    assert {(row[0], row[1], row[2]) for row in faults_of(folder)} == {
+        ("links", "orders-1", "latency")}
+    direct = address_of(folder, "orders-0")
+    rows = query(folder, "SELECT a.endpoint, min(a.wait_ns) FROM attempt a, round r"
+                 " WHERE a.started_ns - r.epoch_ns BETWEEN 100000000 AND 900000000"
+                 " GROUP BY a.endpoint ORDER BY 2")
+    assert len(rows) == 2 and rows[0][0] == direct
+    assert rows[1][1] >= 49_000_000
+
+
+def test_times_count_from_the_start_of_the_measured_load(injected):
+    folder = injected(faulty({"kind": "latency", "latency": "80ms", "from": "400ms",
+                              "until": "800ms"}, load={"warmup": "500ms"}))
+    slow = query(folder, """
+        SELECT (c.sent_ns - r.epoch_ns) / 1000000 FROM client c, round r
+        WHERE c.done_ns - c.sent_ns >= 80000000 ORDER BY 1""")
+    assert len([ms for ms, in slow if 400 <= ms < 800]) > 20
+    inside = query(folder, """
+        SELECT min(c.done_ns - c.sent_ns) FROM client c, round r
+        WHERE c.sent_ns - r.epoch_ns BETWEEN 450000000 AND 700000000""")
+    assert inside[0][0] >= 79_000_000
+
+
+def test_a_link_that_refuses(injected):
+    folder = injected(faulty({"kind": "refuse", "from": "300ms"},
+                             gateway=with_upstream(connections={"max_requests": 1})))
+    causes = causes_of(folder)
+    assert causes["connect_refused"] == sum(causes.values())
+    assert faults_of(folder)[0][:3] == ("links", "orders-0", "refuse")
+
+
+def with_upstream(**keys):
+    gateway = EXPERIMENT["gateway"]
+    return {**gateway, "upstreams": {"orders": {**gateway["upstreams"]["orders"], **keys}}}
+
+
+# ---- variants and seeds
+
+def test_a_variant_may_switch_a_fault_off(injected):
+    folder = injected(faulty({"kind": "latency", "latency": "40ms"},
+                             {"name": "still", "on": "gateway", "pause": "20ms"},
+                             variants={"/faults/0/enabled": [True, False],
+                                       "/faults/1/pause": ["20ms", "40ms"]}))
+    kinds = query(folder, "SELECT DISTINCT variant, kind, planned_for_ns / 1000000 FROM fault"
+                          " WHERE kind = 'pause' ORDER BY 1")
+    assert kinds == [(0, "pause", 20), (1, "pause", 40), (2, "pause", 20), (3, "pause", 40)]
+    slowed = query(folder, "SELECT DISTINCT variant FROM fault WHERE kind = 'latency' ORDER BY 1")
+    assert slowed == [(0,), (1,)]
+    fastest = query(folder, """
+        SELECT min(c.done_ns - c.sent_ns) FROM client c
+        JOIN round r ON r.variant = c.variant
+        WHERE c.sent_ns - r.epoch_ns BETWEEN 100000000 AND 900000000 GROUP BY c.variant ORDER BY c.variant""")
+    assert fastest[0][0] >= 39_000_000 > fastest[2][0]
+
+
+def planned(folder):
+    """What was planned of each, by its name, target and ordinal."""
+    return {row[:5]: row[5:] for row in query(folder, """
+        SELECT variant, round, name, target, ordinal, planned_at_ns, planned_for_ns FROM fault
+        WHERE process = 'lab'""")}
+
+
+def touched(folder):
+    """The connections of a link that a fault touched."""
+    return {row for row in query(folder, "SELECT round, target, ordinal FROM fault"
+                                         " WHERE process = 'links'")}
+
+
+def test_one_seed_gives_one_schedule(injected):
+    experiment = faulty(
+        {"name": "stops", "kind": "stop", "lasting": "uniform(1ms,20ms)",
+         "every": "exponential(60ms)"},
+        {"name": "crash", "kind": "kill", "on": "@orders/1", "restart_after": "uniform(1ms,50ms)",
+         "every": "400ms"},
+        {"name": "slow", "kind": "latency", "latency": "1ms", "share": "30%"},
+        instances=2, rounds=2, gateway=with_upstream(connections={"max_requests": 1}))
+    folders = [injected(experiment, *arguments) for arguments in ((), (), ("--seed", "8"))]
+    one, other, seed = map(planned, folders)
+    # A machine that is busy may come to fewer of them before the load ends, never to others.
+    both = one.keys() & other.keys()
+    assert len(both) > 20
+    assert all(one[key] == other[key] for key in both)
+    assert any(one[key] != seed[key] for key in one.keys() & seed.keys())
+    rounds = [{key[2:]: value for key, value in one.items() if key[1] == number} for number in (0, 1)]
+    assert any(rounds[0][key] != rounds[1][key] for key in rounds[0].keys() & rounds[1].keys())
+    links = [touched(folder) for folder in folders]
+    seen = min(max(ordinal for *_, ordinal in each) for each in links)
+    first, again, not_again = [{row for row in each if row[2] <= seen // 2} for each in links]
+    assert len(first) > 10
+    assert first == again != not_again
+
+
+# ---- whatever happens, nothing is left
+
+def state_of(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return None
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_no_stopped_process_is_left_behind(launch, tmp_path, end):
+    run = launch(faulty({"kind": "stop", "lasting": "1h"}, load={"duration": "60s"}))
+    victim = wait_until(lambda: pid_of("orders-0", tmp_path / "runs"), 60, "a backend runs")
+    wait_until(lambda: state_of(victim) == "T", 60, "it is stopped")
+    run.send_signal(end)
+    run.wait(60)
+    wait_until(lambda: processes_of(tmp_path) == [], 30, "every process is gone")
+    if end == signal.SIGINT:
+        assert [row[2] for row in faults_of(latest(tmp_path))] == ["stop"]
+
+
+def test_a_failing_run_leaves_no_stopped_process(launch, tmp_path):
+    run = launch(faulty({"kind": "stop", "lasting": "1h"}, load={"duration": "60s"}))
+    victim = wait_until(lambda: pid_of("orders-0", tmp_path / "runs"), 60, "a backend runs")
+    wait_until(lambda: state_of(victim) == "T", 60, "it is stopped")
+    os.kill(pid_of("gateway", tmp_path / "runs"), signal.SIGKILL)
+    assert run.wait(60) == 3
+    assert "gateway (pid" in run.log() and processes_of(tmp_path) == []
+
+
+# ---- what cannot be
+
+BAD = {
+    "no name": ({"name": None, "pause": "1ms"}, 'lacks "name"'),
+    "no target": ({"on": None, "pause": "1ms"}, 'lacks "on"'),
+    "nothing to be on": ({"on": "orders", "pause": "1ms"}, '"@GROUP"'),
+    "unknown group": ({"on": "@order", "kind": "latency", "latency": "1ms"}, '"@orders"'),
+    "instance out of range": ({"on": "@orders/1", "kind": "kill"}, "1 instance"),
+    "unknown kind": ({"kind": "stopp"}, '"stop"'),
+    "no length": ({}, "lacks the length"),
+    "two lengths": ({"pause": "1ms", "lasting": "1ms"}, "one of them"),
+    "a pause that is none": ({"kind": "stop", "pause": "1ms"}, '"lasting"'),
+    "no parameter": ({"kind": "latency"}, 'lacks "latency"'),
+    "negative": ({"kind": "latency", "latency": "-1ms"}, "length of time"),
+    "share above one": ({"kind": "latency", "latency": "1ms", "share": "101%"}, "share"),
+    "another kind's parameter": ({"kind": "kill", "cores": 1}, "no parameter of kill"),
+    "a share of a process": ({"kind": "stop", "share": "50%"}, "whole process"),
+    "a stream of a process": ({"kind": "stop", "stream": "both"}, "whole process"),
+    "a length of a kill": ({"kind": "kill", "lasting": "1s"}, "happens at once"),
+    "until before from": ({"kind": "kill", "from": "500ms", "until": "400ms"}, "does not come after"),
+    "after the end": ({"kind": "latency", "latency": "1ms", "from": "1s"}, "load has ended"),
+    "never ends, begins again": ({"kind": "stop", "every": "1s"}, 'needs "lasting"'),
+    "too many cores": ({"kind": "steal_cpu", "cores": 1024}, "this machine has"),
+    "unknown key": ({"kind": "kill", "restart_afer": "1s"}, "restart_after"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_faults(run, command, tmp_path, case):
+    keys, expected = BAD[case]
+    [fault] = faulty(keys)["faults"]
+    experiment = faulty()
+    experiment["faults"] = [{key: value for key, value in fault.items() if value is not None}]
+    done = run(json.dumps(experiment, indent=1))
+    assert done.returncode == 2, done.stdout + done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1 and expected in lines[0], done.stderr
+    path, line, column, _ = lines[0].split(":", 3)
+    text = (tmp_path / "experiment.json").read_text().splitlines()
+    first = next(i for i, each in enumerate(text, 1) if '"faults"' in each)
+    assert path.endswith("experiment.json") and int(line) >= first and int(column) > 0
+    assert not (tmp_path / "runs").exists(), "nothing was started"
+    check = command("check", tmp_path / "experiment.json")
+    assert check.returncode == 2 and check.stderr == done.stderr
+
+
+def test_what_is_done_to_processes_is_refused_on_a_link(command, write_config):
+    path = write_config({"links": {"a": {"listen": "127.0.0.1:0", "upstream": "127.0.0.1:1",
+                                         "faults": [{"kind": "stop"}]}}}, "chaos.json")
+    done = command("check", path)
+    assert done.returncode == 2 and "done to a process" in done.stderr
