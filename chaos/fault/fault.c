@@ -288,7 +288,7 @@ static enum result check_message(struct conf_read *read, const struct fault_conf
         return conf_fail(read, NULL,
                          "%s lacks \"set\", \"add\" or \"remove\": a fault without "
                          "them would do nothing",
-                         kind_names[fault->kind]);
+                         fault_kind_names[fault->kind]);
     const char *const *names = fault->remove.items;
     for (size_t i = 0; i < fault->remove.count; i++)
         if (problem_of_name(names[i]))
