@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "chaos/fault/pause_log.h"
+
 #define KEYS(array)           .keys = (array), .key_count = ARRAY_LEN(array)
 #define CHOICE(id, name, ...) name,
 
@@ -184,7 +186,18 @@ static const struct conf_table resource_table = {
 
 /* ---- heap and pauses */
 
+#define COLLECTOR_MEANING(id, name, meaning) " \"" name "\": " meaning "."
+
+static const char *const collector_names[] = {HEAP_COLLECTORS(CHOICE) NULL};
+
 static const struct conf_key heap_keys[] = {
+    {.name = "collector",
+     .type = CONF_ENUM,
+     .offset = offsetof(struct heap_config, collector),
+     .otherwise = "mark_sweep",
+     .choices = collector_names,
+     .meaning = "What allocates the objects and finds those that are garbage, while everything "
+                "else stands still." HEAP_COLLECTORS(COLLECTOR_MEANING)},
     {.name = "per_request",
      .type = CONF_SIZE,
      .offset = offsetof(struct heap_config, per_request),
@@ -205,7 +218,7 @@ static const struct conf_key heap_keys[] = {
      .min = 0.01,
      .max = 100,
      .meaning = "A collection is due when that share of the live bytes (taken as 4 MiB at least) "
-                "was allocated since the last."},
+                "was allocated since the last; libgc uses up first what it has got."},
     {.name = "object",
      .type = CONF_SIZE,
      .offset = offsetof(struct heap_config, object),
@@ -220,8 +233,14 @@ static const struct conf_table heap_table = {
     .meaning = "A heap whose collector stops the process: mark and sweep, for real.",
     .size = sizeof(struct heap_config),
     KEYS(heap_keys),
+    .check = heap_config_check,
     .item_offset = CONF_NO_ITEM,
 };
+
+#define PAUSE_LOG_MEANING(id, name, example, meaning) " \"" name "\": " meaning "."
+
+/* As enum pause_log_kind has them, behind the first. */
+static const char *const pause_log_names[] = {"auto", PAUSE_LOGS(CHOICE) NULL};
 
 static const struct conf_key pause_keys[] = {
     {.name = "name",
@@ -237,8 +256,35 @@ static const struct conf_key pause_keys[] = {
     {.name = "duration",
      .type = CONF_DIST,
      .offset = offsetof(struct pause_config, duration),
-     .flags = CONF_REQUIRED,
-     .meaning = "How long the whole process stands still."},
+     .meaning = "How long the whole process stands still; without it there is \"replay\"."},
+    {.name = "replay",
+     .type = CONF_STRING,
+     .offset = offsetof(struct pause_config, replay),
+     .flags = CONF_NOT_EMPTY,
+     .meaning = "A file, relative to this one's folder, of the pauses that a program had: they "
+                "happen again, at their times (counted from \"from\") and for as long."},
+    {.name = "format",
+     .type = CONF_ENUM,
+     .offset = offsetof(struct pause_config, format),
+     .otherwise = "auto",
+     .choices = pause_log_names,
+     .meaning = "What the file is. \"auto\": its first line that says anything tells." PAUSE_LOGS(
+         PAUSE_LOG_MEANING)},
+    {.name = "scale",
+     .type = CONF_SHARE,
+     .offset = offsetof(struct pause_config, scale),
+     .otherwise = "100%",
+     .min = 0.001,
+     .max = 1000,
+     .meaning = "How long each of the file's pauses takes, compared with what it says."},
+    {.name = "loop",
+     .type = CONF_BOOL,
+     .offset = offsetof(struct pause_config, loop),
+     .meaning = "The file starts over when its last pause has ended."},
+    {.name = "begin",
+     .type = CONF_DURATION,
+     .offset = offsetof(struct pause_config, begin),
+     .meaning = "What the file has before that time is left out, and its times count from then."},
     {.name = "from",
      .type = CONF_DURATION,
      .offset = offsetof(struct pause_config, from),
@@ -263,6 +309,7 @@ static const struct conf_table pause_table = {
     .meaning = "When the whole process stands still.",
     .size = sizeof(struct pause_config),
     KEYS(pause_keys),
+    .check = pause_config_check,
     .item_offset = CONF_NO_ITEM,
 };
 

@@ -4,6 +4,7 @@
 #define TAILGATE_BACKEND_CONFIG_H
 
 #include "backend/cleanup.h"
+#include "backend/heap.h"
 #include "lib/base/dist.h"
 #include "lib/conf/conf.h"
 #include "lib/serve/serve.h"
@@ -88,6 +89,7 @@ struct handler_config {
 };
 
 struct heap_config {
+    int collector;        /* enum heap_collector */
     uint64_t per_request; /* bytes a request allocates in objects of `object` bytes */
     uint64_t live;        /* bytes that are always reachable */
     double growth;        /* a collection is due when so much of the live size was allocated */
@@ -96,6 +98,13 @@ struct heap_config {
 
 struct pause_config {
     const char *name;
+    const char *replay; /* a file, or NULL */
+    int format;         /* enum pause_log_kind, behind one that says "auto" */
+    double scale;
+    bool loop;
+    duration begin;
+    const struct schedule_entry *entries; /* of the file */
+    size_t entry_count;
     struct dist every;
     struct dist duration;
     duration from;
@@ -125,8 +134,10 @@ extern const struct conf_table backend_conf_table;
 /* The table's check: resolves names in steps and finds what the table cannot express. */
 enum result backend_config_check(struct conf_read *read, void *object, const struct cJSON *item);
 
-/* As above, for one `respond` and one handler's path. */
+/* As above, for one `respond`, the heap, and a pause. */
 enum result respond_config_check(struct conf_read *read, void *object, const struct cJSON *item);
+enum result heap_config_check(struct conf_read *read, void *object, const struct cJSON *item);
+enum result pause_config_check(struct conf_read *read, void *object, const struct cJSON *item);
 
 /* The handler for a path (a request's target up to its query): an exact match, or else the longest
  * path that ends in a slash and starts it. NULL: none. */

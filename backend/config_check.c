@@ -199,6 +199,18 @@ static enum result check_steps(struct walk *walk, struct conf_list *list)
     return OK;
 }
 
+/* ---- the heap */
+
+enum result heap_config_check(struct conf_read *read, void *object, const struct cJSON *item)
+{
+    const struct heap_config *heap = object;
+    if (heap_has_collector((enum heap_collector)heap->collector))
+        return OK;
+    return conf_fail(read, conf_member(item, "collector"),
+                     "this tailgate was built without libgc: install its headers (Debian: "
+                     "libgc-dev), run configure and build it again, or leave \"collector\" out");
+}
+
 /* ---- the whole */
 
 static enum result check_handler(struct conf_read *read, struct backend_config *config,

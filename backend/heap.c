@@ -4,17 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/heap_collector.h"
 #include "lib/base/memory.h"
 #include "lib/base/rng.h"
 
 /* Below it a collection would not be worth its while. */
 #define LIVE_FLOOR (UINT64_C(4) << 20)
 
-static void set_due(struct heap *heap, uint64_t live_bytes)
+uint64_t heap_allowance(const struct heap *heap, uint64_t live_bytes)
 {
     double base = (double)(live_bytes > LIVE_FLOOR ? live_bytes : LIVE_FLOOR);
+    return (uint64_t)(base * heap->settings.growth) + 1;
+}
+
+static void set_due(struct heap *heap, uint64_t live_bytes)
+{
     heap->allocated = 0;
-    heap->due = (uint64_t)(base * heap->settings.growth) + 1;
+    heap->due = heap_allowance(heap, live_bytes);
 }
 
 static struct heap_spares *spares_of(struct heap *heap, size_t size)
@@ -34,25 +40,17 @@ static struct heap_object *take_spare(struct heap *heap, size_t size)
     return object;
 }
 
-static struct heap_object *new_object(struct heap *heap, size_t size)
-{
-    struct heap_object *object = mem_grow(NULL, 1, size);
-    object->size = (uint32_t)size;
-    object->mark = 0;
-    object->next = heap->all;
-    heap->all = object;
-    heap->allocated += size;
-    return object;
-}
-
 struct heap_object *heap_alloc(struct heap *heap, size_t size)
 {
     if (size < sizeof(struct heap_object))
         size = sizeof(struct heap_object);
     struct heap_object *object = take_spare(heap, size);
-    if (!object)
-        object = new_object(heap, size);
-    memset(object->refs, 0, size - offsetof(struct heap_object, refs));
+    if (object) {
+        memset(object->refs, 0, size - offsetof(struct heap_object, refs));
+        return object;
+    }
+    object = heap->collector->allocate(heap, size);
+    object->size = (uint32_t)size;
     return object;
 }
 
@@ -71,11 +69,44 @@ void heap_give_back(struct heap *heap, struct heap_object *object)
     spares->first = object;
 }
 
-/* ---- collecting */
-
 void heap_mark(struct heap *heap, struct heap_object *object)
 {
-    if (!object || object->mark == heap->collections)
+    if (object)
+        heap->collector->mark(heap, object);
+}
+
+void heap_mark_roots(struct heap *heap)
+{
+    heap_mark(heap, heap->live);
+    for (size_t i = 0; i < heap->spare_count; i++)
+        heap_mark(heap, heap->spares[i].first);
+    if (heap->calls->roots)
+        heap->calls->roots(heap->owner, heap);
+}
+
+/* ---- this program's own collector */
+
+static void no_preparation(struct heap *heap) {}
+
+static void start_counting(struct heap *heap)
+{
+    set_due(heap, heap->allocated);
+}
+
+static struct heap_object *allocate(struct heap *heap, size_t size)
+{
+    /* Not from calloc, which might leave fresh memory untouched. */
+    struct heap_object *object = mem_grow(NULL, 1, size);
+    memset(object, 0, size);
+    object->next = heap->all;
+    heap->all = object;
+    heap->allocated += size;
+    return object;
+}
+
+static void mark(struct heap *heap, struct heap_object *object)
+{
+    if (object->mark == heap->collections)
         return;
     object->mark = heap->collections;
     if (heap->pending_count == heap->pending_capacity) {
@@ -87,11 +118,7 @@ void heap_mark(struct heap *heap, struct heap_object *object)
 
 static void mark_all(struct heap *heap)
 {
-    heap_mark(heap, heap->live);
-    for (size_t i = 0; i < heap->spare_count; i++)
-        heap_mark(heap, heap->spares[i].first);
-    if (heap->roots)
-        heap->roots(heap->owner, heap);
+    heap_mark_roots(heap);
     while (heap->pending_count > 0) {
         struct heap_object *object = heap->pending[--heap->pending_count];
         for (size_t i = 0; i < HEAP_REFS; i++)
@@ -119,11 +146,42 @@ static struct heap_collection sweep(struct heap *heap)
 
 struct heap_collection heap_collect(struct heap *heap)
 {
+    mono started = mono_now();
     heap->collections++;
     mark_all(heap);
     struct heap_collection found = sweep(heap);
     set_due(heap, found.live_bytes);
+    found.started = started;
+    found.ended = mono_now();
     return found;
+}
+
+static void free_all(struct heap *heap)
+{
+    while (heap->all) {
+        struct heap_object *next = heap->all->next;
+        free(heap->all);
+        heap->all = next;
+    }
+    free(heap->pending);
+}
+
+static const struct heap_collector_row mark_sweep = {.open = no_preparation,
+                                                     .settle = start_counting,
+                                                     .allocate = allocate,
+                                                     .mark = mark,
+                                                     .close = free_all};
+
+/* ---- which collector */
+
+static const struct heap_collector_row *collector_row(enum heap_collector collector)
+{
+    return collector == HEAP_LIBGC ? heap_libgc() : &mark_sweep;
+}
+
+bool heap_has_collector(enum heap_collector collector)
+{
+    return collector_row(collector) != NULL;
 }
 
 /* ---- the live set */
@@ -157,21 +215,21 @@ static void make_live(struct heap *heap)
 }
 
 void heap_init(struct heap *heap, const struct heap_settings *settings,
-               void (*roots)(void *owner, struct heap *heap), void *owner)
+               const struct heap_calls *calls, void *owner)
 {
-    *heap = (struct heap){.settings = *settings, .roots = roots, .owner = owner};
+    *heap = (struct heap){.settings = *settings,
+                          .collector = collector_row(settings->collector),
+                          .calls = calls,
+                          .owner = owner};
+    heap->collector->open(heap);
     make_live(heap);
-    set_due(heap, heap->allocated);
+    heap->collector->settle(heap);
 }
 
 void heap_release(struct heap *heap)
 {
-    while (heap->all) {
-        struct heap_object *next = heap->all->next;
-        free(heap->all);
-        heap->all = next;
-    }
+    if (heap->collector)
+        heap->collector->close(heap);
     free(heap->spares);
-    free(heap->pending);
     *heap = (struct heap){0};
 }

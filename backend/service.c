@@ -28,20 +28,25 @@ void service_stood_still(struct service *service, const struct pause_record *pau
     record_commit(service->writer);
 }
 
-void service_collect(struct service *service)
+static void on_collected(void *owner, const struct heap_collection *found)
 {
-    mono started = mono_now();
-    struct heap_collection found = heap_collect(&service->heap);
+    struct service *service = owner;
     struct pause_record row = {
         .kind = PAUSE_COLLECTION,
         .name = NAME_NONE,
-        .started = started.ns,
-        .ended = mono_now().ns,
-        .live_bytes = found.live_bytes,
-        .freed_bytes = found.freed_bytes,
+        .started = found->started.ns,
+        .ended = found->ended.ns,
+        .live_bytes = found->live_bytes,
+        .freed_bytes = found->freed_bytes,
     };
     service->counts.collections++;
     service_stood_still(service, &row);
+}
+
+void service_collect(struct service *service)
+{
+    struct heap_collection found = heap_collect(&service->heap);
+    on_collected(service, &found);
 }
 
 static void mark_roots(void *owner, struct heap *heap)
@@ -54,6 +59,8 @@ static void mark_roots(void *owner, struct heap *heap)
             heap_mark(heap, &request->cleanup.top->object);
     }
 }
+
+static const struct heap_calls heap_calls = {.roots = mark_roots, .collected = on_collected};
 
 /* ---- what the server and the loop call */
 
@@ -199,11 +206,12 @@ static void open_simulation(struct service *service)
     const struct backend_config *config = &service->config;
     const struct resource_config *resources = config->resources.items;
     const struct cleanup_strategy *strategy = cleanup_strategy((enum cleanup_kind)config->cleanup);
-    struct heap_settings heap = {.live = config->heap.live,
+    struct heap_settings heap = {.collector = (enum heap_collector)config->heap.collector,
+                                 .live = config->heap.live,
                                  .object = config->heap.object,
                                  .growth = config->heap.growth,
                                  .recycles = strategy->recycles};
-    heap_init(&service->heap, &heap, mark_roots, service);
+    heap_init(&service->heap, &heap, &heap_calls, service);
     cleanup_shared_init(&service->cleanup, (enum cleanup_kind)config->cleanup, &service->heap);
     slab_init(&service->slab, sizeof(struct request), strategy->recycles);
     service->resources = mem_alloc(config->resources.count, sizeof(*service->resources));

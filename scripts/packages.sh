@@ -3,7 +3,7 @@
 
 # What building Tailgate takes: Debian's names, and what they are elsewhere.
 BUILD_PACKAGES="gcc libc6-dev make autoconf automake pkg-config libevent-dev libcjson-dev
-    libsqlite3-dev libssl-dev libc-ares-dev"
+    libsqlite3-dev libssl-dev libc-ares-dev libgc-dev"
 
 say() {
     printf '%s: %s\n' "${0##*/}" "$*"
@@ -35,6 +35,7 @@ explain_packages() {
 ${0##*/}: this system has no apt-get, so please install by its own means:
   a C17 compiler (gcc 8 or clang 7, or newer), make, autoconf 2.69, automake 1.16, pkg-config
   libevent 2.1, cJSON 1.7.10, SQLite 3.31, OpenSSL 3.0, c-ares 1.15, each with its headers
+  libgc 8.2 with its headers, unless backends can do without its collector
 and, for the tests: cmocka 1.1.5, python3 with pytest, clang with its sanitizer runtime, clang-format 14
 Then start this script again.
 END

@@ -10,6 +10,12 @@
 
 #include "lib/base/dist.h"
 
+/* What happened once, and is to happen again: counted from the start of a log, one not before the
+ * end of the one before it. */
+struct schedule_entry {
+    duration at, lasting;
+};
+
 struct schedule {
     uint64_t seed;
     const char *name;    /* two schedules of one name and seed have the same draws */
@@ -18,6 +24,11 @@ struct schedule {
     struct dist every;   /* from one start to the next; zero = once */
     struct dist lasting; /* how long each takes */
     uint64_t count;      /* at most so many; 0 = no limit */
+
+    /* When there are any, they say when and how long, counted from `from`, and nothing is drawn. */
+    const struct schedule_entry *entries;
+    size_t entry_count;
+    bool loops; /* behind the end of the last they begin again */
 
     uint64_t ordinal; /* of the next occurrence */
     duration next;    /* its start */

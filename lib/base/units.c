@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* No written duration is longer. */
+#define LONGEST_DURATION 64
+
 #define LARGEST_SCALE 19 /* 10^19 is the highest power of ten in 64 bits */
 
 __extension__ typedef unsigned __int128 wide;
@@ -124,6 +127,17 @@ bool units_parse_duration(const char *text, duration *out)
     }
     *out = duration_ns((int64_t)ns);
     return true;
+}
+
+bool units_parse_duration_in(const char *text, size_t length, const char *unit, duration *out)
+{
+    char whole[LONGEST_DURATION + sizeof("ms")];
+    if (length == 0 || length > LONGEST_DURATION || memchr(text, '\0', length))
+        return false;
+    const char *added = is_digit(text[length - 1]) ? unit : "";
+    memcpy(whole, text, length);
+    memcpy(whole + length, added, strlen(added) + 1);
+    return units_parse_duration(whole, out);
 }
 
 bool units_parse_size(const char *text, uint64_t *out)

@@ -20,6 +20,10 @@
  * most 10 years. */
 bool units_parse_duration(const char *text, duration *out) MUST_USE;
 
+/* The same of so many bytes, which need not be the whole text; a bare number counts `unit`s. */
+bool units_parse_duration_in(const char *text, size_t length, const char *unit,
+                             duration *out) MUST_USE;
+
 /* A number and one of B, KB, MB, GB (powers of 1000), KiB, MiB, GiB (powers of 1024), or a bare
  * whole number of bytes. */
 bool units_parse_size(const char *text, uint64_t *out) MUST_USE;

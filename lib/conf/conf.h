@@ -5,7 +5,7 @@
  * come from the same tables.
  *
  * Pure: reads the one file (or text) it is given and nothing else, apart from a "replay" file that
- * a distribution names. */
+ * a distribution or a pause names. */
 #ifndef TAILGATE_LIB_CONF_CONF_H
 #define TAILGATE_LIB_CONF_CONF_H
 
@@ -17,6 +17,7 @@
 #include "lib/base/memory.h"
 #include "lib/base/result.h"
 
+struct buf;
 struct cJSON;
 
 /* A parsed document: text, tree, and the place of every value and key. */
@@ -147,6 +148,15 @@ bool conf_key_equal(const struct conf_key *key, const void *a, const void *b);
 enum result conf_fail(struct conf_read *read, const struct cJSON *item, const char *format, ...)
     PRINTF_LIKE(3, 4);
 const struct cJSON *conf_member(const struct cJSON *item, const char *name);
+
+/* For a table's check: reads a file that the item names, by a path relative to the configuration's
+ * own folder, and says what its whole path is (in the arena). Free the buffer in any case. */
+enum result conf_read_beside(struct conf_read *read, const struct cJSON *item, const char *path,
+                             struct buf *text, const char **full) MUST_USE;
+
+/* The error of something in such a file: "FILE:LINE:COL: what". */
+enum result conf_fail_beside(struct conf_read *read, const char *full, const char *text,
+                             size_t offset, const char *what);
 
 /* What the item of a table's struct (NULL: there is none) says for a key of the table, or NULL. A
  * bare string speaks for the shorthand, and for no other key. */

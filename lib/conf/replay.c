@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lib/base/buf.h"
 #include "lib/base/units.h"
@@ -10,9 +8,7 @@
 #include "lib/conf/message.h"
 #include "lib/conf/value.h"
 
-#define LARGEST_FILE (INT64_C(16) << 20)
-
-/* Room for a value; no written duration is longer. */
+/* Room for a value in a message. */
 #define LONGEST_VALUE 64
 
 /* A replay file as it is read. */
@@ -25,39 +21,6 @@ struct replay {
     size_t count, capacity;
 };
 
-static const char *resolve(const struct conf_read *read, const char *path)
-{
-    const char *slash = strrchr(read->doc->name, '/');
-    if (path[0] == '/' || !slash)
-        return path;
-    struct buf full = {0};
-    buf_append(&full, read->doc->name, (size_t)(slash - read->doc->name) + 1);
-    buf_append_text(&full, path);
-    const char *kept = arena_text(read->arena, buf_head(&full), buf_len(&full));
-    buf_free(&full);
-    return kept;
-}
-
-/* Nothing but a plain file: a terminal or a pipe would make the reader wait. */
-static enum result load(struct replay *replay)
-{
-    struct stat about;
-    char name[CONF_QUOTE];
-    conf_quote(name, replay->path);
-    if (stat(replay->path, &about) != 0)
-        return conf_fail(replay->read, replay->item,
-                         "cannot replay %s: %s (expected a file beside the configuration)", name,
-                         strerror(errno));
-    if (!S_ISREG(about.st_mode) || about.st_size > LARGEST_FILE)
-        return conf_fail(replay->read, replay->item,
-                         "cannot replay %s (expected a plain file of at most 16MiB)", name);
-    struct error why;
-    if (buf_read_file(&replay->text, replay->path, &why) != OK)
-        return conf_fail(replay->read, replay->item, "%s (expected a file that can be read)",
-                         why.text);
-    return OK;
-}
-
 static void add_value(struct replay *replay, duration value)
 {
     if (replay->count == replay->capacity) {
@@ -65,18 +28,6 @@ static void add_value(struct replay *replay, duration value)
         replay->points = mem_grow(replay->points, replay->capacity, sizeof(*replay->points));
     }
     replay->points[replay->count++] = (struct dist_point){.value = value};
-}
-
-/* A duration, or a bare number of milliseconds. */
-static bool parse_value(const char *text, size_t length, duration *value)
-{
-    char number[LONGEST_VALUE + sizeof("ms")];
-    if (length == 0 || length > LONGEST_VALUE || memchr(text, '\0', length))
-        return false;
-    memcpy(number, text, length);
-    bool bare = text[length - 1] >= '0' && text[length - 1] <= '9';
-    memcpy(number + length, bare ? "ms" : "", bare ? sizeof("ms") : 1);
-    return units_parse_duration(number, value);
 }
 
 static bool is_blank(char c)
@@ -105,8 +56,8 @@ static enum result bad_value(struct replay *replay, const char *text, size_t len
                "milliseconds; replayed by %s:%zu:%zu)%c",
                conf_quote(quoted, value), doc->name, line, column, '\0');
     const char *start = buf_head(&replay->text);
-    enum result result = conf_message(replay->read->error, replay->path, start,
-                                      (size_t)(text - start), buf_head(&what));
+    enum result result = conf_fail_beside(replay->read, replay->path, start, (size_t)(text - start),
+                                          buf_head(&what));
     buf_free(&what);
     return result;
 }
@@ -125,7 +76,7 @@ static enum result read_line(struct replay *replay, const char *line, size_t len
     const char *comma = memchr(line, ',', length);
     length = trimmed(line, comma ? (size_t)(comma - line) : length);
     duration value;
-    if (!parse_value(line, length, &value))
+    if (!units_parse_duration_in(line, length, "ms", &value))
         return bad_value(replay, line, length);
     add_value(replay, value);
     return OK;
@@ -168,8 +119,8 @@ enum result conf_replay_read(struct conf_read *read, const cJSON *item, struct d
     enum result result = conf_value_read(read, &key, item, &path);
     if (result != OK)
         return result;
-    struct replay replay = {.read = read, .item = item, .path = resolve(read, path)};
-    result = load(&replay);
+    struct replay replay = {.read = read, .item = item};
+    result = conf_read_beside(read, item, path, &replay.text, &replay.path);
     if (result == OK)
         result = read_lines(&replay);
     if (result == OK)

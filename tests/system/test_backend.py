@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: MIT
 """`tailgate backend`: what its steps, cleanup strategies, collector and pauses really do."""
 
-import contextlib
 import os
 import pathlib
 import re
 import select
 import signal
 import socket
-import sqlite3
 import subprocess
 import threading
 import time
 
 import pytest
 
+from exported import exported
 from process import ADDRESS
 from waiting import wait_until
 from wire import request_bytes
@@ -282,18 +281,6 @@ def test_the_pause_follows_the_live_size(start, connect, command, tmp_path):
         assert any(row["freed_bytes"] > 0 for row in rows)
         lengths[live] = sorted(row["ended_ns"] - row["started_ns"] for row in rows)[len(rows) // 2]
     assert lengths["64MiB"] > 3 * lengths["4MiB"]
-
-
-def exported(command, records, table):
-    """The rows of one table, as dictionaries."""
-    output = records.parent / f"{records.name}.db"
-    done = command("export", records, "-o", output)
-    assert done.returncode == 0, done.stderr
-    with contextlib.closing(sqlite3.connect(output)) as database:
-        database.row_factory = sqlite3.Row
-        rows = [dict(row) for row in database.execute(f"SELECT * FROM {table}")]
-    output.unlink()
-    return rows
 
 
 # ---- pauses

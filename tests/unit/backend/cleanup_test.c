@@ -28,12 +28,14 @@ static void mark_stack(void *owner, struct heap *heap)
         heap_mark(heap, &sample->cleanup.top->object);
 }
 
+static const struct heap_calls heap_calls = {.roots = mark_stack};
+
 static void begin(struct sample *sample, enum cleanup_kind kind)
 {
     *sample = (struct sample){.count = 0};
     struct heap_settings settings = {
         .object = 64, .growth = 1, .recycles = cleanup_strategy(kind)->recycles};
-    heap_init(&sample->heap, &settings, mark_stack, sample);
+    heap_init(&sample->heap, &settings, &heap_calls, sample);
     cleanup_shared_init(&sample->shared, kind, &sample->heap);
     sample->cleanup.shared = &sample->shared;
 }

@@ -285,6 +285,23 @@ static void written_sizes_are_read_again(void **state)
     }
 }
 
+static void durations_may_lack_their_unit_and_their_end(void **state)
+{
+    duration value;
+    assert_true(units_parse_duration_in("12.5,7", 4, "ms", &value));
+    assert_int_equal(value.ns, 12500000);
+    assert_true(units_parse_duration_in("80us", 4, "ms", &value));
+    assert_int_equal(value.ns, 80000);
+    assert_false(units_parse_duration_in("", 0, "ms", &value));
+    assert_false(units_parse_duration_in("1\0", 2, "ms", &value));
+    assert_false(units_parse_duration_in("-1", 2, "ms", &value));
+    assert_false(units_parse_duration_in("7", 1, "?", &value));
+    char longest[80];
+    memset(longest, '0', sizeof(longest));
+    assert_true(units_parse_duration_in(longest, 64, "s", &value));
+    assert_false(units_parse_duration_in(longest, 65, "s", &value));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +316,7 @@ int main(void)
         cmocka_unit_test(written_durations_are_read_again),
         cmocka_unit_test(sizes_are_written),
         cmocka_unit_test(written_sizes_are_read_again),
+        cmocka_unit_test(durations_may_lack_their_unit_and_their_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

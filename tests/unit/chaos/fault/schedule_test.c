@@ -247,6 +247,36 @@ static void occurrences_are_the_same_for_ever(void **state)
         assert_same(&seen[i], &expected[i]);
 }
 
+static void entries_are_replayed(void **state)
+{
+    static const struct schedule_entry entries[] = {
+        {{100 * NS_PER_MS}, {20 * NS_PER_MS}},
+        {{200 * NS_PER_MS}, {50 * NS_PER_MS}},
+    };
+    struct schedule pauses = {.from = duration_s(1), .entries = entries, .entry_count = 2};
+    struct occurrence seen[MOST];
+    schedule_rewind(&pauses);
+    assert_int_equal(collect(&pauses, seen), 2);
+    assert_int_equal(seen[0].at.ns, 1100 * NS_PER_MS);
+    assert_int_equal(seen[0].lasting.ns, 20 * NS_PER_MS);
+    assert_int_equal(seen[1].ordinal, 1);
+    assert_int_equal(seen[1].at.ns, 1200 * NS_PER_MS);
+
+    /* They begin again 100 ms behind the end of the last. */
+    pauses.loops = true;
+    pauses.count = 4;
+    schedule_rewind(&pauses);
+    assert_int_equal(collect(&pauses, seen), 4);
+    assert_int_equal(seen[2].at.ns, 1350 * NS_PER_MS);
+    assert_int_equal(seen[2].lasting.ns, 20 * NS_PER_MS);
+    assert_int_equal(seen[3].at.ns, 1450 * NS_PER_MS);
+
+    pauses.count = 0;
+    pauses.until = duration_ms(1450);
+    schedule_rewind(&pauses);
+    assert_int_equal(collect(&pauses, seen), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +292,7 @@ int main(void)
         cmocka_unit_test(schedules_do_not_disturb_one_another),
         cmocka_unit_test(a_replay_depends_on_the_ordinal_alone),
         cmocka_unit_test(occurrences_are_the_same_for_ever),
+        cmocka_unit_test(entries_are_replayed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
