@@ -12,6 +12,7 @@ import threading
 import pytest
 
 from upstream import close, read_request, repeat, reset, wait_for
+from waiting import wait_until
 from wire import Client, request_bytes, response_bytes, split_address
 
 KIB = 1024
@@ -187,7 +188,8 @@ def test_more_slow_clients_than_pipes(gateway, upstream):
             client.send(request_bytes())
         for client in clients:
             assert client.read_head().status == 200
-        assert before + 2 < pipe_ends(proxy) <= before + 2 * PIPES
+        wait_until(lambda: before + 2 < pipe_ends(proxy), timeout=30, what="several have a pipe")
+        assert pipe_ends(proxy) <= before + 2 * PIPES
         for client in clients:
             client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * KIB)
             assert client.read_exactly(len(long_body)) == long_body
