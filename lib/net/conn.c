@@ -43,13 +43,14 @@ static void on_turn(void *arg)
 {
     struct conn *conn = arg;
     begin_turn(conn);
-    conn->ready(conn, conn->owner);
+    if (conn->ops->event)
+        conn->ops->event(conn, 0);
+    else
+        conn->ready(conn, conn->owner);
 }
 
-static void on_event(evutil_socket_t fd, short what, void *arg)
+void conn_note_event(struct conn *conn, short what)
 {
-    struct conn *conn = arg;
-    begin_turn(conn);
     if (what & EV_CLOSED)
         conn->peer_closed = true;
     if (what & (EV_READ | EV_CLOSED)) {
@@ -62,6 +63,17 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
         conn->readable = conn->writable = true;
         conn->crossed = false;
     }
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+    struct conn *conn = arg;
+    begin_turn(conn);
+    if (conn->ops->event) {
+        conn->ops->event(conn, what);
+        return;
+    }
+    conn_note_event(conn, what);
     if (conn->finishing && conn->writable)
         conn_finish(conn);
     conn->ready(conn, conn->owner);
@@ -134,7 +146,8 @@ bool conn_has_more(struct conn *conn)
 
 bool conn_has_news(const struct conn *conn)
 {
-    return conn->event.ev_evcallback.evcb_flags & EVLIST_ACTIVE &&
+    /* With faults, what has come is not there yet. */
+    return !conn->ops->event && conn->event.ev_evcallback.evcb_flags & EVLIST_ACTIVE &&
            conn->event.ev_res & (EV_READ | EV_CLOSED);
 }
 
@@ -176,6 +189,8 @@ ssize_t conn_writev(struct conn *conn, const struct iovec *parts, int count)
 
 bool conn_peer_gone(struct conn *conn)
 {
+    if (conn->ops->peer_gone)
+        return conn->ops->peer_gone(conn);
     int problem = 0;
     socklen_t length = sizeof(problem);
     /* libevent reports a reset as readable and writable, like any arrival of bytes. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A connection: a descriptor registered once, edge-triggered, for its lifetime, with its I/O behind
- * a small table of functions (`plain` here, TLS in tls.h; faults are a further table), so that who
- * uses a connection knows nothing of how its bytes travel.
+ * a small table of functions (`plain` here, TLS in tls.h; faults wrap either), so that who uses a
+ * connection knows nothing of how its bytes travel.
  *
  * Edge-triggered means: `ready` is called when something changed; `readable` stays true until a
  * read found nothing more, `writable` until a write found no room. An owner that stops reading
@@ -22,6 +22,7 @@
 #include "lib/net/loop.h"
 
 struct conn;
+struct conn_layer;
 
 struct conn_ops {
     const char *name;
@@ -37,6 +38,21 @@ struct conn_ops {
     bool (*part)(struct conn *conn);
     /* `orderly`: the peer is told that nothing is missing, where there is a way to. */
     void (*close)(struct conn *conn, bool orderly);
+
+    /* For tables that wrap another; NULL for all others. */
+    /* The loop has found something (EV_READ, ...; 0 = a turn has come): calls `ready` when that is
+     * something to the owner as well. */
+    void (*event)(struct conn *conn, short what);
+    /* As conn_peer_gone. */
+    bool (*peer_gone)(struct conn *conn);
+    /* What is wrapped. */
+    struct conn_layer (*below)(const struct conn *conn);
+};
+
+/* A table, and its state on a connection. */
+struct conn_layer {
+    const struct conn_ops *ops;
+    void *state;
 };
 
 extern const struct conn_ops conn_plain;
@@ -142,6 +158,16 @@ void conn_finish(struct conn *conn);
 /* Closes in an orderly way, or with a reset that the peer notices at once. Harmless when closed. */
 void conn_close(struct conn *conn);
 void conn_reset(struct conn *conn);
+
+/* The table at the bottom, below those that wrap others. */
+static inline struct conn_layer conn_bottom(const struct conn *conn)
+{
+    return conn->ops->below ? conn->ops->below(conn)
+                            : (struct conn_layer){conn->ops, conn->ops_state};
+}
+
+/* Notes what the loop has found in the connection's flags: for tables that wrap others. */
+void conn_note_event(struct conn *conn, short what);
 
 static inline bool conn_is_open(const struct conn *conn)
 {

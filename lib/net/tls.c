@@ -331,19 +331,19 @@ enum result tls_connect(struct conn *conn, struct tls_context *client, const cha
 void tls_remember_in(struct conn *conn, struct tls_memory *memory)
 {
     if (tls_is_on(conn))
-        SSL_set_app_data((SSL *)conn->ops_state, memory);
+        SSL_set_app_data((SSL *)conn_bottom(conn).state, memory);
 }
 
 /* ---- what is known of it */
 
 bool tls_is_on(const struct conn *conn)
 {
-    return conn->ops == &conn_tls;
+    return conn_bottom(conn).ops == &conn_tls;
 }
 
 bool tls_resumed(const struct conn *conn)
 {
-    return tls_is_on(conn) && SSL_session_reused(conn->ops_state);
+    return tls_is_on(conn) && SSL_session_reused(conn_bottom(conn).state);
 }
 
 const char *tls_failure(const struct conn *conn)

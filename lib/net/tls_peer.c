@@ -8,7 +8,7 @@
 
 static X509 *shown(const struct conn *conn)
 {
-    return tls_is_on(conn) ? SSL_get0_peer_certificate(conn->ops_state) : NULL;
+    return tls_is_on(conn) ? SSL_get0_peer_certificate(conn_bottom(conn).state) : NULL;
 }
 
 bool tls_peer_subject(const struct conn *conn, struct buf *out)
