@@ -131,9 +131,21 @@ uint64_t record_layout_hash(void)
     return hash;
 }
 
+static bool names_are_valid(const void *at, uint16_t name_count)
+{
+    struct record_names names;
+    memcpy(&names, at, sizeof(names));
+    size_t i = 0;
+    while (i < RECORD_NAMES && names.of[i] <= name_count)
+        i++;
+    return i == RECORD_NAMES;
+}
+
 static bool value_is_valid(const struct column *column, const void *record, uint16_t name_count)
 {
     const struct column_type_row *type = &types[column->type];
+    if (column->type == COLUMN_NAMES)
+        return names_are_valid((const char *)record + column->offset, name_count);
     if (column->type != COLUMN_NAME && !type->value_count)
         return true;
     uint16_t value;

@@ -21,6 +21,7 @@
     X(MONO, "INTEGER", "_ns", 0, NULL)                                                             \
     X(SPAN, "INTEGER", "_ns", 0, NULL)                                                             \
     X(NAME, "TEXT", "", 0, NULL)                                                                   \
+    X(NAMES, "TEXT", "", 0, NULL)                                                                  \
     X(CAUSE, "TEXT", "", CAUSE_COUNT, cause_text)                                                  \
     X(TRACE, "TEXT", "", 0, NULL)                                                                  \
     X(PEER, "TEXT", "", 0, NULL)                                                                   \

@@ -7,6 +7,8 @@
  *   MONO         a moment, CLOCK_MONOTONIC ns; 0 = not reached (NULL)
  *   SPAN         a length of time in ns; negative = not reached or not known (NULL)
  *   NAME         index into the segment's names (NAME_NONE = NULL); exported as text
+ *   NAMES        several of them; exported as text with commas between, and "+2" behind them when
+ *                there were two more (none = NULL)
  *   CAUSE        enum cause, exported as its name
  *   TRACE        16 bytes, exported as 32 hex digits (all zero = NULL)
  *   PEER         an IP address and port, exported as "127.0.0.1:80" or "[::1]:80" (without the port
@@ -17,6 +19,7 @@
 #ifndef TAILGATE_LIB_RECORD_TABLES_H
 #define TAILGATE_LIB_RECORD_TABLES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/base/ip.h"
@@ -38,6 +41,7 @@
     X(U16, status, "status sent to the client; 499 when it went away first")                       \
     X(CAUSE, cause, "why it failed")                                                               \
     X(BOOL, cut_short, "the connection was cut after the response's head")                         \
+    X(NAMES, faults, "the injected faults that touched a try of it")                               \
     X(U16, attempts, "tries upstream")                                                             \
     X(U32, client_requests, "requests this client connection had carried before")                  \
     X(SPAN, read, "from the first byte of the request to the end of its head")                     \
@@ -77,7 +81,7 @@
     X(SPAN, backend_work, "Server-Timing: work")                                                   \
     X(SPAN, backend_gc, "Server-Timing: stopped by the collector or a pause")                      \
     X(SPAN, backend_cleanup, "Server-Timing: cleanup")                                             \
-    X(U64, faults, "bit set of the injected faults that touched it")
+    X(NAMES, faults, "the injected faults that touched it")
 
 /* What was injected. */
 #define RECORD_FAULT(X)                                                                            \
@@ -171,6 +175,11 @@ enum state_kind { STATE_KINDS(RECORD_ENUM_VALUE_STATE) STATE_KIND_COUNT };
 struct record_trace {
     uint8_t bytes[16];
 };
+enum { RECORD_NAMES = 7 };
+struct record_names {
+    uint16_t of[RECORD_NAMES]; /* a NAME and 1; 0: there is none */
+    uint16_t more;             /* for which there was no room */
+};
 typedef uint16_t record_U16;
 typedef uint32_t record_U32;
 typedef uint64_t record_U64;
@@ -178,6 +187,7 @@ typedef uint8_t record_BOOL;
 typedef int64_t record_MONO;
 typedef int64_t record_SPAN;
 typedef uint16_t record_NAME;
+typedef struct record_names record_NAMES;
 typedef uint16_t record_CAUSE;
 typedef struct record_trace record_TRACE;
 typedef struct ip_peer record_PEER;
@@ -194,6 +204,18 @@ typedef uint16_t record_STATE_KIND;
         COLUMNS(RECORD_MEMBER)           \
     };
 RECORDS(RECORD_STRUCT)
+
+/* Adds a name; one that is there already is there once. */
+static inline void record_names_add(struct record_names *names, uint16_t name)
+{
+    size_t i = 0;
+    while (i < RECORD_NAMES && names->of[i] != 0 && names->of[i] != name + 1)
+        i++;
+    if (i < RECORD_NAMES && name != NAME_NONE)
+        names->of[i] = (uint16_t)(name + 1);
+    else
+        names->more++;
+}
 
 #define RECORD_KIND(ID, name, COLUMNS) RECORD_KIND_##ID,
 enum record_kind { RECORDS(RECORD_KIND) RECORD_KIND_COUNT };

@@ -61,6 +61,34 @@ static void read_name(struct column_value *value, uint16_t index,
     set_text(value, name, length, is_plain(name, length));
 }
 
+/* What there is no room for is counted with the others. */
+static void read_names(struct column_value *value, const struct record_names *names,
+                       const struct record_source *source)
+{
+    size_t n = 0;
+    unsigned more = names->more;
+    for (size_t i = 0; i < RECORD_NAMES && names->of[i] != 0; i++) {
+        const char *name = record_name(source, (uint16_t)(names->of[i] - 1));
+        size_t length = name ? strlen(name) : 0;
+        if (length == 0 || n + length + VALUE_DIGITS + 3 > sizeof(value->scratch)) {
+            more++;
+            continue;
+        }
+        if (n > 0)
+            value->scratch[n++] = ',';
+        memcpy(value->scratch + n, name, length);
+        n += length;
+    }
+    if (more > 0) {
+        if (n > 0)
+            value->scratch[n++] = ',';
+        value->scratch[n++] = '+';
+        n += value_digits(value->scratch + n, more);
+    }
+    if (n > 0)
+        set_text(value, value->scratch, n, is_plain(value->scratch, n));
+}
+
 static size_t put_hex(char *out, uint8_t byte, const char *digits)
 {
     out[0] = digits[byte >> 4];
@@ -138,6 +166,9 @@ void column_read(struct column_value *value, const struct column *column, const 
         break;
     case COLUMN_NAME:
         read_name(value, *(const record_NAME *)at, source);
+        break;
+    case COLUMN_NAMES:
+        read_names(value, at, source);
         break;
     case COLUMN_TRACE:
         read_trace(value, at);

@@ -78,6 +78,38 @@ static void what_is_not_there_is_left_out(void **state)
                 "\"state_kind\":\"pool_exhausted\",\"value\":0}\n");
 }
 
+static void expect_names(const struct record_names *names, const char *expected)
+{
+    struct attempt_record attempt = {.faults = *names};
+    struct buf out = {0};
+    record_append_json(&out, &source, RECORD_KIND_ATTEMPT, &attempt);
+    buf_append(&out, "", 1);
+    cJSON *json = cJSON_Parse(buf_head(&out));
+    const cJSON *faults = cJSON_GetObjectItem(json, "faults");
+    if (expected)
+        assert_string_equal(cJSON_GetStringValue(faults), expected);
+    else
+        assert_null(faults);
+    cJSON_Delete(json);
+    buf_free(&out);
+}
+
+static void several_names_are_one_text(void **state)
+{
+    struct record_names names = {0};
+    expect_names(&names, NULL);
+    record_names_add(&names, 1);
+    record_names_add(&names, 0);
+    record_names_add(&names, 1); /* it is there already */
+    expect_names(&names, "orders,/");
+    record_names_add(&names, NAME_NONE); /* there were too many names in all */
+    expect_names(&names, "orders,/,+1");
+    names = (struct record_names){0};
+    for (int i = 0; i < RECORD_NAMES + 2; i++)
+        record_names_add(&names, (uint16_t)(10 + i)); /* none of which the source knows */
+    expect_names(&names, "+9");
+}
+
 static void names_and_texts_are_escaped(void **state)
 {
     struct fault_record fault = {
@@ -151,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_is_one_line),
         cmocka_unit_test(what_is_not_there_is_left_out),
+        cmocka_unit_test(several_names_are_one_text),
         cmocka_unit_test(names_and_texts_are_escaped),
         cmocka_unit_test(every_kind_is_json_without_double_keys),
         cmocka_unit_test(times_follow_the_calendar),

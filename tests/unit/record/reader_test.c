@@ -27,11 +27,15 @@ static void fill_record(enum record_kind kind, uint8_t seed, void *record)
         const struct column_type_row *type = column_type_row(column->type);
         uint8_t *at = (uint8_t *)record + column->offset;
         uint16_t number = seed;
+        struct record_names names = {0};
+        record_names_add(&names, (uint16_t)(number % ARRAY_LEN(fixture_names)));
         if (column->type == COLUMN_NAME)
             number %= (uint16_t)ARRAY_LEN(fixture_names);
         else if (type->value_count)
             number = (uint16_t)(number % type->value_count);
-        if (column->type == COLUMN_NAME || type->value_count)
+        if (column->type == COLUMN_NAMES)
+            memcpy(at, &names, sizeof(names));
+        else if (column->type == COLUMN_NAME || type->value_count)
             memcpy(at, &number, sizeof(number));
         else
             memset(at, seed + (int)i, column->size);
