@@ -81,6 +81,12 @@ static const struct conf_key match_keys[] = {
      .offset = offsetof(struct fault_match, route),
      .flags = CONF_NOT_EMPTY,
      .meaning = "Only requests that take this route, by its name or path; in a gateway."},
+    {.name = "upstream",
+     .type = CONF_STRING,
+     .offset = offsetof(struct fault_match, upstream),
+     .flags = CONF_NOT_EMPTY,
+     .meaning = "Only connections to endpoints of this upstream, and what is sent on them; in a "
+                "gateway."},
     {.name = "endpoint",
      .type = CONF_STRING,
      .offset = offsetof(struct fault_match, endpoint),
@@ -126,7 +132,7 @@ bool fault_match_asks_request(const struct fault_match *match)
 
 bool fault_match_asks_gateway(const struct fault_match *match)
 {
-    return match->route || match->endpoint;
+    return match->route || match->upstream || match->endpoint;
 }
 
 static bool has_method(const struct fault_match *match, struct http_span method)
@@ -192,6 +198,11 @@ bool fault_match_route(const struct fault_match *match, const char *name, const 
 {
     return !match->route || (name && strcmp(match->route, name) == 0) ||
            (path && strcmp(match->route, path) == 0);
+}
+
+bool fault_match_upstream(const struct fault_match *match, const char *upstream)
+{
+    return !match->upstream || strcmp(match->upstream, upstream) == 0;
 }
 
 bool fault_match_endpoint(const struct fault_match *match, const char *endpoint)

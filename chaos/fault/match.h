@@ -20,6 +20,7 @@ struct fault_match {
     const char *exact;        /* this very path */
     struct conf_list headers; /* struct fault_header: all of them */
     const char *route;        /* of a gateway, by its name or path */
+    const char *upstream;     /* of a gateway */
     const char *endpoint;     /* of a gateway, "HOST:PORT" as it is configured */
 };
 
@@ -34,8 +35,10 @@ bool fault_match_asks_gateway(const struct fault_match *match);
  * target resolved (http_resolve_target). The path is compared as it stands in the request. */
 bool fault_match_request(const struct fault_match *match, const struct http_head *head);
 
-/* Whether a route of that name (NULL: it has none) and path, or an endpoint, is asked for. */
+/* Whether a route of that name (NULL: it has none) and path, an upstream, or an endpoint, is asked
+ * for. */
 bool fault_match_route(const struct fault_match *match, const char *name, const char *path);
+bool fault_match_upstream(const struct fault_match *match, const char *upstream);
 bool fault_match_endpoint(const struct fault_match *match, const char *endpoint);
 
 #endif

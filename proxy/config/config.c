@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/http/head.h"
+#include "proxy/config/config_fault.h"
 #include "proxy/config/config_route.h"
 #include "proxy/config/effect.h"
 
@@ -372,6 +373,10 @@ static const struct conf_key proxy_keys[] = {
         .meaning = "How the gateway names itself in the messages it passes on."),
     KEY("admin", CONF_OBJECT, struct proxy_config, admin, .sub = &admin_table,
         .flags = CONF_AT_START, .meaning = "The admin address; absent = none."),
+    KEY("faults", CONF_LIST, struct proxy_config, faults, .sub = &fault_conf_table,
+        .meaning = "What goes wrong on purpose between the gateway and its endpoints, as if it were the "
+                   "network or they: every try that is touched says so in its record. At most 64. "
+                   "Health checks are not touched."),
 };
 /* clang-format on */
 
@@ -446,7 +451,8 @@ static enum result check_proxy(struct conf_read *read, void *object, const struc
                          "\"group\" goes with \"user\", which is missing");
     complete_limits(object);
     note_credential_fields(read, object);
-    return routing_build(read, object);
+    enum result result = routing_build(read, object);
+    return result == OK ? config_check_faults(read, config) : result;
 }
 
 const struct conf_table proxy_conf_table = {

@@ -250,6 +250,7 @@ struct proxy_config {
     struct limits_config limits;
     struct identity_config identity;
     struct admin_config admin;
+    struct conf_list faults; /* struct fault_config */
 };
 
 /* Index of the named upstream, or -1. */

@@ -9,6 +9,8 @@
 #include "lib/net/dial.h"
 #include "proxy/connection/announce.h"
 #include "proxy/connection/pool.h"
+#include "proxy/fault/engine.h"
+#include "proxy/fault/passing.h"
 #include "proxy/request/exchange.h"
 #include "proxy/request/hedge.h"
 #include "proxy/worker/realm.h"
@@ -46,6 +48,9 @@ void uplink_close(struct uplink *uplink, const char *reason)
               (unsigned long long)uplink->number, reason);
     uplink_set_state(uplink, UPLINK_CLOSED);
     uplink->exchange = NULL;
+    if (uplink->faults)
+        passing_left(uplink);
+    list_remove(&uplink->of_worker);
     list_remove(&uplink->of_client);
     timeout_cancel(&uplink->idle_timeout);
     worker_take_back(worker, &uplink->in);
@@ -152,7 +157,8 @@ static void uplink_ready(struct conn *conn, void *owner)
         hedge_turn_to(uplink->exchange, uplink);
     switch (uplink->state) {
     case UPLINK_CONNECTING:
-        on_connecting(uplink);
+        if (!uplink->faults || !passing_holds(uplink))
+            on_connecting(uplink);
         break;
     case UPLINK_SECURING:
         on_securing(uplink);
@@ -189,6 +195,7 @@ static struct uplink *uplink_open(struct upstream *upstream, struct pool *pool, 
         slab_put(&worker->uplink_slab, uplink);
         return NULL;
     }
+    list_push_back(&worker->engine->uplinks, &uplink->of_worker);
     pool->open++;
     realm_join(upstream->realm);
     counter_add(&worker->counters.of[COUNTER_UPLINKS]);
@@ -203,15 +210,18 @@ static void bind_to_client(struct uplink *uplink, struct client *client)
 
 enum uplink_result uplink_dial(struct upstream *upstream, struct uplink_order *order)
 {
-    int fd = dial_start(&order->pool->shared->address);
+    bool refused = upstream->faults && passing_refuses(upstream, order);
+    int fd = refused ? -1 : dial_start(&order->pool->shared->address);
     order->uplink = fd >= 0 ? uplink_open(upstream, order->pool, fd) : NULL;
     if (order->uplink) {
         order->uplink->exchange = order->exchange;
+        if (upstream->faults)
+            passing_dialed(order->uplink, order);
         if (upstream->config->proxy_protocol)
             bind_to_client(order->uplink, order->exchange->client);
         return UPLINK_PENDING;
     }
-    int problem = errno;
+    int problem = refused ? ECONNREFUSED : errno;
     if (fd >= 0)
         close(fd);
     atomic_fetch_sub(&order->pool->shared->connections, 1);

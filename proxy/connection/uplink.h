@@ -32,6 +32,10 @@ struct uplink {
     struct timeout idle_timeout;
     struct list node; /* in pool->idle */
     struct grave grave;
+    struct list of_worker;                /* in engine->uplinks */
+    struct uplink_faults *faults;         /* NULL: none has touched it */
+    uint64_t faults_asked, faults_barred; /* by their bits: counted for, and not among the first */
+    uint64_t draw; /* its number among those drawn for, from 1; 0 = none yet */
     mono opened;
     mono answered;              /* the end of the last response */
     mono use_before;            /* when IDLE: not used from then on; 0 = any time */
@@ -52,12 +56,14 @@ enum uplink_result {
 /* What is asked for, and what was chosen. */
 struct uplink_order {
     struct exchange *exchange;
-    bool fresh;            /* not a connection that was used before */
-    uint64_t avoid;        /* endpoints (uplink_bit) to be used when there is no other */
-    uint64_t refused;      /* those that this request could not be brought to */
-    uint64_t affinity;     /* the key of a consistent hash */
-    struct pool *pool;     /* set: the endpoint chosen, unless EXHAUSTED or NO_ENDPOINT */
-    struct uplink *uplink; /* set for READY and PENDING */
+    bool fresh;                 /* not a connection that was used before */
+    uint64_t avoid;             /* endpoints (uplink_bit) to be used when there is no other */
+    uint64_t refused;           /* those that this request could not be brought to */
+    uint64_t affinity;          /* the key of a consistent hash */
+    struct pool *pool;          /* set: the endpoint chosen, unless EXHAUSTED or NO_ENDPOINT */
+    struct uplink *uplink;      /* set for READY and PENDING */
+    uint64_t draw;              /* see struct uplink; where faults may touch it */
+    struct record_names faults; /* that have refused it */
 };
 
 /* The bit of an endpoint in a set; a 65th shares the first's. */

@@ -255,6 +255,19 @@ static void append_request_id(struct buf *out, const struct access_entry *entry)
     append(out, "\"");
 }
 
+/* Envoy's order has DI behind what became of the request, but before FI. */
+static void append_flags(struct buf *out, const struct access_entry *entry)
+{
+    enum cause cause = (enum cause)entry->record->cause;
+    const char *flag = cause_row(cause)->envoy_flag;
+    if (!entry->delayed)
+        append(out, flag);
+    else if (strcmp(flag, "-") == 0)
+        append(out, "DI");
+    else
+        buf_printf(out, cause == CAUSE_FAULT_ABORT ? "DI,%s" : "%s,DI", flag);
+}
+
 static void append_envoy(struct buf *out, const struct access_entry *entry,
                          const struct access_clock *clock)
 {
@@ -268,7 +281,7 @@ static void append_envoy(struct buf *out, const struct access_entry *entry,
     append(out, "\" ");
     append_number(out, record->status == 499 ? 0 : record->status);
     append(out, " ");
-    append(out, cause_row((enum cause)record->cause)->envoy_flag);
+    append_flags(out, entry);
     append(out, " ");
     append_number(out, entry->body_in);
     append(out, " ");

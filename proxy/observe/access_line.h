@@ -55,6 +55,7 @@ struct access_entry {
     wall started;
     const char *gateway, *upstream, *endpoint; /* the last two NULL: none was chosen */
     uint64_t body_in, body_out;
+    bool delayed;                /* by an injected fault */
     bool connected;              /* the last try had a connection */
     uint64_t clients, exchanges; /* of this worker, at the line's moment */
     int endpoint_connections;    /* of the endpoint, across workers */

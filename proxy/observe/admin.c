@@ -7,6 +7,7 @@
 #include "lib/serve/serve.h"
 #include "proxy/observe/dns_metrics.h"
 #include "proxy/observe/endpoint_metrics.h"
+#include "proxy/observe/fault_metrics.h"
 #include "proxy/observe/flow_metrics.h"
 #include "proxy/process/descriptors.h"
 #include "proxy/process/proxy.h"
@@ -82,6 +83,7 @@ static void write_metrics(struct buf *out, const struct proxy *proxy)
     write_causes(out, proxy);
     endpoint_metrics_write(out, proxy);
     flow_metrics_write(out, proxy);
+    fault_metrics_write(out, proxy);
     dns_metrics_write(out, proxy);
     if (!proxy->store)
         return;

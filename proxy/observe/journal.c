@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/observe/journal.h"
 
+#include <stdio.h>
+
+#include "proxy/fault/engine.h"
 #include "proxy/process/proxy.h"
 
 /* Access log lines are written out in pieces of about this size, or after ACCESS_DELAY. */
@@ -24,6 +27,14 @@ static void fill_attempt_phases(struct attempt_record *record, const struct atte
     record->receive = phase(attempt->first_byte, attempt->last_byte);
 }
 
+/* The request has met what its tries have. */
+static void note_faults(struct exchange *exchange)
+{
+    const struct record_names *of_try = &exchange->attempt.record.faults;
+    for (size_t i = 0; i < RECORD_NAMES && of_try->of[i] != 0; i++)
+        record_names_add(&exchange->record.faults, (uint16_t)(of_try->of[i] - 1));
+}
+
 void journal_attempt(struct exchange *exchange, enum cause outcome, bool retried)
 {
     struct worker *worker = exchange->worker;
@@ -33,11 +44,31 @@ void journal_attempt(struct exchange *exchange, enum cause outcome, bool retried
     record->upstream = exchange->upstream->name_id;
     record->outcome = (uint16_t)outcome;
     record->retried = retried;
+    if (record->faults.of[0] != 0)
+        note_faults(exchange);
     struct attempt_record *slot = RECORD_BEGIN(worker->records, ATTEMPT, attempt);
     if (!slot)
         return;
     *slot = *record;
     record_commit(worker->records);
+}
+
+void journal_touch(const struct culprit *culprit, uint16_t endpoint, uint64_t key, mono since)
+{
+    const struct occurrence *occurrence = &culprit->live->occurrence;
+    struct record_writer *records = culprit->engine->worker->records;
+    struct fault_record *row = RECORD_BEGIN(records, FAULT, fault);
+    if (!row)
+        return;
+    *row = (struct fault_record){.name = culprit->rule->common->name_id,
+                                 .target = endpoint,
+                                 .ordinal = key,
+                                 .planned_at = occurrence->at.ns,
+                                 .planned_for = occurrence->lasting.ns,
+                                 .started = since.ns,
+                                 .ended = mono_now().ns};
+    snprintf(row->kind, sizeof(row->kind), "%s", culprit_row(culprit)->name);
+    record_commit(records);
 }
 
 static void fill_request_phases(struct exchange *exchange)
@@ -90,6 +121,7 @@ static void append_line(struct exchange *exchange)
         .endpoint = pool ? pool->name : NULL,
         .body_in = record->bytes_in > head_in ? record->bytes_in - head_in : 0,
         .body_out = record->bytes_out > head_out ? record->bytes_out - head_out : 0,
+        .delayed = exchange->fault_delayed,
         .connected = exchange->attempts > 0 && mono_is_set(attempt->connected),
         .clients = worker->client_slab.in_use,
         .exchanges = worker->exchange_slab.in_use,

@@ -14,6 +14,11 @@ void journal_keep_texts(struct exchange *exchange, const struct http_head *head)
 /* A try has ended. */
 void journal_attempt(struct exchange *exchange, enum cause outcome, bool retried);
 
+/* A fault lets go of something that it has touched since then: of the endpoint of that name, by the
+ * number or key it was drawn by. */
+struct culprit;
+void journal_touch(const struct culprit *culprit, uint16_t endpoint, uint64_t key, mono since);
+
 void journal_state(struct worker *worker, enum state_kind kind, uint16_t subject, uint64_t value);
 
 /* As journal_state, of something that was so at another moment. */

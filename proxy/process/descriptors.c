@@ -13,6 +13,7 @@ enum {
     OF_ADMIN = 1,      /* the admin address */
     OF_RECORDS = 2,    /* their folder and their thread's wake-up */
     OF_WORKER = 4,     /* its loop and its wake-up */
+    OF_FAULTS = 1,     /* a worker's alarms */
     OF_WRITER = 2,     /* a worker's segment and a spare one */
     OF_REQUEST = 2,    /* a client and an endpoint */
     TO_WORK_WITH = 16, /* files that are read, name servers, sockets of a reload */
@@ -31,6 +32,8 @@ static uint64_t needed(const struct proxy_config *config, size_t workers)
         each += OF_WRITER;
         once += OF_RECORDS;
     }
+    if (config->faults.count > 0)
+        each += OF_FAULTS;
     if (config->access_log.path)
         once += OF_LOG;
     if (config->admin.address)

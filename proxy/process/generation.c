@@ -202,6 +202,8 @@ static enum result share(struct generation *generation, struct error *error)
         result = share_upstream(generation, i, error);
     generation->throttles = throttles_new(generation);
     generation->limiters = limiters_new(generation);
+    if (result == OK)
+        result = proxy_faults_prepare(&generation->faults, generation, error);
     enum result published = publish_names(generation, known, error);
     return result == OK ? published : result;
 }
@@ -397,6 +399,7 @@ void generation_release(struct generation **out)
         release_upstream(generation, i);
     throttles_drop(generation);
     limiters_drop(generation);
+    proxy_faults_drop(&generation->faults);
     free(generation->listeners);
     free(generation->upstreams);
     free(generation->route_names);

@@ -10,6 +10,7 @@
 
 #include "lib/base/list.h"
 #include "proxy/config/config.h"
+#include "proxy/process/faults.h"
 #include "proxy/process/secure.h"
 #include "proxy/process/shared.h"
 
@@ -41,6 +42,7 @@ struct generation {
     uint16_t *route_names;      /* in records */
     struct throttle *throttles; /* rate limits, by route */
     struct limiter **limiters;  /* of requests under way, as limiters.h has them */
+    struct fault_set faults;    /* what it asks for, until it is installed */
     const char **names;         /* all that records may point to */
     size_t name_count;
     atomic_int users; /* workers that have something of it */

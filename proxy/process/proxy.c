@@ -113,6 +113,7 @@ static void on_epoch(void *arg, mono epoch)
     struct proxy *proxy = arg;
     log_info(&proxy->log, NULL, "the measured load starts in %.3f s",
              (double)mono_between(mono_now(), epoch).ns / 1e9);
+    proxy_faults_start(proxy, epoch);
 }
 
 static void send_news(struct proxy *proxy)
@@ -208,7 +209,9 @@ static enum result prepare_generation(struct proxy *proxy, struct generation *fi
     generation_activate(first, NULL);
     proxy->generation = first;
     directory_commit(&proxy->directory);
-    result = open_records(proxy, error);
+    result = proxy_faults_install(proxy, &first->faults, error);
+    if (result == OK)
+        result = open_records(proxy, error);
     if (result == OK)
         resolution_note(proxy);
     return result;
@@ -329,6 +332,7 @@ static void release(struct proxy *proxy)
         struct generation *generation = list_entry(node, struct generation, node);
         generation_release(&generation);
     }
+    proxy_faults_release(&proxy->faults);
     names_release(&proxy->names);
     free(proxy->workers);
 }
@@ -398,6 +402,7 @@ static enum result run_config(const char *path, struct generation *first, int co
                           .control = {.fd = -1},
                           .news_fd = -1};
     list_init(&proxy.generations);
+    proxy_faults_init(&proxy.faults, control_fd >= 0);
     log_init(&proxy.log, first->config.name, LOG_INFO);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error of the write */

@@ -8,6 +8,7 @@
 #include "lib/base/result.h"
 #include "lib/serve/control.h"
 #include "proxy/process/directory.h"
+#include "proxy/process/faults.h"
 #include "proxy/process/generation.h"
 #include "proxy/process/names.h"
 #include "proxy/process/notify.h"
@@ -31,6 +32,7 @@ struct proxy {
     struct record_store *store;
     struct record_writer *records; /* the main thread's; NULL: it has had nothing to record */
     struct names names;
+    struct faults faults;
     struct list generations;               /* all that live, the latest first */
     struct generation *_Atomic generation; /* the latest; set by the main thread */
     atomic_int taking;                     /* workers that have not taken it over yet */

@@ -39,12 +39,22 @@ static void warn(void *arg, const char *message)
     log_warn(&proxy->log, NULL, "%s", message);
 }
 
+/* What files of endpoints and DNS say changes nothing about faults. */
+static void take_faults(struct proxy *proxy, struct generation *next)
+{
+    struct error error;
+    if (proxy->change.source == CHANGE_CONFIG &&
+        proxy_faults_install(proxy, &next->faults, &error) != OK)
+        log_warn(&proxy->log, NULL, "faults are recorded without names: %s", error.text);
+}
+
 static void hand_out(struct proxy *proxy, struct generation *next)
 {
     generation_activate(next, proxy->generation);
     proxy->config = &next->config;
     atomic_store(&proxy->taking, (int)proxy->worker_count);
     atomic_store(&proxy->generation, next);
+    take_faults(proxy, next);
     for (size_t i = 0; i < proxy->worker_count; i++)
         worker_wake(&proxy->workers[i]);
     directory_commit(&proxy->directory);

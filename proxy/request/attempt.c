@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/request/attempt.h"
 #include "proxy/connection/pool.h"
+#include "proxy/fault/passing.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -85,6 +86,7 @@ static void open_books(struct exchange *exchange, const struct uplink_order *ord
         .connection = uplink ? uplink->number : 0,
         .connection_age = uplink ? mono_between(uplink->opened, worker->now).ns : -1,
         .connection_requests = uplink ? uplink->requests : 0,
+        .faults = order->faults,
         .late = -1,
         .backend_queue = -1,
         .backend_lock = -1,
@@ -125,6 +127,8 @@ static enum cause cause_of_connect_error(int problem)
 static void begin_sending(struct exchange *exchange)
 {
     struct attempt *attempt = &exchange->attempt;
+    if ((exchange->faults | exchange->upstream->faults) || attempt->uplink->faults)
+        passing_begin(exchange);
     if (mono_is_set(attempt->connected))
         attempt->secured = exchange->worker->now;
     else
@@ -232,6 +236,8 @@ void attempt_close(struct exchange *exchange, enum cause outcome, bool retried)
         return;
     guard_settle(exchange, outcome);
     timeout_cancel(&exchange->try_timeout);
+    if (attempt->uplink && attempt->uplink->faults)
+        passing_end(exchange);
     journal_attempt(exchange, outcome, retried);
     attempt->started = (mono){0};
     bool received = !retried && (outcome == CAUSE_NONE || outcome == CAUSE_UPSTREAM_STATUS);

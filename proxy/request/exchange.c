@@ -10,6 +10,7 @@
 #include "lib/http/path.h"
 #include "lib/http/target.h"
 #include "proxy/config/route.h"
+#include "proxy/fault/passing.h"
 #include "proxy/message/forward.h"
 #include "proxy/message/hop.h"
 #include "proxy/message/limits.h"
@@ -294,6 +295,8 @@ static void take_route(struct exchange *exchange, const struct http_head *head,
         return;
     }
     choose_upstream(exchange, (size_t)found);
+    if (exchange->passage->faults)
+        passing_match(exchange, head);
     forward(exchange, head, trace);
 }
 

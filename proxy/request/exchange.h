@@ -64,7 +64,10 @@ struct exchange {
     uint64_t body_taken; /* bytes of its content */
     unsigned upgrades;   /* protocols offered to the upstream; see hop_upgrades */
 
-    uint64_t affinity; /* the key of a consistent hash */
+    uint64_t faults;    /* by their bits: those that match it */
+    uint64_t fault_key; /* by which they draw */
+    uint64_t affinity;  /* the key of a consistent hash */
+    bool fault_delayed; /* a fault that delays has touched a try */
     bool idempotent;
     bool answers_head; /* the method was HEAD */
     bool client_keeps; /* the client's side stays open behind this request */

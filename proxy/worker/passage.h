@@ -15,6 +15,7 @@ struct passage {
     const struct route_config *route;
     struct upstream *upstream;
     const struct retry_config *retry;
+    uint64_t faults;   /* by their bits: those that may touch requests on the way */
     struct gate *gate; /* NULL: nothing limits how many requests are under way */
     struct timeout_queue *connect, *response, *body, *total, *wait, *tunnel;
     struct passage_timeouts *own; /* NULL: the upstream's are used */

@@ -7,6 +7,7 @@
 #include "proxy/connection/client.h"
 #include "proxy/connection/pool.h"
 #include "proxy/connection/uplink.h"
+#include "proxy/fault/engine.h"
 #include "proxy/observe/episodes.h"
 #include "proxy/observe/journal.h"
 #include "proxy/process/proxy.h"
@@ -192,6 +193,7 @@ struct realm *realm_new(struct worker *worker, struct generation *generation)
         init_upstream(realm, i);
     realm->gates = gates_new(realm);
     passages_init(realm);
+    engine_plan(worker->engine, realm);
     for (size_t i = 0; i < config->listeners.count; i++)
         init_entrance(realm, i);
     list_push_back(&worker->realms, &realm->node);

@@ -134,7 +134,7 @@ void succession_begin(struct worker *worker, struct generation *generation)
         worker->prober = prober_start(new);
     worker->realm = new;
     worker->config = new->config;
-    worker_learn_names(worker, generation);
+    worker_learn_generation(worker, generation);
     list_foreach (node, &worker->realms)
         if (list_entry(node, struct realm, node) != new)
             point_realm(list_entry(node, struct realm, node), new);

@@ -10,6 +10,7 @@
 #include "proxy/connection/pool.h"
 #include "proxy/connection/probe.h"
 #include "proxy/connection/uplink.h"
+#include "proxy/fault/engine.h"
 #include "proxy/observe/journal.h"
 #include "proxy/process/proxy.h"
 #include "proxy/request/exchange.h"
@@ -162,6 +163,7 @@ static void on_wake(void *arg)
         return;
     worker_enter(worker);
     take_generation(worker);
+    engine_look(worker->engine);
     enum worker_phase phase = (enum worker_phase)atomic_load(&worker->proxy->phase);
     if (phase > worker->phase)
         enter_phase(worker, phase);
@@ -203,14 +205,21 @@ static void init_records(struct worker *worker)
     duration offset = proxy->store ? record_store_clock_offset(proxy->store) : clock_offset();
     worker->source = (struct record_source){
         .pid = (uint32_t)getpid(), .writer = worker->number, .clock_offset = offset};
-    worker_learn_names(worker, proxy->generation);
+    worker_learn_generation(worker, proxy->generation);
 }
 
-void worker_learn_names(struct worker *worker, const struct generation *generation)
+void worker_learn_generation(struct worker *worker, const struct generation *generation)
 {
     worker->source.process = generation->config.name;
-    worker->source.names = generation->names;
-    worker->source.name_count = (uint16_t)generation->name_count;
+    worker_learn_names(worker, generation->names, generation->name_count);
+}
+
+void worker_learn_names(struct worker *worker, const char *const *names, size_t count)
+{
+    if (count < worker->source.name_count)
+        return;
+    worker->source.names = names;
+    worker->source.name_count = (uint16_t)count;
     record_writer_renew(worker->records);
 }
 
@@ -242,7 +251,9 @@ enum result worker_init(struct worker *worker, struct proxy *proxy, uint16_t num
         return result;
     init_events(worker);
     worker->told = proxy->generation->number;
+    worker->engine = engine_new(worker);
     worker->realm = realm_new(worker, proxy->generation);
+    engine_look(worker->engine);
     if (number == 0)
         worker->prober = prober_start(worker->realm);
     if (proxy->store)
@@ -262,6 +273,7 @@ static void release_loop(struct worker *worker)
     soon_cancel(&worker->retire);
     soon_cancel(&worker->bury);
     bury_dead(worker);
+    engine_free(&worker->engine);
     loop_release(&worker->loop);
 }
 

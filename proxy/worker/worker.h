@@ -68,6 +68,7 @@ struct upstream {
     struct hedging *hedging; /* of routes without a policy of their own; NULL: nothing is hedged */
     int idle_limit;          /* idle connections kept per pool */
     struct budget retry_budget, hedge_budget;
+    uint64_t faults; /* by their bits: those that may touch connections to it */
     uint16_t name_id;
     struct timeout_queue connect, response, body, total, wait, tunnel, idle;
     struct timeout_queue settle; /* deferred cleanup looks again whether the client has taken all */
@@ -117,6 +118,7 @@ struct worker {
     struct timeout_queue held; /* requests that wait for their turn under a limit */
     struct list clients;
     uint64_t next_connection;
+    struct engine *engine; /* injected faults */
     struct prober *prober; /* health checks, for all workers; NULL in all but one */
 
     struct slab client_slab, exchange_slab, uplink_slab, texts_slab;
@@ -169,7 +171,10 @@ void worker_wake(struct worker *worker);
 
 /* The worker takes names for what it writes from this generation, which has all of those before. */
 struct generation;
-void worker_learn_names(struct worker *worker, const struct generation *generation);
+void worker_learn_generation(struct worker *worker, const struct generation *generation);
+
+/* The same of names alone; fewer than it knows are none that are new. They stay where they are. */
+void worker_learn_names(struct worker *worker, const char *const *names, size_t count);
 
 /* Called when a client has gone: a draining worker ends with its last one. */
 void worker_client_gone(struct worker *worker);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/fault/passing.h"
+
+#include <stdlib.h>
+
+#include "chaos/fault/draw.h"
+#include "lib/base/hash.h"
+#include "proxy/fault/touch.h"
+#include "proxy/observe/journal.h"
+#include "proxy/process/proxy.h"
+#include "proxy/worker/passage.h"
+
+static struct culprit *culprit_at(const struct worker *worker, uint64_t left)
+{
+    return worker->engine->culprits[__builtin_ctzll(left)];
+}
+
+/* ---- requests */
+
+static uint64_t next_request(struct worker *worker)
+{
+    return atomic_fetch_add(&worker->proxy->faults.requests, 1);
+}
+
+/* The number counts only where there is no trace id. */
+static uint64_t key_of(struct worker *worker, const struct http_head *head)
+{
+    return http_has(head, HTTP_FIELD_TRACEPARENT) ? draw_key(head, next_request(worker))
+                                                  : next_request(worker);
+}
+
+void passing_match(struct exchange *exchange, const struct http_head *head)
+{
+    struct worker *worker = exchange->worker;
+    for (uint64_t left = exchange->passage->faults; left; left &= left - 1)
+        if (fault_match_request(&culprit_config(culprit_at(worker, left))->match, head))
+            exchange->faults |= left & -left;
+    if (exchange->faults)
+        exchange->fault_key = key_of(worker, head);
+}
+
+/* A further try has draws of its own: that it is made elsewhere, or again, is to help. */
+static uint64_t key_of_attempt(const struct exchange *exchange)
+{
+    uint64_t number = exchange->attempt.record.number;
+    return number == 1 ? exchange->fault_key : hash_mix(exchange->fault_key + number);
+}
+
+static void touch_for_request(struct exchange *exchange, struct culprit *culprit, mono now)
+{
+    struct uplink *uplink = exchange->attempt.uplink;
+    uint64_t key = key_of_attempt(exchange);
+    /* Its bit may have been another's when the request began. */
+    if (!culprit || mono_before(exchange->head_read, culprit->since) ||
+        !culprit_matches_pool(culprit, uplink->pool) || !culprit_counts_in(culprit) ||
+        !culprit_claim(culprit, key, now))
+        return;
+    touch_begin(culprit, uplink, key, true);
+}
+
+void passing_begin(struct exchange *exchange)
+{
+    struct worker *worker = exchange->worker;
+    struct uplink *uplink = exchange->attempt.uplink;
+    struct uplink_faults *faults = uplink->faults;
+    if (faults)
+        touch_recall(faults, uplink->requests > 0);
+    touch_connection(uplink, worker->now);
+    for (uint64_t left = exchange->faults; left; left &= left - 1)
+        touch_for_request(exchange, culprit_at(worker, left), worker->now);
+}
+
+void passing_end(struct exchange *exchange)
+{
+    struct uplink_faults *faults = exchange->attempt.uplink->faults;
+    exchange->attempt.record.faults = faults->names;
+    exchange->fault_delayed |= faults->delays;
+    list_foreach_safe (node, &faults->touches) {
+        struct touch *touch = list_entry(node, struct touch, of_uplink);
+        if (touch->for_request)
+            touch_end(touch);
+    }
+}
+
+/* ---- connections that are made */
+
+/* Whether it is of that kind and touches a connection to the pool's endpoint. */
+static bool meets(struct culprit *culprit, enum fault_kind kind, const struct pool *pool,
+                  uint64_t draw)
+{
+    return culprit_config(culprit)->kind == (int)kind && culprit_matches_pool(culprit, pool) &&
+           culprit_counts_in(culprit) &&
+           culprit_claim(culprit, draw - 1, pool->upstream->worker->now);
+}
+
+bool passing_refuses(struct upstream *upstream, struct uplink_order *order)
+{
+    struct worker *worker = upstream->worker;
+    order->draw = atomic_fetch_add(&worker->proxy->faults.connections, 1) + 1;
+    for (uint64_t left = upstream->faults; left; left &= left - 1) {
+        struct culprit *culprit = culprit_at(worker, left);
+        if (!meets(culprit, FAULT_REFUSE, order->pool, order->draw))
+            continue;
+        culprit_release(culprit);
+        journal_touch(culprit, order->pool->name_id, order->draw - 1, worker->now);
+        record_names_add(&order->faults, culprit->rule->common->name_id);
+        return true;
+    }
+    return false;
+}
+
+/* How long it is kept from being connected; below 0: for ever, as when a backlog is full. */
+static duration wait_for(const struct culprit *culprit, uint64_t key)
+{
+    const struct fault_config *config = culprit_config(culprit);
+    struct dist delay = config->delay;
+    struct rng rng;
+    if (config->backlog > 0 && atomic_load(&culprit->rule->common->active) > config->backlog)
+        return duration_ns(-1);
+    culprit_draw(culprit, key, FAULT_STREAM_UPSTREAM, &rng);
+    if (delay.kind == DIST_REPLAY)
+        delay.cursor = key % delay.point_count;
+    return dist_sample(&delay, &rng);
+}
+
+void passing_dialed(struct uplink *uplink, const struct uplink_order *order)
+{
+    struct worker *worker = uplink->upstream->worker;
+    mono at = worker->now;
+    uplink->draw = order->draw;
+    for (uint64_t left = uplink->upstream->faults; left; left &= left - 1) {
+        struct culprit *culprit = culprit_at(worker, left);
+        if (!meets(culprit, FAULT_ACCEPT_DELAY, uplink->pool, uplink->draw))
+            continue;
+        touch_begin(culprit, uplink, uplink->draw - 1, false);
+        duration wait = wait_for(culprit, uplink->draw - 1);
+        at = wait.ns < 0 || at.ns == INT64_MAX ? (mono){INT64_MAX} : mono_add(at, wait);
+    }
+    if (uplink->faults)
+        alarm_set(&worker->engine->alarms, &uplink->faults->connecting, at);
+}
+
+bool passing_holds(const struct uplink *uplink)
+{
+    return uplink->faults->connecting.place != 0;
+}
+
+void passing_left(struct uplink *uplink)
+{
+    struct uplink_faults *faults = uplink->faults;
+    alarm_stop(&uplink->upstream->worker->engine->alarms, &faults->connecting);
+    list_foreach_safe (node, &faults->touches)
+        touch_end(list_entry(node, struct touch, of_uplink));
+    uplink->faults = NULL;
+    free(faults);
+}
