@@ -98,8 +98,8 @@ static const struct conf_key fail_keys[] = {
      .choices = fault_names,
      .meaning =
          "\"close\" and \"reset\" end the connection without a response, \"truncate\" in the "
-         "middle of the body, \"garbage\" behind bytes that are no HTTP; \"hang\" never "
-         "answers."},
+         "middle of the body, \"garbage\" behind bytes that are no HTTP; \"stall\" sends no more "
+         "from the middle of the body on, and \"hang\" never answers."},
     {.name = "share",
      .type = CONF_SHARE,
      .offset = offsetof(struct fail_config, share),
@@ -387,6 +387,12 @@ static const struct conf_key backend_keys[] = {
      .offset = offsetof(struct backend_config, pauses),
      .sub = &pause_table,
      .meaning = "When the process stands still."},
+    {.name = "faults",
+     .type = CONF_LIST,
+     .offset = offsetof(struct backend_config, faults),
+     .sub = &fault_conf_table,
+     .meaning = "What else goes wrong with the process, and when: it refuses connections (refuse), "
+                "accepts none (stop_accepting), or has no descriptor left (descriptors)."},
 };
 
 const struct conf_table backend_conf_table = {

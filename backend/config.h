@@ -5,6 +5,7 @@
 
 #include "backend/cleanup.h"
 #include "backend/heap.h"
+#include "chaos/fault/fault.h"
 #include "lib/base/dist.h"
 #include "lib/conf/conf.h"
 #include "lib/serve/serve.h"
@@ -127,6 +128,7 @@ struct backend_config {
     struct conf_list handlers;  /* struct handler_config */
     struct heap_config heap;
     struct conf_list pauses; /* struct pause_config */
+    struct conf_list faults; /* struct fault_config */
 };
 
 extern const struct conf_table backend_conf_table;
@@ -138,6 +140,9 @@ enum result backend_config_check(struct conf_read *read, void *object, const str
 enum result respond_config_check(struct conf_read *read, void *object, const struct cJSON *item);
 enum result heap_config_check(struct conf_read *read, void *object, const struct cJSON *item);
 enum result pause_config_check(struct conf_read *read, void *object, const struct cJSON *item);
+
+/* That the faults are such as a backend can do to itself. */
+enum result faults_config_check(struct conf_read *read, const struct backend_config *config);
 
 /* The handler for a path (a request's target up to its query): an exact match, or else the longest
  * path that ends in a slash and starts it. NULL: none. */

@@ -254,7 +254,8 @@ enum result backend_config_check(struct conf_read *read, void *object, const str
 {
     struct backend_config *config = object;
     name_pauses(read, config);
-    return check_handlers(read, config, item);
+    enum result result = faults_config_check(read, config);
+    return result == OK ? check_handlers(read, config, item) : result;
 }
 
 const struct handler_config *backend_config_handler(const struct backend_config *config,

@@ -107,7 +107,8 @@ void request_abort(struct request *request)
 
 void request_progress(struct request *request, enum serve_progress progress)
 {
-    if (progress == SERVE_GONE && request->delivery < DELIVERY_WRITTEN) {
+    bool unfinished = request->delivery < DELIVERY_WRITTEN || request->state == REQUEST_HANGING;
+    if (progress == SERVE_GONE && unfinished) {
         request->service->counts.abandoned++;
         request_abort(request);
         return;

@@ -81,7 +81,7 @@ static const struct respond_config *next_response(const struct request *request)
 }
 
 /* The bytes of it; what the request holds for last uses goes first, as before any response. */
-static void fail_with_bytes(struct request *request, enum serve_fault how)
+static bool fail_with_bytes(struct request *request, enum serve_fault how)
 {
     const struct respond_config *config = next_response(request);
     struct serve_response response = {.status = 200};
@@ -91,16 +91,16 @@ static void fail_with_bytes(struct request *request, enum serve_fault how)
         response.length = TRUNCATED_BODY;
     holds_before_response(request);
     response.fields = make_fields(request, config ? config->fields : "");
-    serve_misbehave(request->conn, how, &response);
-    request->delivery = DELIVERY_OVER;
+    bool over = serve_misbehave(request->conn, how, &response) == SERVE_GONE;
+    request->delivery = over ? DELIVERY_OVER : DELIVERY_WRITING;
+    return over;
 }
 
-void respond_fail(struct request *request, enum serve_fault how)
+bool respond_fail(struct request *request, enum serve_fault how)
 {
     request->service->counts.faults[how]++;
     /* Who hangs keeps what it holds. */
-    if (how != SERVE_FAULT_HANG)
-        fail_with_bytes(request, how);
+    return how != SERVE_FAULT_HANG && fail_with_bytes(request, how);
 }
 
 void respond_unknown_path(struct serve_conn *conn)

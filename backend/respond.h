@@ -15,8 +15,9 @@ void respond_error(struct request *request, int status, const char *text);
 /* Answers 204 when there was no response yet. */
 void respond_default(struct request *request);
 
-/* Misbehaves instead; `truncate` cuts the response of the next `respond` step. */
-void respond_fail(struct request *request, enum serve_fault how);
+/* Misbehaves instead; `truncate` and `stall` cut the response of the next `respond` step. Whether
+ * the request is over with that; otherwise it waits until the client leaves. */
+bool respond_fail(struct request *request, enum serve_fault how);
 
 /* A path that no handler stands for: 404, and the exchange is over. */
 void respond_unknown_path(struct serve_conn *conn);

@@ -28,6 +28,27 @@ void service_stood_still(struct service *service, const struct pause_record *pau
     record_commit(service->writer);
 }
 
+uint16_t service_fault_name(const struct service *service, size_t index)
+{
+    return (uint16_t)(SERVICE_NAME_PAUSES + service->config.pauses.count + index);
+}
+
+void service_record_fault(struct service *service, const struct service_fault *fault)
+{
+    struct fault_record *row = RECORD_BEGIN(service->writer, FAULT, fault);
+    if (!row)
+        return;
+    row->name = fault->name;
+    row->target = SERVICE_NAME_PROCESS;
+    snprintf(row->kind, sizeof(row->kind), "%s", fault_row(fault->kind)->name);
+    row->ordinal = fault->occurrence.ordinal;
+    row->planned_at = fault->occurrence.at.ns;
+    row->planned_for = fault->occurrence.lasting.ns;
+    row->started = fault->started.ns;
+    row->ended = fault->ended.ns;
+    record_commit(service->writer);
+}
+
 static void on_collected(void *owner, const struct heap_collection *found)
 {
     struct service *service = owner;
@@ -125,6 +146,7 @@ static void on_stop_signal(void *arg)
     log_info(&service->log, NULL, "stopping: no new connections, up to 5 s for those in flight");
     service->drain_until = mono_add(mono_now(), DRAIN_TIME);
     pauses_end(&service->pauses);
+    troubles_end(&service->troubles);
     serve_drain(service->serve);
     /* They would never end by themselves. */
     abort_requests(service, true);
@@ -135,6 +157,7 @@ static void on_epoch(void *owner, mono epoch)
 {
     struct service *service = owner;
     pauses_start(&service->pauses, epoch);
+    troubles_start(&service->troubles, epoch);
 }
 
 static void on_control_gone(void *owner)
@@ -170,11 +193,14 @@ static enum result open_records(struct service *service, struct error *error)
 {
     const struct backend_config *config = &service->config;
     const struct pause_config *pauses = config->pauses.items;
-    size_t count = SERVICE_NAME_PAUSES + config->pauses.count;
+    const struct fault_config *faults = config->faults.items;
+    size_t count = SERVICE_NAME_PAUSES + config->pauses.count + config->faults.count;
     service->names = mem_alloc(count, sizeof(*service->names));
     service->names[SERVICE_NAME_PROCESS] = config->name;
     for (size_t i = 0; i < config->pauses.count; i++)
         service->names[SERVICE_NAME_PAUSES + i] = pauses[i].name;
+    for (size_t i = 0; i < config->faults.count; i++)
+        service->names[service_fault_name(service, i)] = faults[i].name;
     if (!config->record)
         return OK;
     struct record_settings settings = {.folder = config->record,
@@ -219,6 +245,7 @@ static void open_simulation(struct service *service)
         resource_init(&service->resources[i], resources[i].slots);
     snprintf(service->draws, sizeof(service->draws), "%s/request", config->name);
     pauses_open(&service->pauses, service);
+    troubles_open(&service->troubles, service);
 }
 
 static enum result open_parts(struct service *service, int control_fd, struct error *error)
@@ -265,7 +292,7 @@ void service_run(struct service *service)
     if (service->control.fd >= 0)
         control_ready(&service->control, text);
     else
-        pauses_start(&service->pauses, mono_now());
+        on_epoch(service, mono_now());
     log_info(&service->log, NULL, "ready %s", text);
     loop_run(&service->loop);
     counts_log(service);
@@ -274,6 +301,7 @@ void service_run(struct service *service)
 
 void service_close(struct service *service)
 {
+    troubles_close(&service->troubles);
     /* First, so that no request that ends here is followed by the next of its connection. */
     if (service->serve)
         serve_drain(service->serve);

@@ -9,6 +9,7 @@
 #include "backend/heap.h"
 #include "backend/pause.h"
 #include "backend/resource.h"
+#include "backend/trouble.h"
 #include "lib/base/buf.h"
 #include "lib/base/list.h"
 #include "lib/record/store.h"
@@ -24,7 +25,7 @@ struct service {
     struct signal_watch terminate, interrupt;
     struct record_store *store;
     struct record_writer *writer; /* NULL: nothing is recorded */
-    const char **names;           /* of the records: the process's, then the pauses' */
+    const char **names;           /* of the records: the process's, the pauses', then the faults' */
     struct heap heap;
     struct cleanup_shared cleanup;
     struct resource *resources; /* as in config.resources */
@@ -33,6 +34,7 @@ struct service {
     struct list ready;          /* those that can go on */
     struct soon run_ready;
     struct pause_clock pauses;
+    struct troubles troubles;
     duration stopped; /* how long the process has stood still in all */
     struct timer failure_log;
     struct timer drain_check;
@@ -45,6 +47,19 @@ struct service {
 
 /* Names in records. */
 enum { SERVICE_NAME_PROCESS, SERVICE_NAME_PAUSES };
+
+/* The name of the n-th of config.faults, in records. */
+uint16_t service_fault_name(const struct service *service, size_t index);
+
+/* What was done to the process as a whole. */
+struct service_fault {
+    uint16_t name;
+    enum fault_kind kind;
+    struct occurrence occurrence;
+    mono started, ended;
+};
+
+void service_record_fault(struct service *service, const struct service_fault *fault);
 
 /* Runs a collection, and accounts for it. */
 void service_collect(struct service *service);

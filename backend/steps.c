@@ -100,9 +100,7 @@ static enum step_outcome run_fail(struct request *request, struct step *step)
 {
     if (step->fail.share < 1 && rng_unit(&request->rng) >= step->fail.share)
         return STEP_DONE;
-    enum serve_fault how = (enum serve_fault)step->fail.how;
-    respond_fail(request, how);
-    if (how != SERVE_FAULT_HANG)
+    if (respond_fail(request, (enum serve_fault)step->fail.how))
         return STEP_ENDS;
     request_set_state(request, REQUEST_HANGING);
     return STEP_WAITS;

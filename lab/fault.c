@@ -13,7 +13,15 @@ enum fault_doer fault_doer(const struct fault_spec *fault)
     bool gateway = strcmp(fault->on, GATEWAY_TARGET) == 0;
     if (fault_row((enum fault_kind)fault->config.kind)->class != FAULT_CLASS_PROCESSES)
         return gateway ? FAULT_BY_GATEWAY : FAULT_BY_LINK;
-    return fault->config.kind == FAULT_PAUSE && !gateway ? FAULT_BY_BACKEND : FAULT_BY_LAB;
+    switch (fault->config.kind) {
+    case FAULT_STOP_ACCEPTING:
+    case FAULT_DESCRIPTORS:
+        return FAULT_BY_BACKEND;
+    case FAULT_PAUSE:
+        return gateway ? FAULT_BY_LAB : FAULT_BY_BACKEND;
+    default:
+        return FAULT_BY_LAB;
+    }
 }
 
 /* ---- checks */
@@ -38,6 +46,10 @@ static enum result check_target(const struct variant *variant, const struct faul
                              fault->on);
     if (!gateway)
         return experiment_check_reference(&variant->experiment, variant->doc, on, fault->on, error);
+    if (fault_doer(fault) == FAULT_BY_BACKEND)
+        return conf_error_at(variant->doc, on, error,
+                             "only a backend does %s to itself (expected it to be on \"@GROUP\")",
+                             fault_kind_names[fault->config.kind]);
     if (fault_doer(fault) == FAULT_BY_GATEWAY && !table_has(proxy_table, "faults"))
         return conf_error_at(variant->doc, on, error,
                              "this gateway takes no fault of the kind %s itself (expected it to be "
@@ -165,31 +177,53 @@ static cJSON *make_pause(const struct fault_target *target, const struct fault_s
     return pause;
 }
 
-size_t faults_add(const struct fault_target *target)
+/* The list of that name of a configuration, made when it is not there; NULL: it is no list, and the
+ * backend's table says so. */
+static cJSON *list_named(cJSON *config, const char *name)
+{
+    cJSON *list = cJSON_GetObjectItemCaseSensitive(config, name);
+    if (!list)
+        list = cJSON_AddArrayToObject(config, name);
+    return cJSON_IsArray(list) ? list : NULL;
+}
+
+static void add_one(const struct fault_target *target, const struct fault_spec *fault,
+                    struct fault_additions *added)
+{
+    bool pause = fault->config.kind == FAULT_PAUSE;
+    cJSON *list = list_named(target->config, pause ? "pauses" : "faults");
+    if (!list)
+        return;
+    if (pause)
+        cJSON_AddItemToArray(list, make_pause(target, fault));
+    else
+        fault_add_to(list, target->variant, fault);
+    (*(pause ? &added->pauses : &added->faults))++;
+}
+
+struct fault_additions faults_add(const struct fault_target *target)
 {
     const struct experiment *experiment = &target->variant->experiment;
     const struct fault_spec *faults = experiment->faults.items;
-    cJSON *pauses = cJSON_GetObjectItemCaseSensitive(target->config, "pauses");
-    size_t added = 0;
-    for (size_t i = 0; i < experiment->faults.count; i++) {
-        if (fault_doer(&faults[i]) != FAULT_BY_BACKEND ||
-            !fault_is_on_instance(&faults[i], target->group, target->instance))
-            continue;
-        if (!pauses)
-            pauses = cJSON_AddArrayToObject(target->config, "pauses");
-        if (!cJSON_IsArray(pauses))
-            return 0; /* the backend's table says what is wrong with it */
-        cJSON_AddItemToArray(pauses, make_pause(target, &faults[i]));
-        added++;
-    }
+    struct fault_additions added = {0, 0};
+    for (size_t i = 0; i < experiment->faults.count; i++)
+        if (fault_doer(&faults[i]) == FAULT_BY_BACKEND &&
+            fault_is_on_instance(&faults[i], target->group, target->instance))
+            add_one(target, &faults[i], &added);
     return added;
 }
 
-void faults_remove(const struct fault_target *target, size_t added)
+static void remove_last(const struct fault_target *target, const char *name, size_t count)
 {
-    cJSON *pauses = cJSON_GetObjectItemCaseSensitive(target->config, "pauses");
-    for (; added > 0; added--) {
-        cJSON *last = cJSON_DetachItemFromArray(pauses, cJSON_GetArraySize(pauses) - 1);
+    cJSON *list = cJSON_GetObjectItemCaseSensitive(target->config, name);
+    for (; count > 0; count--) {
+        cJSON *last = cJSON_DetachItemFromArray(list, cJSON_GetArraySize(list) - 1);
         cJSON_AddItemToArray(target->variant->detached, last);
     }
+}
+
+void faults_remove(const struct fault_target *target, struct fault_additions added)
+{
+    remove_last(target, "pauses", added.pauses);
+    remove_last(target, "faults", added.faults);
 }

@@ -10,7 +10,7 @@
 
 /* Who does it. */
 enum fault_doer {
-    FAULT_BY_BACKEND, /* the backend, by its own "pauses" */
+    FAULT_BY_BACKEND, /* the backend, by its own "pauses" and "faults" */
     FAULT_BY_LINK,    /* a link between the gateway and the backend */
     FAULT_BY_GATEWAY, /* the gateway, by its own "faults" */
     FAULT_BY_LAB      /* the lab, which does it to a process that it started */
@@ -39,10 +39,15 @@ struct fault_target {
     int64_t instance;
 };
 
-/* Adds the pauses that an instance makes itself to its "pauses"; returns how many. */
-size_t faults_add(const struct fault_target *target);
+/* How many there are of what was added to a backend's "pauses", and to its "faults". */
+struct fault_additions {
+    size_t pauses, faults;
+};
 
-/* Takes the last `added` pauses out again. */
-void faults_remove(const struct fault_target *target, size_t added);
+/* Adds what an instance does to itself to its configuration. */
+struct fault_additions faults_add(const struct fault_target *target);
+
+/* Takes it out again: the last ones of the two lists. */
+void faults_remove(const struct fault_target *target, struct fault_additions added);
 
 #endif

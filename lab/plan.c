@@ -101,7 +101,7 @@ static enum result plan_backend(const struct planning *planning, cJSON *config,
     put_text(planning, config, "name", process->name);
     put_text(planning, config, "address", ANY_PORT);
     struct fault_target target = {planning->variant, config, backend->name, instance};
-    size_t added = faults_add(&target);
+    struct fault_additions added = faults_add(&target);
     enum result result = validate(planning, config, planning->options->backend_table);
     process->config = take_config(planning, config);
     faults_remove(&target, added);

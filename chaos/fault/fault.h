@@ -101,7 +101,13 @@
     X(TERM, "term", NULL, PROCESSES, BOTH,                                                         \
       "The process is told to end by SIGTERM, and started again at its address.")                  \
     X(STEAL_CPU, "steal_cpu", NULL, PROCESSES, BOTH,                                               \
-      "A neighbour uses up the cores that the process runs on.")
+      "A neighbour uses up the cores that the process runs on.")                                   \
+    X(STOP_ACCEPTING, "stop_accepting", NULL, PROCESSES, BOTH,                                     \
+      "A backend accepts no connection: they wait in its backlog, and get no answer where that "   \
+      "is full.")                                                                                  \
+    X(DESCRIPTORS, "descriptors", NULL, PROCESSES, BOTH,                                           \
+      "A backend has no descriptor left: it can accept and open nothing, and goes on with what "   \
+      "it has.")
 
 #define FAULT_BIT(id) (UINT64_C(1) << FAULT_##id)
 

@@ -59,14 +59,6 @@ static void note_gate(struct link *link, enum link_gate to, const struct live_fa
         link->refusal = entry_of(link, live, link->accepted, mono_now());
 }
 
-/* A listening socket that is shut down refuses connections. It keeps its port, unless the system
- * had chosen that: then it takes the same again before anybody else does. */
-static void shut(struct listener *listener)
-{
-    shutdown(listener->fd, SHUT_RDWR);
-    (void)bind(listener->fd, &listener->address.u.any, listener->address.length);
-}
-
 void link_gate_closes(struct link *link)
 {
     note_gate(link, LINK_CLOSED, NULL);
@@ -81,7 +73,7 @@ static void set_gate(struct link *link, enum link_gate to, struct live_fault *li
     if (to != LINK_ACCEPTS)
         listener_hold(&link->listener, true);
     if (to == LINK_SHUT)
-        shut(&link->listener);
+        listener_shut(&link->listener);
     else if (listen(link->listener.fd, to == LINK_FULL ? 0 : SOMAXCONN) != 0)
         log_error(link->links->log, link->name, "cannot listen again: %s", strerror(errno));
     if (to == LINK_ACCEPTS)

@@ -259,6 +259,19 @@ void listener_hold(struct listener *listener, bool hold)
         event_add(&listener->event, NULL);
 }
 
+/* A socket that is shut down keeps its port, unless the system had chosen that: then it takes the
+ * same again before anybody else does. */
+void listener_shut(struct listener *listener)
+{
+    shutdown(listener->fd, SHUT_RDWR);
+    (void)bind(listener->fd, &listener->address.u.any, listener->address.length);
+}
+
+bool listener_listen(struct listener *listener, int backlog)
+{
+    return listen(listener->fd, backlog > 0 ? backlog : SOMAXCONN) == 0;
+}
+
 void listener_close(struct listener *listener)
 {
     if (listener->fd < 0)

@@ -68,6 +68,14 @@ void listener_move(struct listener *to, struct listener *from, void *owner);
  * that has a limit. */
 void listener_hold(struct listener *listener, bool hold);
 
+/* Connections are refused, and those that wait are reset, until listener_listen; to be held before.
+ * The port stays taken. Not for a path, which could never listen again. */
+void listener_shut(struct listener *listener);
+
+/* Listens again, or with another backlog: 0 = the system's maximum. False, with errno, on failure.
+ */
+bool listener_listen(struct listener *listener, int backlog);
+
 /* Fails when somebody else already listens there: SO_REUSEPORT alone would silently share the port
  * with another process of the same user. A port of 0 is free. */
 enum result listener_check_free(const struct address *address, struct error *error) MUST_USE;

@@ -2,6 +2,7 @@
 #include "lib/serve/serve.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,14 +60,32 @@ static bool is_full(const struct serve *serve)
     return max > 0 && serve->conn_count >= max;
 }
 
+static void turn_listener(struct serve *serve)
+{
+    listener_hold(&serve->listener, is_full(serve) || serve->gate != SERVE_ACCEPTS);
+}
+
+void serve_set_gate(struct serve *serve, enum serve_gate gate)
+{
+    if (serve->draining || serve->gate == gate)
+        return;
+    bool shut = serve->gate == SERVE_REFUSES;
+    serve->gate = gate;
+    listener_hold(&serve->listener, true);
+    if (gate == SERVE_REFUSES)
+        listener_shut(&serve->listener);
+    else if (shut && !listener_listen(&serve->listener, serve->options.backlog))
+        log_error(serve->log, NULL, "cannot listen again: %s", strerror(errno));
+    turn_listener(serve);
+}
+
 void serve_bury(struct serve_conn *conn)
 {
     struct serve *serve = conn->serve;
     list_remove(&conn->node);
     list_push_back(&serve->dead, &conn->node);
     serve->conn_count--;
-    if (!is_full(serve))
-        listener_hold(&serve->listener, false);
+    turn_listener(serve);
     soon_ask(&serve->bury);
 }
 
@@ -97,8 +116,7 @@ static void on_accept(void *owner, int fd, const struct address *peer)
     serve_conn_accept(serve, fd);
     if (is_full(serve) && serve->options.makes_room)
         make_room(serve, serve->options.max_connections - 1);
-    if (is_full(serve))
-        listener_hold(&serve->listener, true);
+    turn_listener(serve);
 }
 
 static void on_exhausted(void *owner, bool paused)

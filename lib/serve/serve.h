@@ -87,6 +87,13 @@ const struct serve_counts *serve_counts(const struct serve *serve);
 /* Connections that are open. */
 size_t serve_open_connections(const struct serve *serve);
 
+/* What new connections meet: they are accepted; they wait in the backlog, and get no answer where
+ * it is full; they are refused (not with a path). */
+enum serve_gate { SERVE_ACCEPTS, SERVE_HOLDS, SERVE_REFUSES };
+
+/* Those that are open are served as before. */
+void serve_set_gate(struct serve *serve, enum serve_gate gate);
+
 /* Stops accepting and closes idle connections; the others close behind the response they are at. */
 void serve_drain(struct serve *serve);
 
@@ -119,17 +126,18 @@ enum serve_progress serve_await_taken(struct serve_conn *conn);
     X(RESET, "reset", "resets the connection without a response")               \
     X(TRUNCATE, "truncate", "sends the head and half of the body, then closes") \
     X(GARBAGE, "garbage", "sends bytes that are no HTTP, then closes")          \
+    X(STALL, "stall", "sends the head and half of the body, and no more")       \
     X(HANG, "hang", "never answers")
 
 #define SERVE_FAULT_ENUM(id, name, meaning) SERVE_FAULT_##id,
 enum serve_fault { SERVE_FAULTS(SERVE_FAULT_ENUM) SERVE_FAULT_COUNT };
 #undef SERVE_FAULT_ENUM
 
-/* Does that instead of answering; the connection ends behind it (`hang`: nothing is done; the
- * client's leaving will be reported). `response` is what is truncated. Call serve_end afterwards;
- * nothing more is reported. */
-void serve_misbehave(struct serve_conn *conn, enum serve_fault fault,
-                     const struct serve_response *response);
+/* Does that instead of answering; the connection ends behind it. `response` is what is truncated.
+ * SERVE_GONE: nothing more is reported, call serve_end. Otherwise (after `stall` and `hang`) the
+ * connection stays as it is until the client has gone, which will be reported. */
+enum serve_progress serve_misbehave(struct serve_conn *conn, enum serve_fault fault,
+                                    const struct serve_response *response);
 
 /* The owner is done with the request and must not use `conn` any more. What is left of the response
  * is still written; the connection then goes on with its next request, or closes. A request that

@@ -59,6 +59,7 @@ struct serve {
     const struct log *log;
     struct serve_options options;
     struct listener listener;
+    enum serve_gate gate;
     bool draining;
     struct serve_counts counts;
     struct list conns; /* open ones, the one whose last request is the oldest first */

@@ -139,11 +139,13 @@ static void stage(struct serve_conn *conn, const struct serve_response *response
         write_body(conn, response, length);
 }
 
-enum serve_progress serve_respond(struct serve_conn *conn, const struct serve_response *response)
+/* The first `length` bytes of it, for an owner that goes on having the request. */
+static enum serve_progress respond(struct serve_conn *conn, const struct serve_response *response,
+                                   uint64_t length)
 {
     if (conn->state == SERVE_STATE_GONE)
         return SERVE_GONE;
-    stage(conn, response, response->length);
+    stage(conn, response, length);
     serve_conn_set_state(conn, SERVE_STATE_WRITING);
     enum serve_progress progress = serve_write_on(conn);
     if (progress == SERVE_WRITTEN)
@@ -153,17 +155,22 @@ enum serve_progress serve_respond(struct serve_conn *conn, const struct serve_re
     return progress;
 }
 
+enum serve_progress serve_respond(struct serve_conn *conn, const struct serve_response *response)
+{
+    return respond(conn, response, response->length);
+}
+
 static void misbehave_by_writing(struct serve_conn *conn)
 {
     conn->keeps_alive = false;
     serve_conn_set_state(conn, SERVE_STATE_WRITING);
 }
 
-void serve_misbehave(struct serve_conn *conn, enum serve_fault fault,
-                     const struct serve_response *response)
+enum serve_progress serve_misbehave(struct serve_conn *conn, enum serve_fault fault,
+                                    const struct serve_response *response)
 {
     if (conn->state == SERVE_STATE_GONE)
-        return;
+        return SERVE_GONE;
     switch (fault) {
     case SERVE_FAULT_CLOSE:
         serve_conn_close(conn, SERVE_REASON_MISBEHAVED, false);
@@ -180,10 +187,14 @@ void serve_misbehave(struct serve_conn *conn, enum serve_fault fault,
         buf_append(&conn->out, garbage, sizeof(garbage) - 1);
         misbehave_by_writing(conn);
         break;
+    case SERVE_FAULT_STALL:
+        conn->keeps_alive = false;
+        return respond(conn, response, response->length / 2);
     default:
         assert(fault == SERVE_FAULT_HANG);
-        break;
+        return SERVE_WRITING;
     }
+    return SERVE_GONE;
 }
 
 void serve_write_refusal(struct serve_conn *conn, int status, const char *why)

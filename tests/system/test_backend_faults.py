@@ -3,6 +3,7 @@
 program's."""
 
 import re
+import socket
 import statistics
 import threading
 import time
@@ -209,5 +210,172 @@ def test_a_bad_file_is_refused_with_its_place(command, write_config, pause, mess
     write_config("0,1\nnever,2\n", "bad.csv")
     write_config("5,1\n3,1\n", "back.csv")
     checked = command("check", write_config({"handlers": {"/": handler()}, "pauses": [pause]}))
+    assert checked.returncode == 2
+    assert re.search(message, checked.stderr), checked.stderr
+
+
+# ---- faults
+
+
+def faulty(*faults, **keys):
+    return {"faults": list(faults),
+            "handlers": {"/": handler({"respond": {"body": "1KiB"}}),
+                         "/opens": handler({"open": 1}, {"respond": {}})}, **keys}
+
+
+def connects(address):
+    """What a client meets: "accepted", "refused", or "nothing" when its SYN is not answered."""
+    host, _, port = address.rpartition(":")
+    client = socket.socket()
+    client.settimeout(0.5)
+    try:
+        client.connect((host, int(port)))
+        return "accepted"
+    except ConnectionRefusedError:
+        return "refused"
+    except TimeoutError:
+        return "nothing"
+    finally:
+        client.close()
+
+
+def recorded_faults(command, records, name):
+    return [row for row in exported(command, records, "fault") if row["name"] == name]
+
+
+def test_connections_are_refused_for_as_long_as_it_lasts(start, connect, command, tmp_path):
+    records = tmp_path / "records"
+    backend = start("backend", faulty({"kind": "refuse", "name": "shut", "from": "500ms",
+                                       "lasting": "2s"}, record=str(records)))
+    before = connect(backend.address)
+    assert before.request().status == 200
+    backend.wait_log("shut: refuse begins")
+    assert connects(backend.address) == "refused"
+    # Who is there already is served.
+    assert before.request().status == 200
+    wait_until(lambda: connects(backend.address) == "accepted", what="it accepts again")
+    assert connect(backend.address).request().status == 200
+    assert backend.stop() == 0
+    fault, = recorded_faults(command, records, "shut")
+    assert (fault["kind"], fault["target"], fault["ordinal"]) == ("refuse", "backend", 0)
+    assert (fault["planned_at_ns"], fault["planned_for_ns"]) == (500_000_000, 2_000_000_000)
+    assert fault["ended_ns"] - fault["started_ns"] == pytest.approx(2e9, abs=1.5e9)
+
+
+def test_a_listener_can_come_and_go(start, connect, command, tmp_path):
+    records = tmp_path / "records"
+    backend = start("backend", faulty({"kind": "refuse", "name": "flaps", "every": "400ms",
+                                       "lasting": "200ms", "count": 3}, record=str(records)))
+    wait_until(lambda: len(recorded_faults(command, records, "flaps")) == 3, what="three times")
+    assert connect(backend.address).request().status == 200
+    assert backend.stop() == 0
+    assert [row["ordinal"] for row in recorded_faults(command, records, "flaps")] == [0, 1, 2]
+
+
+def test_what_nobody_accepts_waits_in_the_backlog_and_then_gets_no_answer(start, connect):
+    backend = start("backend", faulty({"kind": "stop_accepting", "name": "deaf", "from": "500ms",
+                                       "lasting": "6s"}, backlog=1))
+    before = connect(backend.address)
+    assert before.request().status == 200
+    backend.wait_log("deaf: stop_accepting begins")
+    waiting = []
+    # Two find room in a backlog of one.
+    while connects_or_keeps(backend.address, waiting):
+        assert len(waiting) <= 2
+    assert before.request().status == 200
+    if waiting:
+        waiting[0].send(request_bytes())
+        waiting[0].settimeout(30)
+        assert waiting[0].recv(12) == b"HTTP/1.1 200"
+        assert "deaf: stop_accepting is over" in backend.log()
+    for client in waiting:
+        client.close()
+    backend.wait_log("deaf: stop_accepting is over", timeout=30)
+    assert connect(backend.address, timeout=30).request().status == 200
+
+
+def connects_or_keeps(address, waiting):
+    """Whether another connection gets an answer; it joins those that wait."""
+    host, _, port = address.rpartition(":")
+    client = socket.socket()
+    client.settimeout(0.5)
+    try:
+        client.connect((host, int(port)))
+    except TimeoutError:
+        client.close()
+        return False
+    waiting.append(client)
+    return True
+
+
+def test_a_backend_without_descriptors_accepts_and_opens_nothing(start, connect, command,
+                                                                 tmp_path):
+    records = tmp_path / "records"
+    backend = start("backend", faulty({"kind": "descriptors", "name": "leak", "from": "500ms",
+                                       "lasting": "3s"}, record=str(records)))
+    before = connect(backend.address)
+    assert before.request(path="/opens").status == 200
+    wait_until(lambda: before.request(path="/opens").status == 500, what="nothing can be opened")
+    assert b"Too many open files" in before.request(path="/opens").body
+    assert before.request().status == 200
+    # It is in the backlog, where the kernel has taken it, and is answered once it is accepted.
+    client = connect(backend.address, timeout=30)
+    client.send(request_bytes())
+    backend.wait_log("no descriptor left for a connection")
+    assert client.read_response().status == 200
+    assert before.request(path="/opens").status == 200
+    assert backend.stop() == 0
+    fault, = recorded_faults(command, records, "leak")
+    assert fault["kind"] == "descriptors"
+    states = [row["kind"] for row in exported(command, records, "state")]
+    assert "accept_paused" in states and "accept_resumed" in states
+    answered = [row["at_ns"] for row in exported(command, records, "state")
+                if row["kind"] == "accept_resumed"]
+    assert answered[-1] >= fault["ended_ns"] - 0.2e9
+
+
+def test_a_backend_ends_in_the_middle_of_its_faults(start, connect, command, tmp_path):
+    records = tmp_path / "records"
+    backend = start("backend", faulty({"kind": "descriptors"}, {"kind": "stop_accepting"},
+                                      {"kind": "refuse"}, record=str(records)))
+    wait_until(lambda: connects(backend.address) == "refused", what="it refuses")
+    assert backend.stop() == 0
+    rows = exported(command, records, "fault")
+    assert {row["kind"] for row in rows} == {"descriptors", "stop_accepting", "refuse"}
+
+
+def test_a_body_that_stalls_in_its_middle(start, connect):
+    backend = start("backend", {"handlers": {"/": handler(
+        {"fail": "stall"}, {"respond": {"body": "10000B"}})}})
+    for leave in ("close", "reset"):
+        client = connect(backend.address)
+        client.send(request_bytes())
+        response = client.read_head()
+        assert response.header("Content-Length") == "10000"
+        client.read_exactly(5000)
+        client.sock.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            client.sock.recv(1)
+        getattr(client, leave)()
+    hanging = connect(backend.address)
+    hanging.send(request_bytes())
+    hanging.read_head()
+    assert backend.stop() == 0
+    assert re.search(r'3 times "stall"', backend.log())
+
+
+@pytest.mark.parametrize("fault, keys, message", [
+    ({"kind": "latency", "latency": "1ms"}, {}, r":\d+: latency is nothing that a backend does"),
+    ({"kind": "kill"}, {}, r":\d+: kill is nothing that a backend does"),
+    ({"kind": "refuse", "share": "10%"}, {}, r':\d+: "share" means nothing here'),
+    ({"kind": "descriptors", "share": "10%"}, {}, r':\d+: descriptors has no "share"'),
+    ({"kind": "refuse"}, {"address": "unix:/tmp/none"}, r":\d+: refuse needs a port"),
+    ({"kind": "refuse", "from": "2s", "until": "1s"}, {}, r':\d+: "until" does not come after'),
+    ({"kind": "refuses"}, {}, r':\d+: "refuses" is .*nearest.*"refuse"|refuse'),
+])
+def test_a_fault_that_a_backend_cannot_have_is_refused(command, write_config, fault, keys,
+                                                       message):
+    checked = command("check", write_config({"handlers": {"/": handler()}, "faults": [fault],
+                                             **keys}))
     assert checked.returncode == 2
     assert re.search(message, checked.stderr), checked.stderr

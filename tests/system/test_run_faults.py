@@ -116,6 +116,18 @@ def test_a_stop_ends_with_the_load(injected):
     assert query(folder, "SELECT count(*) FROM client WHERE error <> 'none'") == [(0,)]
 
 
+@pytest.mark.parametrize("kind", ["descriptors", "stop_accepting"])
+def test_what_a_backend_does_to_itself_alone(injected, kind):
+    folder = injected(faulty({"kind": kind, "from": "300ms", "lasting": "400ms"},
+                             gateway=with_upstream(connections={"max_requests": 1})))
+    [(process, target, kind_done, at, planned, real, _)] = faults_of(folder)
+    assert (process, target, kind_done) == ("orders-0", "orders-0", kind)
+    assert (at, planned) == (300_000_000, 400_000_000) and real >= 0.2e9
+    # New connections have waited for its end, and nothing is lost.
+    assert query(folder, "SELECT max(done_ns - intended_ns) > 150000000 FROM client") == [(1,)]
+    assert causes_of(folder) == {}
+
+
 # ---- processes that end and come back
 
 def lives_of(folder, process):
@@ -367,6 +379,7 @@ BAD = {
     "after the end": ({"kind": "latency", "latency": "1ms", "from": "1s"}, "load has ended"),
     "never ends, begins again": ({"kind": "stop", "every": "1s"}, 'needs "lasting"'),
     "too many cores": ({"kind": "steal_cpu", "cores": 1024}, "this machine has"),
+    "not of a gateway": ({"on": "gateway", "kind": "descriptors"}, "only a backend does"),
     "unknown key": ({"kind": "kill", "restart_afer": "1s"}, "restart_after"),
 }
 
