@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lib/net/address.h"
+#include "lib/serve/guard.h"
 
 #define KEYS(array) .keys = (array), .key_count = ARRAY_LEN(array)
 
@@ -30,25 +30,10 @@ static const struct conf_key api_keys[] = {
                 "itself: a browser that was led here by another name is refused."},
 };
 
-static bool is_local(const char *text)
-{
-    struct address address;
-    if (!address_parse(&address, text))
-        return false;
-    switch (address.u.any.sa_family) {
-    case AF_UNIX:
-        return true;
-    case AF_INET:
-        return ntohl(address.u.in.sin_addr.s_addr) >> 24 == 127;
-    default:
-        return IN6_IS_ADDR_LOOPBACK(&address.u.in6.sin6_addr);
-    }
-}
-
 static enum result check_api(struct conf_read *read, void *object, const struct cJSON *item)
 {
     const struct chaos_api_config *api = object;
-    if (api->token || is_local(api->address))
+    if (api->token || guard_is_local(api->address))
         return OK;
     return conf_fail(read, conf_member(item, "address"),
                      "\"address\" is open to other machines: set a \"token\", or listen on "

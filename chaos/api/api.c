@@ -5,18 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chaos/api/guard.h"
 #include "chaos/api/metrics.h"
 #include "chaos/api/toxiproxy.h"
 #include "lib/base/buf.h"
 #include "lib/http/path.h"
+#include "lib/serve/guard.h"
 #include "lib/serve/serve.h"
 
 #define BODY_LIMIT ((size_t)1 << 20)
 #define KEEPALIVE  duration_s(60)
 
 struct api {
-    const struct chaos_api_config *config;
+    struct guard guard;
     struct links *links;
     struct serve *serve;
     uint64_t calls;
@@ -166,7 +166,7 @@ static void on_request(void *owner, struct serve_conn *conn, const struct serve_
     struct http_span target = request->head->target;
     unsigned method = method_bit(request->head->method);
     bool found = false;
-    const struct guard_refusal *refusal = guard_check(api->config, request->head);
+    const struct guard_refusal *refusal = guard_check(&api->guard, request->head);
     if (refusal) {
         answer_text(api, conn, refusal->status, refusal->text);
         return;
@@ -200,7 +200,10 @@ enum result api_open(struct api **out, const struct chaos_api_config *config, st
     if (!address_parse(&address, config->address))
         return error_set(error, FAILED_INPUT, "\"%s\" is no address to listen on", config->address);
     struct api *api = mem_alloc(1, sizeof(*api));
-    api->config = config;
+    api->guard = (struct guard){.address = config->address,
+                                .token = config->token,
+                                .hosts = config->hosts.items,
+                                .host_count = config->hosts.count};
     api->links = links;
     enum result result =
         serve_open(&api->serve, links->loop, &address, &options, &calls, api, links->log, error);

@@ -391,22 +391,29 @@ enum result fault_check_carried(struct conf_read *read, const struct fault_confi
                      row->name);
 }
 
-enum result fault_make(struct fault **out, const cJSON *item, const char *source,
-                       struct error *error)
+enum result fault_parse(struct fault **out, const char *text, size_t length, const char *source,
+                        struct error *error)
 {
     struct fault *fault = mem_alloc(1, sizeof(*fault));
-    char *text = cJSON_PrintUnformatted(item);
-    enum result result = conf_doc_parse(&fault->doc, source, text, strlen(text), error);
+    enum result result = conf_doc_parse(&fault->doc, source, text, length, error);
     if (result == OK)
         result = conf_read(fault->doc, conf_doc_root(fault->doc), &fault_conf_table, &fault->config,
                            &fault->arena, error);
-    cJSON_free(text);
     if (result != OK) {
         fault_free(fault);
         return result;
     }
     *out = fault;
     return OK;
+}
+
+enum result fault_make(struct fault **fault, const cJSON *item, const char *source,
+                       struct error *error)
+{
+    char *text = cJSON_PrintUnformatted(item);
+    enum result result = fault_parse(fault, text, strlen(text), source, error);
+    cJSON_free(text);
+    return result;
 }
 
 void fault_free(struct fault *fault)

@@ -319,6 +319,10 @@ struct fault {
  * messages and for the folder of a replay file. Free with fault_free. */
 enum result fault_make(struct fault **fault, const struct cJSON *item, const char *source,
                        struct error *error) MUST_USE;
+
+/* The same from a text. */
+enum result fault_parse(struct fault **fault, const char *text, size_t length, const char *source,
+                        struct error *error) MUST_USE;
 void fault_free(struct fault *fault);
 
 #endif

@@ -1,14 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-#include "chaos/api/guard.h"
+#include "lib/serve/guard.h"
 
 #include <string.h>
 #include <strings.h>
 
+#include "lib/net/address.h"
+
 static const struct guard_refusal browser = {403, "User agent not allowed\n"};
 static const struct guard_refusal cross_site = {403, "Calls from other sites are not allowed\n"};
 static const struct guard_refusal host = {
-    403, "Host not allowed: call by localhost or an address of this machine, or set api.hosts\n"};
+    403,
+    "Host not allowed: call by localhost or an address of this machine, or add it to \"hosts\" "
+    "in the configuration\n"};
 static const struct guard_refusal no_token = {401, "A token is needed\n"};
+
+bool guard_is_local(const char *text)
+{
+    struct address address;
+    if (!address_parse(&address, text))
+        return false;
+    switch (address.u.any.sa_family) {
+    case AF_UNIX:
+        return true;
+    case AF_INET:
+        return ntohl(address.u.in.sin_addr.s_addr) >> 24 == 127;
+    default:
+        return IN6_IS_ADDR_LOOPBACK(&address.u.in6.sin6_addr);
+    }
+}
 
 static struct http_span field_value(const struct http_head *head, const char *name)
 {
@@ -47,20 +66,19 @@ static bool is_ipv4(struct http_span name)
     return true;
 }
 
-static bool host_is_known(const struct chaos_api_config *config, const struct http_head *head)
+static bool host_is_known(const struct guard *guard, const struct http_head *head)
 {
     struct http_span value = field_value(head, "host");
     struct http_span name = host_name(value);
-    const char *const *hosts = config->hosts.items;
     /* A browser cannot be led here by another name when the path of a socket, or a token that it
      * does not know, is needed. */
-    if (config->token || strncmp(config->address, "unix:", 5) == 0 || value.length == 0)
+    if (guard->token || strncmp(guard->address, "unix:", 5) == 0 || value.length == 0)
         return true;
-    if (equals(name, "localhost") || equals(name, "::1") || equals(value, config->address) ||
+    if (equals(name, "localhost") || equals(name, "::1") || equals(value, guard->address) ||
         (begins(name, "127.") && is_ipv4(name)))
         return true;
-    for (size_t i = 0; i < config->hosts.count; i++)
-        if (equals(name, hosts[i]) || equals(value, hosts[i]))
+    for (size_t i = 0; i < guard->host_count; i++)
+        if (equals(name, guard->hosts[i]) || equals(value, guard->hosts[i]))
             return true;
     return false;
 }
@@ -93,16 +111,15 @@ static bool has_token(const char *token, const struct http_head *head)
     return difference == 0;
 }
 
-const struct guard_refusal *guard_check(const struct chaos_api_config *config,
-                                        const struct http_head *head)
+const struct guard_refusal *guard_check(const struct guard *guard, const struct http_head *head)
 {
     if (begins(field_value(head, "user-agent"), "Mozilla/"))
         return &browser;
     if (is_cross_site(head))
         return &cross_site;
-    if (!host_is_known(config, head))
+    if (!host_is_known(guard, head))
         return &host;
-    if (config->token && !has_token(config->token, head))
+    if (guard->token && !has_token(guard->token, head))
         return &no_token;
     return NULL;
 }
