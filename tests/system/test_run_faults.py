@@ -260,7 +260,9 @@ def test_a_link_that_refuses(injected):
     folder = injected(faulty({"kind": "refuse", "from": "300ms"},
                              gateway=with_upstream(connections={"max_requests": 1})))
     causes = causes_of(folder)
-    assert causes["connect_refused"] == sum(causes.values())
+    # Who was connected and not accepted yet, as it began, was reset.
+    assert causes.keys() <= {"connect_refused", "reset_before_response"}
+    assert causes["connect_refused"] > 0.9 * sum(causes.values())
     assert faults_of(folder)[0][:3] == ("links", "orders-0", "refuse")
 
 
