@@ -251,8 +251,8 @@ static void a_cut_is_an_end_and_a_reset_a_failure(void **state)
 
 static void idle_for_too_long_it_closes_by_itself(void **state)
 {
-    touch("{\"kind\": \"idle_close\", \"idle\": \"15ms\"}");
     mono start = mono_now();
+    touch("{\"kind\": \"idle_close\", \"idle\": \"15ms\"}");
     assert_end(CONN_EOF);
     assert_true(mono_between(start, mono_now()).ns >= 15 * NS_PER_MS);
 }
