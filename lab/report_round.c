@@ -121,9 +121,14 @@ static const struct {
      " LEFT JOIN request r ON " SAME_REQUEST(
          "r", "c") " WHERE c.variant = ?1 AND c.round = ?2 AND NOT c.warmup ORDER BY c.intended_ns",
      take_request},
-    {"SELECT p.started_ns - d.epoch_ns, p.ended_ns - d.epoch_ns, p.kind, p.name, p.process"
-     " FROM pause p JOIN round d ON d.variant = p.variant AND d.round = p.round"
-     " WHERE p.variant = ?1 AND p.round = ?2 AND p.ended_ns >= d.epoch_ns"
+    /* What the lab did to a process stands among the stalls that processes saw themselves. */
+    {"WITH stall AS (SELECT variant, round, started_ns, ended_ns, kind, name, process FROM pause"
+     "  UNION ALL SELECT variant, round, started_ns, ended_ns, kind, name, target FROM fault"
+     "  WHERE process = '" LAB_PROCESS "' AND started_ns IS NOT NULL)"
+     " SELECT p.started_ns - d.epoch_ns, ifnull(p.ended_ns - d.epoch_ns, d.duration_ns), p.kind,"
+     "  p.name, p.process"
+     " FROM stall p JOIN round d ON d.variant = p.variant AND d.round = p.round"
+     " WHERE p.variant = ?1 AND p.round = ?2 AND ifnull(p.ended_ns >= d.epoch_ns, 1)"
      " AND p.started_ns < d.epoch_ns + d.duration_ns ORDER BY p.started_ns",
      take_pause},
     {"SELECT s.at_ns - d.epoch_ns, s.kind, s.subject, s.process"

@@ -10,11 +10,13 @@
 
 #include "lab/agreement.h"
 #include "lab/query.h"
+#include "lab/summary_faults.h"
 #include "lib/base/memory.h"
 #include "lib/record/reader.h"
 
-#define LATE_LAG_MS 5.0 /* a generator that lags more is part of what it measures */
-#define STARVED     0.9
+#define LATE_LAG_MS   5.0 /* a generator that lags more is part of what it measures */
+#define LATE_FAULT_MS 20.0
+#define STARVED       0.9
 
 /* What the queries of one variant fill. */
 struct reading {
@@ -145,6 +147,9 @@ static enum result read_variant(struct summary *summary, size_t number, struct h
     enum result result = OK;
     for (size_t i = 0; i < ARRAY_LEN(queries) && result == OK; i++)
         result = query_each(db, queries[i].sql, &parameter, 1, queries[i].visit, &reading, error);
+    if (result == OK)
+        result = summary_faults_read(&variant->faults, &summary->plan->variants.items[number],
+                                     number, db, error);
     set_figures(&reading);
     if (variant->busy_share > summary->busy_share)
         summary->busy_share = variant->busy_share;
@@ -189,12 +194,39 @@ static void note(struct summary *summary, const char *format, ...)
     cJSON_AddItemToArray(summary->notes, cJSON_CreateString(text));
 }
 
+static double figure(const cJSON *object, const char *name)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    return item ? item->valuedouble : 0;
+}
+
+static void note_fault(struct summary *summary, const struct variant_summary *variant,
+                       const cJSON *fault)
+{
+    const char *name = cJSON_GetObjectItemCaseSensitive(fault, "name")->valuestring;
+    const char *target = cJSON_GetObjectItemCaseSensitive(fault, "target")->valuestring;
+    double missed = figure(fault, "missed"), late = figure(fault, "late_ms");
+    if (figure(fault, "touched") == 0)
+        note(summary, "in %s, the fault \"%s\" touched nothing on %s", variant->label, name,
+             target);
+    else if (missed > 0)
+        note(summary,
+             "in %s, the fault \"%s\" could not be done to %s %.0f times, for the process was "
+             "away or held already",
+             variant->label, name, target, missed);
+    if (late > LATE_FAULT_MS)
+        note(summary, "in %s, the fault \"%s\" began up to %.1f ms late", variant->label, name,
+             late);
+}
+
 /* What a variant's figures do not show by themselves. */
 static void note_variant(struct summary *summary, const struct variant_summary *variant)
 {
     if (variant->requests == 0)
         note(summary, "nothing was measured of %s, so none of its expectations can hold",
              variant->label);
+    const cJSON *fault;
+    cJSON_ArrayForEach(fault, variant->faults) note_fault(summary, variant, fault);
     if (variant->queued > 0)
         note(summary,
              "in %s, %llu of %llu requests waited for a free connection of the load generator, "
@@ -270,8 +302,10 @@ enum result summary_read(struct summary *summary, sqlite3 *db, struct error *err
 
 void summary_free(struct summary *summary)
 {
-    for (size_t i = 0; summary->variants && i < summary->plan->variants.count; i++)
+    for (size_t i = 0; summary->variants && i < summary->plan->variants.count; i++) {
         hist_free(&summary->variants[i].latency);
+        cJSON_Delete(summary->variants[i].faults);
+    }
     free(summary->variants);
     free(summary->verdicts);
     cJSON_Delete(summary->processes);

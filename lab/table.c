@@ -165,6 +165,62 @@ static void print_causes(FILE *out, const cJSON *summary)
     }
 }
 
+static bool is_same_fault(const cJSON *one, const cJSON *other)
+{
+    return strcmp(text(one, "name"), text(other, "name")) == 0 &&
+           strcmp(text(one, "target"), text(other, "target")) == 0;
+}
+
+static const cJSON *find_fault(const cJSON *variant, const cJSON *like)
+{
+    const cJSON *fault;
+    cJSON_ArrayForEach(fault,
+                       member(variant, "faults")) if (is_same_fault(fault, like)) return fault;
+    return NULL;
+}
+
+/* Whether a variant before this one has it as well. */
+static bool is_listed(const cJSON *variant, const cJSON *fault)
+{
+    for (const cJSON *each = variant->prev; each->next; each = each->prev)
+        if (find_fault(each, fault))
+            return true;
+    return false;
+}
+
+/* One fault, in this variant and those behind it. */
+static void print_fault(FILE *out, const cJSON *variant, const cJSON *fault)
+{
+    fprintf(out, "  %s (%s on %s): ", text(fault, "name"), text(fault, "kind"),
+            text(fault, "target"));
+    for (const char *before = ""; variant; variant = variant->next) {
+        const cJSON *same = find_fault(variant, fault);
+        if (!same)
+            continue;
+        double touched = number(member(same, "touched"));
+        int unit = (int)strlen(text(same, "unit")) - (touched == 1); /* one time, not 1 times */
+        fprintf(out, "%s%s %.0f %.*s", before, text(variant, "label"), touched, unit,
+                text(same, "unit"));
+        before = ", ";
+    }
+    fputc('\n', out);
+}
+
+static void print_faults(FILE *out, const cJSON *summary)
+{
+    const cJSON *variant, *fault;
+    const char *title = "\nfaults injected\n";
+    cJSON_ArrayForEach(variant, member(summary, "variants"))
+        cJSON_ArrayForEach(fault, member(variant, "faults"))
+    {
+        if (is_listed(variant, fault))
+            continue;
+        fputs(title, out);
+        title = "";
+        print_fault(out, variant, fault);
+    }
+}
+
 /* Names come from the variants themselves: whatever errors there were. */
 static void print_client_errors(FILE *out, const cJSON *summary)
 {
@@ -213,6 +269,7 @@ static void print_notes(FILE *out, const cJSON *summary)
 void table_print(FILE *out, const cJSON *summary, const char *folder)
 {
     print_rows(out, summary);
+    print_faults(out, summary);
     print_causes(out, summary);
     print_client_errors(out, summary);
     print_expectations(out, summary);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/summary_faults.h"
+
+#include <string.h>
+
+#include <cjson/cJSON.h>
+#include <sqlite3.h>
+
+#include "chaos/fault/fault.h"
+#include "lab/query.h"
+#include "lab/variant.h"
+
+static const char query[] =
+    "SELECT f.name, f.kind, f.target, f.process, count(f.started_ns),"
+    " count(*) - count(f.started_ns), min(f.started_ns - r.epoch_ns), max(f.ended_ns - r.epoch_ns),"
+    " max(f.started_ns - r.epoch_ns - f.planned_at_ns)"
+    " FROM fault f JOIN round r ON r.variant = f.variant AND r.round = f.round"
+    " WHERE f.variant = ?1 GROUP BY f.name, f.kind, f.target, f.process"
+    " ORDER BY f.name, f.target, f.process";
+
+/* What a row of such a fault stands for. */
+static const char *unit_of(const struct fault_config *config, enum fault_kind kind)
+{
+    switch (fault_row(kind)->class) {
+    case FAULT_CLASS_PROCESSES:
+        return "times";
+    case FAULT_CLASS_MESSAGES:
+        return "requests";
+    default:
+        return config && config->per == FAULT_PER_REQUEST ? "requests" : "connections";
+    }
+}
+
+static const struct fault_spec *spec_named(const struct variant *variant, const char *name)
+{
+    const struct fault_spec *faults = variant->experiment.faults.items;
+    for (size_t i = 0; i < variant->experiment.faults.count; i++)
+        if (strcmp(faults[i].config.name, name) == 0)
+            return &faults[i];
+    return NULL;
+}
+
+static cJSON *add_fault(cJSON *list, const struct variant *variant, const char *name,
+                        const char *kind)
+{
+    const struct fault_spec *spec = spec_named(variant, name);
+    enum fault_kind known = fault_named(kind);
+    cJSON *fault = cJSON_CreateObject();
+    cJSON_AddItemToArray(list, fault);
+    cJSON_AddStringToObject(fault, "name", name);
+    cJSON_AddStringToObject(fault, "kind", kind);
+    cJSON_AddStringToObject(fault, "unit",
+                            known == FAULT_COUNT ? "times"
+                                                 : unit_of(spec ? &spec->config : NULL, known));
+    return fault;
+}
+
+struct reading {
+    cJSON *list;
+    const struct variant *variant;
+};
+
+static const char *text_in(sqlite3_stmt *row, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    return text ? text : "";
+}
+
+static void add_time(cJSON *fault, const char *key, sqlite3_stmt *row, int column, double unit)
+{
+    if (sqlite3_column_type(row, column) != SQLITE_NULL)
+        cJSON_AddNumberToObject(fault, key, (double)sqlite3_column_int64(row, column) / unit);
+}
+
+static void take_fault(void *context, sqlite3_stmt *row)
+{
+    struct reading *reading = context;
+    cJSON *fault = add_fault(reading->list, reading->variant, text_in(row, 0), text_in(row, 1));
+    cJSON_AddStringToObject(fault, "target", text_in(row, 2));
+    cJSON_AddStringToObject(fault, "by", text_in(row, 3));
+    cJSON_AddNumberToObject(fault, "touched", (double)sqlite3_column_int64(row, 4));
+    cJSON_AddNumberToObject(fault, "missed", (double)sqlite3_column_int64(row, 5));
+    add_time(fault, "first_s", row, 6, 1e9);
+    add_time(fault, "last_s", row, 7, 1e9);
+    if (strcmp(cJSON_GetObjectItemCaseSensitive(fault, "unit")->valuestring, "times") == 0)
+        add_time(fault, "late_ms", row, 8, 1e6);
+}
+
+static bool is_listed(const cJSON *list, const char *name)
+{
+    for (const cJSON *fault = list->child; fault; fault = fault->next)
+        if (strcmp(cJSON_GetObjectItemCaseSensitive(fault, "name")->valuestring, name) == 0)
+            return true;
+    return false;
+}
+
+static void add_untouching(cJSON *list, const struct variant *variant)
+{
+    const struct fault_spec *faults = variant->experiment.faults.items;
+    for (size_t i = 0; i < variant->experiment.faults.count; i++) {
+        const struct fault_config *config = &faults[i].config;
+        if (!faults[i].enabled || is_listed(list, config->name))
+            continue;
+        cJSON *fault = add_fault(list, variant, config->name, fault_kind_names[config->kind]);
+        cJSON_AddStringToObject(fault, "target", faults[i].on);
+        cJSON_AddNumberToObject(fault, "touched", 0);
+        cJSON_AddNumberToObject(fault, "missed", 0);
+    }
+}
+
+enum result summary_faults_read(cJSON **faults, const struct variant *variant, size_t number,
+                                sqlite3 *db, struct error *error)
+{
+    *faults = cJSON_CreateArray();
+    struct reading reading = {*faults, variant};
+    const int64_t parameter = (int64_t)number;
+    enum result result = query_each(db, query, &parameter, 1, take_fault, &reading, error);
+    add_untouching(*faults, variant);
+    return result;
+}
