@@ -45,6 +45,7 @@ function readVariant(raw, index) {
     label: String(raw.label || `variant ${index + 1}`),
     values: object(raw.values),
     table: object(raw.table),
+    faults: list(raw.faults).map(object),
     rounds: list(raw.rounds).map(readRound),
     distribution: list(raw.distribution).filter(([ms, n]) => isNumber(ms) && isNumber(n) && n > 0),
   };

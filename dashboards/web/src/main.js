@@ -6,6 +6,7 @@ import { readReport } from "./data.js";
 import { distribution } from "./distribution.js";
 import { el } from "./dom.js";
 import { expectations } from "./expectations.js";
+import { faults } from "./faults.js";
 import { footer, header } from "./header.js";
 import { configuration, machine } from "./machine.js";
 import { results } from "./results.js";
@@ -34,6 +35,7 @@ function show(report, page) {
     results(report),
     time?.node,
     spread?.node,
+    faults(report),
     causes(report),
     expectations(report),
     machine(report),

@@ -104,10 +104,19 @@ export function alignment(report, timeout) {
   return sum;
 }
 
+// The faults that touched something, by name.
+function injectedFaults(report) {
+  const names = report.variants.flatMap((variant) => variant.faults.filter((f) => f.touched > 0).map((f) => f.name));
+  return [...new Set(names)];
+}
+
 export function alignmentSentence(report) {
   const timeout = (report.timeout ?? 0) / 1000;
   const { failures, failuresNear, buckets, bucketsNear } = alignment(report, timeout);
   if (!failures) return null;
+  const injected = injectedFaults(report);
+  if (!bucketsNear && injected.length)
+    return `No pause that matters was recorded; what was injected is ${listing(injected)}.`;
   if (!bucketsNear) return "No pause that matters was recorded: these failures have another origin.";
   const [ofFailures, ofTime] = [failuresNear / failures, bucketsNear / buckets];
   const where = timeout
