@@ -83,19 +83,34 @@ static enum result take_label(struct expectation *expectation, const char **at,
                      label, nearest ? nearest : labels[0]);
 }
 
-static enum result unknown_metric(const char *name, struct error *error)
+static enum result unknown_metric(const char *name, bool causes_alone, struct error *error)
 {
     const char *names[ARRAY_LEN(metrics) + CAUSE_COUNT];
     size_t count = 0;
-    for (size_t i = 0; i < ARRAY_LEN(metrics); i++)
+    for (size_t i = 0; i < ARRAY_LEN(metrics) && !causes_alone; i++)
         names[count++] = metrics[i].name;
     for (int cause = CAUSE_NONE + 1; cause < CAUSE_COUNT; cause++)
         names[count++] = cause_row((enum cause)cause)->name;
     const char *nearest = conf_nearest(name, names, count);
     return error_set(error, FAILED_INPUT,
-                     "there is no metric \"%s\" (expected a metric, a status or a cause; nearest "
-                     "known one: %s)",
-                     name, nearest ? nearest : "gateway_failures");
+                     "there is no %s \"%s\" (expected %s; nearest known one: %s)",
+                     causes_alone ? "cause" : "metric", name,
+                     causes_alone ? "share(CAUSE)" : "a metric, a status or a cause",
+                     nearest        ? nearest
+                     : causes_alone ? "connect_refused"
+                                    : "gateway_failures");
+}
+
+/* "share(connect_refused)": the name between the brackets, in place; false when it is none. */
+static bool take_brackets(char *name)
+{
+    static const char opening[] = "share(";
+    size_t length = strlen(name), before = strlen(opening);
+    if (strncmp(name, opening, before) != 0 || name[length - 1] != ')')
+        return false;
+    memmove(name, name + before, length - before);
+    name[length - before - 1] = '\0';
+    return true;
 }
 
 static enum result take_metric(struct expectation *expectation, const char **at,
@@ -105,20 +120,21 @@ static enum result take_metric(struct expectation *expectation, const char **at,
     size_t length = strcspn(*at, " \t<>=");
     snprintf(name, sizeof(name), "%.*s", (int)length, *at);
     *at = skip_blanks(*at + length);
-    for (size_t i = 0; i < ARRAY_LEN(metrics); i++)
+    expectation->of_failures = take_brackets(name);
+    for (size_t i = 0; i < ARRAY_LEN(metrics) && !expectation->of_failures; i++)
         if (strcmp(metrics[i].name, name) == 0)
             expectation->metric = &metrics[i];
     if (expectation->metric)
         return OK;
-    if (strlen(name) == 3 && name[0] >= '1' && name[0] <= '5' && isdigit(name[1]) &&
-        isdigit(name[2])) {
+    if (!expectation->of_failures && strlen(name) == 3 && name[0] >= '1' && name[0] <= '5' &&
+        isdigit(name[1]) && isdigit(name[2])) {
         expectation->status = atoi(name);
         return OK;
     }
     expectation->cause = cause_by_name(name);
     if (expectation->cause != CAUSE_COUNT && expectation->cause != CAUSE_NONE)
         return OK;
-    return unknown_metric(name, error);
+    return unknown_metric(name, expectation->of_failures, error);
 }
 
 static enum result take_operator(struct expectation *expectation, const char **at,
@@ -138,6 +154,13 @@ static enum result take_operator(struct expectation *expectation, const char **a
                      *at);
 }
 
+static enum metric_unit unit_of(const struct expectation *expectation)
+{
+    if (expectation->of_failures)
+        return UNIT_SHARE;
+    return expectation->metric ? expectation->metric->unit : UNIT_COUNT;
+}
+
 static bool parse_time(const char *text, double *ms)
 {
     duration time;
@@ -150,7 +173,7 @@ static bool parse_time(const char *text, double *ms)
 static enum result take_value(struct expectation *expectation, const char *text,
                               struct error *error)
 {
-    enum metric_unit unit = expectation->metric ? expectation->metric->unit : UNIT_COUNT;
+    enum metric_unit unit = unit_of(expectation);
     double *value = &expectation->value;
     bool right = false;
     if (unit == UNIT_TIME)
@@ -194,9 +217,19 @@ static double as_asked(const struct expectation *expectation, uint64_t count, ui
     return of == 0 ? 0 : (double)count / (double)of;
 }
 
+static double share_of_failures(const struct variant_summary *summary, int cause)
+{
+    uint64_t all = 0;
+    for (int i = 0; i < CAUSE_COUNT; i++)
+        all += summary->causes[i];
+    return all == 0 ? 0 : (double)summary->causes[cause] / (double)all;
+}
+
 double expect_figure(const struct expectation *expectation, const struct variant_summary *summary)
 {
     const struct expect_metric *metric = expectation->metric;
+    if (expectation->of_failures)
+        return share_of_failures(summary, expectation->cause);
     if (!metric)
         return as_asked(expectation,
                         expectation->status ? summary->statuses[expectation->status]
@@ -228,7 +261,7 @@ bool expect_holds(const struct expectation *expectation, double value)
 const char *expect_format(const struct expectation *expectation, double value, char *out,
                           size_t size)
 {
-    enum metric_unit unit = expectation->metric ? expectation->metric->unit : UNIT_COUNT;
+    enum metric_unit unit = unit_of(expectation);
     if (unit == UNIT_TIME)
         return units_format_duration(out, size, duration_ns((int64_t)(value * 1e6)));
     if (expectation->share)

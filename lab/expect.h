@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Expectations: "METRIC OPERATOR VALUE", for every variant, or after "LABEL: " for one. */
+/* Expectations: "METRIC OPERATOR VALUE", for every variant, or after "LABEL: " for one. A metric is
+ * a figure ("p99"), a status ("502"), a cause ("connect_refused": how many requests, or which share
+ * of all), or "share(CAUSE)": which share of the requests that have a cause has this one. */
 #ifndef TAILGATE_LAB_EXPECT_H
 #define TAILGATE_LAB_EXPECT_H
 
@@ -19,6 +21,7 @@ struct expectation {
     const struct expect_metric *metric; /* NULL: the count of a status or of a cause */
     int status;                         /* or 0 */
     int cause;                          /* when there is neither metric nor status */
+    bool of_failures;                   /* its share of all requests with a cause */
     enum expect_operator comparison;
     double value; /* milliseconds, a share, a rate a second, or a count */
     bool share;   /* of all measured requests, instead of a count */

@@ -46,6 +46,7 @@ static struct variant_summary sample(void)
     };
     summary.statuses[504] = 15;
     summary.causes[CAUSE_RESPONSE_TIMEOUT] = 15;
+    summary.causes[CAUSE_CONNECT_REFUSED] = 5;
     return summary;
 }
 
@@ -82,6 +83,19 @@ static void counts_are_numbers_or_shares(void **state)
     assert_verdict("response_timeout == 15", 15, true);
     assert_verdict("queue_full == 0", 0, true);
     assert_verdict("client_errors <= 0.3%", 0.003, true);
+}
+
+static void a_cause_has_a_share_of_all_failures(void **state)
+{
+    assert_verdict("share(response_timeout) > 50%", 0.75, true);
+    assert_verdict("share(connect_refused) > 25%", 0.25, false);
+    assert_verdict("share(queue_full) < 1%", 0, true);
+    assert_refused("share(p99) > 1%", "no cause \"p99\"");
+    assert_refused("share(none) > 1%", "no cause \"none\"");
+    assert_refused("share(conect_refused) > 1%", "connect_refused");
+    assert_refused("share(queue_full > 1%", "share(queue_full");
+    assert_refused("share(queue_full) > 1", "share");
+    assert_refused("share() > 1%", "no cause");
 }
 
 static void blanks_do_not_matter(void **state)
@@ -130,9 +144,13 @@ static void values_are_shown_in_their_unit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(metrics_are_looked_up), cmocka_unit_test(counts_are_numbers_or_shares),
-        cmocka_unit_test(blanks_do_not_matter),  cmocka_unit_test(labels_may_hold_anything),
-        cmocka_unit_test(mistakes_are_named),    cmocka_unit_test(values_are_shown_in_their_unit),
+        cmocka_unit_test(metrics_are_looked_up),
+        cmocka_unit_test(counts_are_numbers_or_shares),
+        cmocka_unit_test(a_cause_has_a_share_of_all_failures),
+        cmocka_unit_test(blanks_do_not_matter),
+        cmocka_unit_test(labels_may_hold_anything),
+        cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(values_are_shown_in_their_unit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
