@@ -271,6 +271,31 @@ def with_upstream(**keys):
     return {**gateway, "upstreams": {"orders": {**gateway["upstreams"]["orders"], **keys}}}
 
 
+# ---- what is said about them
+
+def test_summary_table_and_page_say_what_was_injected(run, tmp_path):
+    done = run(faulty({"name": "halt", "kind": "stop", "lasting": "50ms", "every": "300ms",
+                       "count": 2},
+                      {"name": "slow", "kind": "latency", "latency": "1ms"},
+                      {"name": "never", "kind": "latency", "latency": "1ms", "share": "0%"}))
+    assert done.returncode == 0, done.stderr
+    [variant] = summary_of(latest(tmp_path))["variants"]
+    halt, slow, never = variant["faults"]
+    rows = query(latest(tmp_path), "SELECT name, count(*) FROM fault GROUP BY name ORDER BY name")
+    assert rows == [("halt", 2), ("slow", slow["touched"])] and slow["touched"] > 0
+    assert (halt["kind"], halt["target"], halt["by"], halt["touched"], halt["unit"]) == (
+        "stop", "orders-0", "lab", 2, "times")
+    assert halt["late_ms"] >= 0 and 0 <= halt["first_s"] < halt["last_s"]
+    assert (slow["kind"], slow["target"], slow["by"], slow["unit"]) == (
+        "latency", "orders-0", "links", "connections")
+    assert never["touched"] == 0
+    assert "halt (stop on orders-0): baseline 2 times" in done.stdout
+    assert f"slow (latency on orders-0): baseline {slow['touched']} connection" in done.stdout
+    assert 'the fault "never" touched nothing' in done.stdout
+    page = (latest(tmp_path) / "report.html").read_text()
+    assert '"unit":"connections"' in page and '"kind":"stop"' in page
+
+
 # ---- variants and seeds
 
 def test_a_variant_may_switch_a_fault_off(injected):
