@@ -15,8 +15,8 @@ enum fault_doer fault_doer(const struct fault_spec *fault)
         return gateway ? FAULT_BY_GATEWAY : FAULT_BY_LINK;
     switch (fault->config.kind) {
     case FAULT_STOP_ACCEPTING:
-    case FAULT_DESCRIPTORS:
         return FAULT_BY_BACKEND;
+    case FAULT_DESCRIPTORS:
     case FAULT_PAUSE:
         return gateway ? FAULT_BY_LAB : FAULT_BY_BACKEND;
     default:

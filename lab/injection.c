@@ -123,13 +123,53 @@ static enum result start_neighbours(struct injection *injection, struct error *e
     return neighbours_start(&injection->neighbours, injection->supervisor, &order, error);
 }
 
+/* Any descriptor that is free is above the limit then. */
+static enum result take_descriptors(struct injection *injection, struct error *error)
+{
+    struct rlimit *before = &injection->descriptors;
+    pid_t pid = injection->process->pid;
+    if (prlimit(pid, RLIMIT_NOFILE, NULL, before) == 0) {
+        const struct rlimit none = {.rlim_cur = 0, .rlim_max = before->rlim_max};
+        if (prlimit(pid, RLIMIT_NOFILE, &none, NULL) == 0)
+            return OK;
+    }
+    return error_errno(error, "the limit of open files of %s cannot be changed", injection->target);
+}
+
+static enum result hold(struct injection *injection, struct error *error)
+{
+    switch (config_of(injection)->kind) {
+    case FAULT_STEAL_CPU:
+        return start_neighbours(injection, error);
+    case FAULT_DESCRIPTORS:
+        return take_descriptors(injection, error);
+    default:
+        process_freeze(injection->process);
+        return OK;
+    }
+}
+
+static void let_go(struct injection *injection)
+{
+    struct process *process = injection->process;
+    switch (config_of(injection)->kind) {
+    case FAULT_STEAL_CPU:
+        neighbours_stop(&injection->neighbours, injection->supervisor);
+        break;
+    case FAULT_DESCRIPTORS:
+        if (!process->ended)
+            prlimit(process->pid, RLIMIT_NOFILE, &injection->descriptors, NULL);
+        break;
+    default:
+        if (process->frozen)
+            process_thaw(process);
+        break;
+    }
+}
+
 static enum result begin_holding(struct injection *injection, struct error *error)
 {
-    enum result result = OK;
-    if (config_of(injection)->kind == FAULT_STEAL_CPU)
-        result = start_neighbours(injection, error);
-    else
-        process_freeze(injection->process);
+    enum result result = hold(injection, error);
     injection->started = mono_now();
     set_state(injection, INJECTION_HOLDING);
     mono own = mono_add(injection->started, planned_length(injection));
@@ -142,10 +182,7 @@ static enum result begin_holding(struct injection *injection, struct error *erro
 static void end_holding(struct injection *injection)
 {
     mono ended = mono_now();
-    if (config_of(injection)->kind == FAULT_STEAL_CPU)
-        neighbours_stop(&injection->neighbours, injection->supervisor);
-    else if (injection->process->frozen)
-        process_thaw(injection->process);
+    let_go(injection);
     note(injection, injection->started, ended);
 }
 
@@ -217,7 +254,8 @@ static enum result end_starting(struct injection *injection, struct error *error
 static enum result begin(struct injection *injection, struct error *error)
 {
     const struct process *process = injection->process;
-    bool freezes = !ends_process(injection) && config_of(injection)->kind != FAULT_STEAL_CPU;
+    int kind = config_of(injection)->kind;
+    bool freezes = kind == FAULT_STOP || kind == FAULT_PAUSE;
     if (process->ended || process->dead_on_purpose || !process->addresses ||
         (process->frozen && freezes)) {
         note(injection, (mono){0}, (mono){0});

@@ -4,17 +4,19 @@
 #ifndef TAILGATE_LAB_INJECTION_H
 #define TAILGATE_LAB_INJECTION_H
 
+#include <sys/resource.h>
+
 #include "chaos/fault/schedule.h"
 #include "lab/experiment_fault.h"
 #include "lab/neighbour.h"
 #include "lab/process.h"
 
-#define INJECTION_STATES(X)                                                 \
-    X(WAITING, "waiting")   /* for its next occurrence */                   \
-    X(HOLDING, "holding")   /* the process is stopped, or has neighbours */ \
-    X(ENDING, "ending")     /* it was killed or told to end */              \
-    X(AWAY, "away")         /* it has ended */                              \
-    X(STARTING, "starting") /* it was started again */                      \
+#define INJECTION_STATES(X)                                                  \
+    X(WAITING, "waiting")   /* for its next occurrence */                    \
+    X(HOLDING, "holding")   /* the process is stopped, or lacks something */ \
+    X(ENDING, "ending")     /* it was killed or told to end */               \
+    X(AWAY, "away")         /* it has ended */                               \
+    X(STARTING, "starting") /* it was started again */                       \
     X(OVER, "over")         /* nothing is to come */
 
 #define INJECTION_STATE_ENUM(id, name) INJECTION_##id,
@@ -58,6 +60,7 @@ struct injection {
     mono *restarts; /* the watchdog's memory: a ring of config.restarts moments */
     size_t restart_count;
     struct neighbours neighbours;
+    struct rlimit descriptors; /* the limit before it was taken away */
 };
 
 void injection_init(struct injection *injection, uint64_t seed);

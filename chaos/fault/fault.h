@@ -106,7 +106,7 @@
       "A backend accepts no connection: they wait in its backlog, and get no answer where that "   \
       "is full.")                                                                                  \
     X(DESCRIPTORS, "descriptors", NULL, PROCESSES, BOTH,                                           \
-      "A backend has no descriptor left: it can accept and open nothing, and goes on with what "   \
+      "The process has no descriptor left: it can accept and open nothing, and goes on with what "   \
       "it has.")
 
 #define FAULT_BIT(id) (UINT64_C(1) << FAULT_##id)

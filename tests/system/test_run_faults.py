@@ -190,6 +190,23 @@ def test_pauses_from_before_its_time_are_not_made_up_for(injected):
                          " GROUP BY ordinal)") == [(1,)]
 
 
+# ---- descriptors
+
+def test_a_gateway_without_descriptors_cannot_connect(injected):
+    folder = injected(faulty({"kind": "descriptors", "on": "gateway", "from": "300ms",
+                              "lasting": "400ms"},
+                             gateway=with_upstream(connections={"idle": 0})))
+    [(process, _, kind, *_)] = faults_of(folder)
+    assert (process, kind) == ("lab", "descriptors")
+    inside, after = query(folder, f"""
+        SELECT sum(c.status = 200 AND c.done_ns < f.ended_ns), (
+            SELECT count(*) FROM client c WHERE c.sent_ns > f.ended_ns AND c.status = 200)
+        FROM client c JOIN fault f ON c.sent_ns BETWEEN f.started_ns + 20000000 AND f.ended_ns""")[0]
+    assert inside == 0 and after > 0
+    causes = causes_of(folder)
+    assert causes == {"descriptors_exhausted": sum(causes.values())}
+
+
 # ---- a neighbour
 
 def children_of(pid):
@@ -406,7 +423,7 @@ BAD = {
     "after the end": ({"kind": "latency", "latency": "1ms", "from": "1s"}, "load has ended"),
     "never ends, begins again": ({"kind": "stop", "every": "1s"}, 'needs "lasting"'),
     "too many cores": ({"kind": "steal_cpu", "cores": 1024}, "this machine has"),
-    "not of a gateway": ({"on": "gateway", "kind": "descriptors"}, "only a backend does"),
+    "not of a gateway": ({"on": "gateway", "kind": "stop_accepting"}, "only a backend does"),
     "unknown key": ({"kind": "kill", "restart_afer": "1s"}, "restart_after"),
 }
 

@@ -10,6 +10,8 @@ export const PAUSES = {
   stop: { text: "process stopped", colour: "injected", pattern: "solid" },
   kill: { text: "process killed and away", colour: "injected", pattern: "falling" },
   term: { text: "process told to end and away", colour: "injected", pattern: "level" },
+  descriptors: { text: "process without descriptors", colour: "injected", pattern: "falling" },
+  stop_accepting: { text: "backend accepts no connection", colour: "injected", pattern: "level" },
   steal_cpu: { text: "a neighbour takes CPU time", colour: "injected", pattern: "rising" },
 };
 
