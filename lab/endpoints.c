@@ -75,6 +75,27 @@ static enum result add_expanded(const struct expansion *expansion, cJSON *list, 
     return OK;
 }
 
+static bool names(const cJSON *reference, const char *group, int64_t instance)
+{
+    char name[ENDPOINT_GROUP];
+    int64_t number;
+    return reference &&
+           experiment_split_reference(reference->valuestring, name, sizeof(name), &number) &&
+           strcmp(name, group) == 0 && (number < 0 || instance < 0 || number == instance);
+}
+
+bool endpoints_lead_to(const cJSON *gateway, const char *group, int64_t instance)
+{
+    const cJSON *upstream;
+    cJSON *endpoint;
+    cJSON_ArrayForEach(upstream, cJSON_GetObjectItemCaseSensitive(gateway, "upstreams"))
+        cJSON_ArrayForEach(endpoint,
+                           cJSON_GetObjectItemCaseSensitive(
+                               upstream, "endpoints")) if (names(reference_of(endpoint), group,
+                                                                 instance)) return true;
+    return false;
+}
+
 static enum result expand_list(const struct expansion *expansion, cJSON *list)
 {
     enum result result = OK;

@@ -26,6 +26,10 @@ const char *endpoint_address_of(const struct endpoint_book *book, const char *pr
 /* "orders", 0 -> "orders-0" */
 void endpoint_process_name(char *out, size_t size, const char *group, int64_t instance);
 
+/* Whether an endpoint of a gateway whose placeholders still stand leads to that instance of a group
+ * (-1: to any). */
+bool endpoints_lead_to(const struct cJSON *gateway, const char *group, int64_t instance);
+
 /* Puts the addresses of the book into every upstream of `gateway`; an "@orders" becomes one
  * endpoint for each instance. What is replaced goes into the list `detached`. With a document, the
  * new endpoints have the places of their placeholders. Fails at a placeholder that names no

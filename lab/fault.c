@@ -58,6 +58,22 @@ static enum result check_target(const struct variant *variant, const struct faul
     return OK;
 }
 
+/* A link that no connection passes would leave the fault without effect. */
+static enum result check_way(const struct variant *variant, const struct fault_spec *fault,
+                             struct error *error)
+{
+    char group[ENDPOINT_GROUP];
+    int64_t instance;
+    if (fault_doer(fault) != FAULT_BY_LINK ||
+        !experiment_split_reference(fault->on, group, sizeof(group), &instance) ||
+        endpoints_lead_to(variant->experiment.gateway, group, instance))
+        return OK;
+    return conf_error_at(variant->doc, conf_member(fault->item, "on"), error,
+                         "no endpoint of the gateway leads to \"%s\", so that nothing would pass "
+                         "the fault (expected an endpoint \"%s\")",
+                         fault->on, fault->on);
+}
+
 static enum result check_times(const struct variant *variant, const struct fault_spec *fault,
                                struct error *error)
 {
@@ -87,6 +103,8 @@ enum result faults_check(const struct variant *variant, const struct conf_table 
     enum result result = OK;
     for (size_t i = 0; i < list->count && result == OK; i++) {
         result = check_target(variant, &faults[i], proxy_table, error);
+        if (result == OK)
+            result = check_way(variant, &faults[i], error);
         if (result == OK)
             result = check_times(variant, &faults[i], error);
         if (result == OK)
