@@ -271,9 +271,10 @@ static const struct conf_key experiment_keys[] = {
      .type = CONF_LIST,
      .offset = offsetof(struct experiment, expect),
      .element = CONF_STRING,
-     .meaning = "What must hold of every variant (\"p99 < 250ms\") or of one (\"inline: "
-                "gateway_failures < 0.1%\"); \"share(connect_refused) > 50%\" is about the requests "
-                "that have a cause alone."},
+     .meaning =
+         "What must hold of every variant (\"p99 < 250ms\") or of one (\"inline: "
+         "gateway_failures < 0.1%\"); \"share(connect_refused) > 50%\" is about the requests "
+         "that have a cause alone."},
 };
 
 const struct conf_table experiment_conf_table = {

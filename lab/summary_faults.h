@@ -16,7 +16,7 @@ struct variant;
  * (times that it could not be done, for the process was not there), first_s and last_s (from the
  * start of the measured load), and for what is done to processes late_ms (how late it began at
  * most). A fault of the experiment that touched nothing has an entry as well. */
-enum result summary_faults_read(struct cJSON **faults, const struct variant *variant,
-                                size_t number, struct sqlite3 *db, struct error *error) MUST_USE;
+enum result summary_faults_read(struct cJSON **faults, const struct variant *variant, size_t number,
+                                struct sqlite3 *db, struct error *error) MUST_USE;
 
 #endif
