@@ -214,6 +214,9 @@ static void note_fault(struct summary *summary, const struct variant_summary *va
              "in %s, the fault \"%s\" could not be done to %s %.0f times, for the process was "
              "away or held already",
              variant->label, name, target, missed);
+    if (figure(fault, "unended") > 0)
+        note(summary, "in %s, the fault \"%s\" ended %s, which did not come back", variant->label,
+             name, target);
     if (late > LATE_FAULT_MS)
         note(summary, "in %s, the fault \"%s\" began up to %.1f ms late", variant->label, name,
              late);

@@ -13,7 +13,8 @@
 static const char query[] =
     "SELECT f.name, f.kind, f.target, f.process, count(f.started_ns),"
     " count(*) - count(f.started_ns), min(f.started_ns - r.epoch_ns), max(f.ended_ns - r.epoch_ns),"
-    " max(f.started_ns - r.epoch_ns - f.planned_at_ns)"
+    " max(f.started_ns - r.epoch_ns - f.planned_at_ns),"
+    " sum(f.started_ns IS NOT NULL AND f.ended_ns IS NULL)"
     " FROM fault f JOIN round r ON r.variant = f.variant AND r.round = f.round"
     " WHERE f.variant = ?1 GROUP BY f.name, f.kind, f.target, f.process"
     " ORDER BY f.name, f.target, f.process";
@@ -80,6 +81,7 @@ static void take_fault(void *context, sqlite3_stmt *row)
     cJSON_AddStringToObject(fault, "by", text_in(row, 3));
     cJSON_AddNumberToObject(fault, "touched", (double)sqlite3_column_int64(row, 4));
     cJSON_AddNumberToObject(fault, "missed", (double)sqlite3_column_int64(row, 5));
+    cJSON_AddNumberToObject(fault, "unended", (double)sqlite3_column_int64(row, 9));
     add_time(fault, "first_s", row, 6, 1e9);
     add_time(fault, "last_s", row, 7, 1e9);
     if (strcmp(cJSON_GetObjectItemCaseSensitive(fault, "unit")->valuestring, "times") == 0)
@@ -105,6 +107,7 @@ static void add_untouching(cJSON *list, const struct variant *variant)
         cJSON_AddStringToObject(fault, "target", faults[i].on);
         cJSON_AddNumberToObject(fault, "touched", 0);
         cJSON_AddNumberToObject(fault, "missed", 0);
+        cJSON_AddNumberToObject(fault, "unended", 0);
     }
 }
 

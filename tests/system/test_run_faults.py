@@ -163,9 +163,12 @@ def test_a_gateway_comes_back_at_its_address(injected):
                             WHERE c.sent_ns > f.ended_ns AND c.status = 200""") == [(1,)]
 
 
-def test_the_watchdog_gives_up(injected):
-    folder = injected(faulty({"kind": "kill", "every": "200ms", "restart_after": "10ms",
-                              "restarts": 1, "within": "1h"}, load={"duration": "4s"}))
+def test_the_watchdog_gives_up(run, tmp_path):
+    done = run(faulty({"kind": "kill", "every": "200ms", "restart_after": "10ms",
+                       "restarts": 1, "within": "1h"}, load={"duration": "4s"}))
+    assert done.returncode == 0, done.stderr
+    assert 'the fault "it" ended orders-0, which did not come back' in done.stdout
+    folder = latest(tmp_path)
     first, last = faults_of(folder)
     assert first[5] is not None and last[5] is None
     assert lives_of(folder, "orders-0") == 2

@@ -29,6 +29,7 @@ function timesOf(fault) {
   if (isNumber(fault.first_s) && isNumber(fault.last_s))
     parts.push(`${seconds(Number(fault.first_s.toFixed(2)))} to ${seconds(Number(fault.last_s.toFixed(2)))}`);
   if (isNumber(fault.late_ms)) parts.push(`begun up to ${ms(fault.late_ms)} late`);
+  if (fault.unended > 0) parts.push("did not come back");
   if (fault.missed > 0) parts.push(`${count(fault.missed)} missed`);
   return parts.join("; ");
 }
