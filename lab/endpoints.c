@@ -104,6 +104,43 @@ static enum result expand_list(const struct expansion *expansion, cJSON *list)
     return result;
 }
 
+/* A fault of the gateway may be for one endpoint. */
+static enum result expand_match(const struct expansion *expansion, cJSON *fault)
+{
+    cJSON *match = cJSON_GetObjectItemCaseSensitive(fault, "match");
+    cJSON *text = cJSON_GetObjectItemCaseSensitive(match, "endpoint");
+    char group[ENDPOINT_GROUP], process[ENDPOINT_PROCESS];
+    int64_t instance;
+    if (!cJSON_IsString(text) || text->valuestring[0] != '@')
+        return OK;
+    enum result result = OK;
+    if (expansion->doc)
+        result = experiment_check_reference(expansion->experiment, expansion->doc, text,
+                                            text->valuestring, expansion->error);
+    if (result != OK ||
+        !experiment_split_reference(text->valuestring, group, sizeof(group), &instance))
+        return result;
+    if (instance < 0 && experiment_backend(expansion->experiment, group)->instances > 1)
+        return conf_error_at(expansion->doc, text, expansion->error,
+                             "\"%s\" is more than one endpoint (expected \"%s/0\", for one)",
+                             text->valuestring, text->valuestring);
+    endpoint_process_name(process, sizeof(process), group, instance < 0 ? 0 : instance);
+    cJSON_SetValuestring(text, endpoint_address_of(expansion->book, process));
+    return OK;
+}
+
+static enum result expand_matches(const struct expansion *expansion, cJSON *gateway)
+{
+    cJSON *fault;
+    cJSON_ArrayForEach(fault, cJSON_GetObjectItemCaseSensitive(gateway, "faults"))
+    {
+        enum result result = expand_match(expansion, fault);
+        if (result != OK)
+            return result;
+    }
+    return OK;
+}
+
 enum result endpoints_expand(cJSON *gateway, const struct experiment *experiment,
                              const struct endpoint_book *book, struct conf_doc *doc,
                              cJSON *detached, struct error *error)
@@ -119,5 +156,5 @@ enum result endpoints_expand(cJSON *gateway, const struct experiment *experiment
         if (result != OK)
             return result;
     }
-    return OK;
+    return expand_matches(&expansion, gateway);
 }

@@ -30,10 +30,11 @@ void endpoint_process_name(char *out, size_t size, const char *group, int64_t in
  * (-1: to any). */
 bool endpoints_lead_to(const struct cJSON *gateway, const char *group, int64_t instance);
 
-/* Puts the addresses of the book into every upstream of `gateway`; an "@orders" becomes one
- * endpoint for each instance. What is replaced goes into the list `detached`. With a document, the
- * new endpoints have the places of their placeholders. Fails at a placeholder that names no
- * backend. What else may be wrong with the configuration is left to its table. */
+/* Puts the addresses of the book into every upstream of `gateway`, and into what its faults match;
+ * an "@orders" becomes one endpoint for each instance. What is replaced goes into the list
+ * `detached`. With a document, the new endpoints have the places of their placeholders. Fails at a
+ * placeholder that names no backend. What else may be wrong with the configuration is left to its
+ * table. */
 enum result endpoints_expand(struct cJSON *gateway, const struct experiment *experiment,
                              const struct endpoint_book *book, struct conf_doc *doc,
                              struct cJSON *detached, struct error *error) MUST_USE;

@@ -30,7 +30,6 @@ struct running {
     struct process *processes;
     size_t count; /* started so far */
     struct process *gateway, *load;
-    struct endpoint_address *addresses; /* of the backends, as the gateway is to know them */
     struct injector injector;
     struct reservation ports;
     struct load_job job;
@@ -62,6 +61,7 @@ void round_release(struct round *round)
     free(round->records);
     free((void *)(uintptr_t)round->facts.uses);
     free(round->facts.injected.items);
+    free(round->facts.addresses);
     tally_free(&round->tally);
 }
 
@@ -146,15 +146,17 @@ static enum result start_backends(struct running *running)
 
 static struct endpoint_book book_of(const struct running *running)
 {
-    return (struct endpoint_book){running->addresses, running->plan->backend_count};
+    const struct round_facts *facts = &running->round->facts;
+    return (struct endpoint_book){facts->addresses, facts->address_count};
 }
 
 static void write_book(struct running *running)
 {
-    size_t count = running->plan->backend_count;
-    running->addresses = mem_alloc(count, sizeof(*running->addresses));
-    for (size_t i = 0; i < count; i++) {
-        struct endpoint_address *entry = &running->addresses[i];
+    struct round_facts *facts = &running->round->facts;
+    facts->address_count = running->plan->backend_count;
+    facts->addresses = mem_alloc(facts->address_count, sizeof(*facts->addresses));
+    for (size_t i = 0; i < facts->address_count; i++) {
+        struct endpoint_address *entry = &facts->addresses[i];
         snprintf(entry->process, sizeof(entry->process), "%s", running->plan->backends[i].name);
         first_address(&running->processes[i], entry->address, sizeof(entry->address));
     }
@@ -171,7 +173,8 @@ static enum result start_links(struct running *running)
     if (result == OK)
         result = wait_ready(running, links);
     if (result == OK)
-        links_take_place(plan->config, links->addresses, running->addresses, book.count);
+        links_take_place(plan->config, links->addresses, running->round->facts.addresses,
+                         book.count);
     return result;
 }
 
@@ -344,7 +347,6 @@ static void release_all(struct running *running)
     injector_release(&running->injector);
     reserve_release(&running->ports);
     arrivals_free(&running->job.arrivals);
-    free(running->addresses);
     for (size_t i = 0; i < running->count; i++)
         process_release(&running->processes[i]);
     free(running->processes);

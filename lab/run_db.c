@@ -24,6 +24,7 @@ static const char tables[] =
     " ended_ns INTEGER, warmup_ns INTEGER, duration_ns INTEGER, complete INTEGER,"
     " busy_share REAL);"
     "CREATE TABLE process (variant INTEGER, round INTEGER, process TEXT, cpu_s REAL);"
+    "CREATE TABLE endpoint (variant INTEGER, round INTEGER, process TEXT, address TEXT);"
     "CREATE TABLE tally (variant INTEGER, round INTEGER, part TEXT, what TEXT, name TEXT,"
     " n INTEGER);"
     "CREATE VIEW outcome AS"
@@ -157,6 +158,10 @@ static enum result insert_facts(struct run_db *db, const struct round_facts *fac
         result = insert(db, "INSERT INTO process VALUES (?,?,?,?)", "iitd", error,
                         (int64_t)facts->variant, facts->round, facts->uses[i].process,
                         facts->uses[i].cpu_s);
+    for (size_t i = 0; i < facts->address_count && result == OK; i++)
+        result = insert(db, "INSERT INTO endpoint VALUES (?,?,?,?)", "iitt", error,
+                        (int64_t)facts->variant, facts->round, facts->addresses[i].process,
+                        facts->addresses[i].address);
     return result;
 }
 

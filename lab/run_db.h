@@ -30,7 +30,9 @@ struct round_facts {
         double cpu_s;
     } * uses;
     size_t use_count;
-    struct injected_list injected; /* what the lab did to processes */
+    struct injected_list injected;      /* what the lab did to processes */
+    struct endpoint_address *addresses; /* of the backends, as the gateway knows them */
+    size_t address_count;
 };
 
 enum result run_db_open(struct run_db **db, const char *path, const struct plan *plan,

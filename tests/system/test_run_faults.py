@@ -291,6 +291,44 @@ def with_upstream(**keys):
     return {**gateway, "upstreams": {"orders": {**gateway["upstreams"]["orders"], **keys}}}
 
 
+# ---- in the gateway
+
+def test_a_fault_in_the_gateway_for_one_endpoint(injected):
+    folder = injected(faulty({"kind": "reset_peer", "on": "gateway", "from": "200ms",
+                              "match": {"endpoint": "@orders/1"}}, instances=2,
+                             gateway=with_upstream(connections={"idle": 0})))
+    rows = query(folder, """
+        SELECT e.process, a.faults, a.outcome, count(*) FROM attempt a
+        JOIN endpoint e ON e.address = a.endpoint GROUP BY 1, 2, 3 ORDER BY 1, 2""")
+    assert {row[:3] for row in rows} == {("orders-0", None, "none"), ("orders-1", None, "none"),
+                                         ("orders-1", "it", "reset_before_response")}
+    [fault] = summary_of(folder)["variants"][0]["faults"]
+    assert (fault["by"], fault["target"], fault["touched"]) == ("gateway", "orders-1", rows[2][3])
+
+
+def touched_requests(folder, variant):
+    """The arrivals whose request a fault touched, those of the first moments left out."""
+    return {ordinal for ordinal, in query(folder, f"""
+        SELECT c.ordinal FROM client c JOIN request r ON r.trace_id = c.trace_id
+        AND r.variant = c.variant WHERE c.variant = {variant} AND c.ordinal >= 20
+        AND r.faults IS NOT NULL""")}
+
+
+def test_one_seed_faults_the_same_requests(injected):
+    """Whatever the variant, the workers, the connections and the order."""
+    experiment = faulty({"kind": "reset_peer", "on": "gateway", "share": "20%", "per": "request",
+                         "until": "1h"},
+                        instances=2, gateway={**EXPERIMENT["gateway"], "workers": 2},
+                        variants={"/gateway/cleanup": ["inline", "deferred"]},
+                        load={"warmup": "0s", "rate": "200/s"})
+    one, other, seed = [injected(experiment, *arguments) for arguments in ((), (), ("--seed", "8"))]
+    touched = touched_requests(one, 0)
+    assert 15 < len(touched) < 70
+    assert touched_requests(one, 1) == touched
+    assert touched_requests(other, 0) == touched_requests(other, 1) == touched
+    assert touched_requests(seed, 0) != touched
+
+
 # ---- what is said about them
 
 def test_summary_table_and_page_say_what_was_injected(run, tmp_path):
@@ -417,6 +455,12 @@ BAD = {
     "a pause that is none": ({"kind": "stop", "pause": "1ms"}, '"lasting"'),
     "no parameter": ({"kind": "latency"}, 'lacks "latency"'),
     "negative": ({"kind": "latency", "latency": "-1ms"}, "length of time"),
+    "an endpoint out of range": (
+        {"on": "gateway", "kind": "noop", "match": {"endpoint": "@orders/3"}}, "1 instance"),
+    "an endpoint of nobody": (
+        {"on": "gateway", "kind": "noop", "match": {"endpoint": "@order"}}, '"@orders"'),
+    "what a gateway cannot": ({"on": "gateway", "kind": "reset_peer", "per": "request",
+                               "match": {"route": "/none"}}, "no such route"),
     "share above one": ({"kind": "latency", "latency": "1ms", "share": "101%"}, "share"),
     "another kind's parameter": ({"kind": "kill", "cores": 1}, "no parameter of kill"),
     "a share of a process": ({"kind": "stop", "share": "50%"}, "whole process"),
