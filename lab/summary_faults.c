@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/summary_faults.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
@@ -9,6 +10,7 @@
 #include "chaos/fault/fault.h"
 #include "lab/query.h"
 #include "lab/variant.h"
+#include "lib/base/utf8.h"
 
 static const char query[] =
     "SELECT f.name, f.kind, ifnull(e.process, f.target), f.process, count(f.started_ns),"
@@ -42,6 +44,16 @@ static const struct fault_spec *spec_named(const struct variant *variant, const 
     return NULL;
 }
 
+/* Names go to terminals. */
+static void add_name(cJSON *fault, const char *name)
+{
+    struct buf visible = {0};
+    utf8_append_visible(&visible, name);
+    buf_append(&visible, "", 1);
+    cJSON_AddStringToObject(fault, "name", buf_head(&visible));
+    buf_free(&visible);
+}
+
 static cJSON *add_fault(cJSON *list, const struct variant *variant, const char *name,
                         const char *kind)
 {
@@ -49,7 +61,7 @@ static cJSON *add_fault(cJSON *list, const struct variant *variant, const char *
     enum fault_kind known = fault_named(kind);
     cJSON *fault = cJSON_CreateObject();
     cJSON_AddItemToArray(list, fault);
-    cJSON_AddStringToObject(fault, "name", name);
+    add_name(fault, name);
     cJSON_AddStringToObject(fault, "kind", kind);
     cJSON_AddStringToObject(fault, "unit",
                             known == FAULT_COUNT ? "times"
@@ -60,7 +72,16 @@ static cJSON *add_fault(cJSON *list, const struct variant *variant, const char *
 struct reading {
     cJSON *list;
     const struct variant *variant;
+    bool *seen; /* for each fault of the experiment */
 };
+
+static void note_seen(struct reading *reading, const char *name)
+{
+    const struct fault_spec *spec = spec_named(reading->variant, name);
+    if (spec)
+        reading->seen[spec - (const struct fault_spec *)reading->variant->experiment.faults.items] =
+            true;
+}
 
 static const char *text_in(sqlite3_stmt *row, int column)
 {
@@ -77,6 +98,7 @@ static void add_time(cJSON *fault, const char *key, sqlite3_stmt *row, int colum
 static void take_fault(void *context, sqlite3_stmt *row)
 {
     struct reading *reading = context;
+    note_seen(reading, text_in(row, 0));
     cJSON *fault = add_fault(reading->list, reading->variant, text_in(row, 0), text_in(row, 1));
     cJSON_AddStringToObject(fault, "target", text_in(row, 2));
     cJSON_AddStringToObject(fault, "by", text_in(row, 3));
@@ -89,22 +111,16 @@ static void take_fault(void *context, sqlite3_stmt *row)
         add_time(fault, "late_ms", row, 8, 1e6);
 }
 
-static bool is_listed(const cJSON *list, const char *name)
+static void add_untouching(const struct reading *reading)
 {
-    for (const cJSON *fault = list->child; fault; fault = fault->next)
-        if (strcmp(cJSON_GetObjectItemCaseSensitive(fault, "name")->valuestring, name) == 0)
-            return true;
-    return false;
-}
-
-static void add_untouching(cJSON *list, const struct variant *variant)
-{
-    const struct fault_spec *faults = variant->experiment.faults.items;
-    for (size_t i = 0; i < variant->experiment.faults.count; i++) {
+    const struct conf_list *list = &reading->variant->experiment.faults;
+    const struct fault_spec *faults = list->items;
+    for (size_t i = 0; i < list->count; i++) {
         const struct fault_config *config = &faults[i].config;
-        if (!faults[i].enabled || is_listed(list, config->name))
+        if (!faults[i].enabled || reading->seen[i])
             continue;
-        cJSON *fault = add_fault(list, variant, config->name, fault_kind_names[config->kind]);
+        cJSON *fault = add_fault(reading->list, reading->variant, config->name,
+                                 fault_kind_names[config->kind]);
         cJSON_AddStringToObject(fault, "target", faults[i].on);
         cJSON_AddNumberToObject(fault, "touched", 0);
         cJSON_AddNumberToObject(fault, "missed", 0);
@@ -116,9 +132,11 @@ enum result summary_faults_read(cJSON **faults, const struct variant *variant, s
                                 sqlite3 *db, struct error *error)
 {
     *faults = cJSON_CreateArray();
-    struct reading reading = {*faults, variant};
+    size_t count = variant->experiment.faults.count;
+    struct reading reading = {*faults, variant, mem_alloc(count + 1, sizeof(bool))};
     const int64_t parameter = (int64_t)number;
     enum result result = query_each(db, query, &parameter, 1, take_fault, &reading, error);
-    add_untouching(*faults, variant);
+    add_untouching(&reading);
+    free(reading.seen);
     return result;
 }

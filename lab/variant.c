@@ -127,28 +127,16 @@ static enum result put_value(struct variant *variant, cJSON *axis, int which, st
 }
 
 /* Labels go to terminals, where a control character would drive them. */
-static void append_visible(struct buf *label, const char *text)
-{
-    for (size_t left = strlen(text), length; left > 0; text += length, left -= length) {
-        length = utf8_length(text, left);
-        if (length == 0 || utf8_is_control(text, length))
-            buf_append_text(label, "?");
-        else
-            buf_append(label, text, length);
-        length = length ? length : 1;
-    }
-}
-
 static void append_label(struct buf *label, const cJSON *value)
 {
     if (buf_len(label) > 0)
         buf_append_text(label, ", ");
     if (cJSON_IsString(value)) {
-        append_visible(label, value->valuestring);
+        utf8_append_visible(label, value->valuestring);
         return;
     }
     char *text = cJSON_PrintUnformatted(value);
-    append_visible(label, text);
+    utf8_append_visible(label, text);
     cJSON_free(text);
 }
 

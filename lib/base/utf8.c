@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/base/utf8.h"
 
+#include <string.h>
+
 #include "lib/base/result.h"
 
 /* Which first bytes begin a character of how many bytes, and what its second byte may be; the
@@ -44,4 +46,16 @@ bool utf8_is_control(const char *text, size_t length)
     const unsigned char *p = (const unsigned char *)text;
     return (length == 1 && (p[0] < 0x20 || p[0] == 0x7F)) ||
            (length == 2 && p[0] == 0xC2 && p[1] < 0xA0);
+}
+
+void utf8_append_visible(struct buf *out, const char *text)
+{
+    for (size_t left = strlen(text), length; left > 0; text += length, left -= length) {
+        length = utf8_length(text, left);
+        if (length == 0 || utf8_is_control(text, length))
+            buf_append_text(out, "?");
+        else
+            buf_append(out, text, length);
+        length = length ? length : 1;
+    }
 }

@@ -62,11 +62,21 @@ static void knows_control_characters(void **state)
     assert_false(utf8_is_control("\xc3\x80", 2));
 }
 
+static void shows_question_marks_for_what_cannot_be_shown(void **state)
+{
+    struct buf out = {0};
+    utf8_append_visible(&out, "a\x1b[31m\xc3\xa9\xff\n");
+    buf_append(&out, "", 1);
+    assert_string_equal(buf_head(&out), "a?[31m\xc3\xa9??");
+    buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_characters_from_junk),
         cmocka_unit_test(knows_control_characters),
+        cmocka_unit_test(shows_question_marks_for_what_cannot_be_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
