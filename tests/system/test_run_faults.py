@@ -66,7 +66,7 @@ def causes_of(folder, variant=0):
 ])
 def test_a_stopped_process_answers_nobody(injected, target, kind, instances):
     folder = injected(faulty({"kind": kind, "on": target, "lasting": "300ms", "from": "200ms"},
-                             instances=instances))
+                             instances=instances, load={"duration": "2s"}))
     [(process, name, recorded, at, planned, real, late)] = faults_of(folder)
     assert (process, recorded, at, planned) == ("lab", kind, 200_000_000, 300_000_000)
     assert name == target.strip("@").replace("/", "-") if "/" in target or "@" not in target \
