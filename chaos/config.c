@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "chaos/link/link.h"
 #include "lib/serve/guard.h"
 
 #define KEYS(array) .keys = (array), .key_count = ARRAY_LEN(array)
@@ -84,6 +85,10 @@ static enum result check_link(struct conf_read *read, void *object, const struct
     enum result result = OK;
     for (size_t i = 0; i < link->faults.count && result == OK; i++)
         result = fault_check_carried(read, &faults[i]);
+    for (size_t i = 0; i < link->faults.count && result == OK; i++)
+        if (link_problem_with(&faults[i]))
+            return conf_fail(read, conf_member(faults[i].item, "match"), "%s",
+                             link_problem_with(&faults[i]));
     for (size_t i = 0; i < link->faults.count && result == OK; i++)
         for (size_t j = 0; j < i; j++)
             if (strcmp(faults[i].name, faults[j].name) == 0)

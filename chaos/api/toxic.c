@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "chaos/link/link.h"
 #include "lib/base/units.h"
 
 #define VALUE_TEXT 64
@@ -130,9 +131,16 @@ static struct fault *make(const cJSON *item, struct api_error *error)
 {
     struct error why;
     struct fault *fault = NULL;
-    if (fault_make(&fault, item, "toxic", &why) != OK)
+    if (fault_make(&fault, item, "toxic", &why) != OK) {
         api_fail_body(error, &why);
-    return fault;
+        return NULL;
+    }
+    const char *problem = link_problem_with(&fault->config);
+    if (!problem)
+        return fault;
+    fault_free(fault);
+    api_fail(error, 400, "bad request body: %s", problem);
+    return NULL;
 }
 
 static const char *text_member(const cJSON *body, const char *name)

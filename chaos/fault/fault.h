@@ -78,7 +78,8 @@
     X(STALL, "stall", NULL, MESSAGES, DOWNSTREAM,                                                  \
       "The response stands still within its body.")                                                \
     X(MALFORMED_CHUNK, "malformed_chunk", NULL, MESSAGES, DOWNSTREAM,                              \
-      "A chunk of the response has no size; a body that is not chunked becomes so.")               \
+      "A chunk of the response has no size, and the connection is closed behind the response; a "  \
+      "body that is not chunked becomes so, and a shorter one passes right.")                      \
     X(MALFORMED_HEAD, "malformed_head", NULL, MESSAGES, DOWNSTREAM,                                \
       "The response's head has a line that is no field.")                                          \
     X(OVERSIZED_HEAD, "oversized_head", NULL, MESSAGES, DOWNSTREAM,                                \

@@ -69,6 +69,7 @@ void journal_fault(struct journal *journal, const struct journal_entry *entry)
     row->target = entry->target;
     snprintf(row->kind, sizeof(row->kind), "%s", entry->kind);
     row->ordinal = entry->ordinal;
+    memcpy(row->trace_id.bytes, entry->trace_id, sizeof(row->trace_id.bytes));
     row->planned_at = entry->planned_at.ns;
     row->planned_for = entry->planned_for.ns;
     row->started = entry->started.ns;

@@ -26,7 +26,8 @@ uint16_t journal_name(struct journal *journal, const char *name);
 struct journal_entry {
     uint16_t fault, target; /* names */
     const char *kind;
-    uint64_t ordinal; /* the connection's number on its link */
+    uint64_t ordinal;     /* the connection's number on its link, or a request's key */
+    uint8_t trace_id[16]; /* of the request; all zero: none */
     duration planned_at, planned_for;
     mono started;
 };

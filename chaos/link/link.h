@@ -9,6 +9,7 @@
 #include "lib/net/alarm.h"
 #include "lib/net/listener.h"
 
+struct dialog_touched;
 struct pair;
 
 /* What all links of a process share. */
@@ -49,6 +50,8 @@ struct link {
     struct list pairs;
     struct alarm alarm; /* until a fault begins or ends */
     uint16_t record_name;
+    uint64_t requests;             /* that were followed so far */
+    size_t request_faults;         /* of its faults, those that are drawn for requests */
     uint64_t accepted;             /* connections so far: the next one's ordinal */
     uint64_t open;                 /* connections there are */
     uint64_t waiting;              /* of them, those that a fault keeps from being accepted */
@@ -101,6 +104,9 @@ static inline bool link_is_enabled(const struct link *link)
     return link->gate != LINK_CLOSED;
 }
 
+/* Why a link can have no such fault, or NULL. */
+const char *link_problem_with(const struct fault_config *fault);
+
 struct live_fault *link_find_fault(const struct link *link, const char *name);
 /* Adds a fault to the link and its connections. Its times count from now, or, `configured`, from
  * the links' epoch. */
@@ -123,6 +129,9 @@ void link_pair_dialed(struct link *link, int problem);
 void link_pair_accepted(struct link *link);
 /* A fault lets go of a pair. */
 void link_record_touch(struct link *link, struct live_fault *live, uint64_t ordinal, mono since);
+/* A fault lets go of a request. */
+void link_record_request(struct link *link, struct live_fault *live,
+                         const struct dialog_touched *touched);
 /* A pair has moved bytes. */
 void links_remember(struct links *links, struct pair *pair);
 

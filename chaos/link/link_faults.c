@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #include "chaos/fault/draw.h"
-#include "chaos/link/pair.h"
+#include "chaos/link/follow.h"
+#include "chaos/message/dialog.h"
 
 static struct live_fault *live_at(struct list *node)
 {
@@ -44,6 +45,14 @@ static struct journal_entry entry_of(const struct link *link, const struct live_
 void link_record_touch(struct link *link, struct live_fault *live, uint64_t ordinal, mono since)
 {
     struct journal_entry entry = entry_of(link, live, ordinal, since);
+    journal_fault(link->links->journal, &entry);
+}
+
+void link_record_request(struct link *link, struct live_fault *live,
+                         const struct dialog_touched *touched)
+{
+    struct journal_entry entry = entry_of(link, live, touched->key, touched->since);
+    memcpy(entry.trace_id, touched->trace_id, sizeof(entry.trace_id));
     journal_fault(link->links->journal, &entry);
 }
 
@@ -105,11 +114,18 @@ void link_turn_gate(struct link *link, mono now)
 
 /* ---- faults over time */
 
+/* Requests are touched as they come; a fault that is over lets go of those that it touches. */
+static void turn_requests(struct pair *pair, struct live_fault *live, mono now)
+{
+    if (live->on)
+        return;
+    follow_let_go(pair, live, now);
+    pair_run(pair);
+}
+
 static void turn_pair(struct link *link, struct pair *pair, struct live_fault *live, mono now)
 {
     bool already = pair_is_touched(pair, live);
-    if (live_is_per_request(live))
-        return;
     bool wanted = live_touches(live, pair->ordinal, already, now);
     if (wanted == already)
         return;
@@ -125,8 +141,14 @@ static void turn_pair(struct link *link, struct pair *pair, struct live_fault *l
 static void turn_fault(struct link *link, struct live_fault *live, mono now)
 {
     live_turn(live, now);
-    list_foreach_safe (node, &link->pairs)
-        turn_pair(link, pair_at(node), live, now);
+    if (live_is_per_request(live) && (live->on || live->active == 0))
+        return;
+    list_foreach_safe (node, &link->pairs) {
+        if (live_is_per_request(live))
+            turn_requests(pair_at(node), live, now);
+        else
+            turn_pair(link, pair_at(node), live, now);
+    }
 }
 
 static void arm(struct link *link, mono now)
@@ -147,9 +169,11 @@ static void arm(struct link *link, mono now)
 static void drop_fault(struct link *link, struct live_fault *live, mono now)
 {
     live->on = false;
+    link->request_faults -= live_is_per_request(live);
     list_foreach_safe (node, &link->pairs) {
         struct pair *pair = pair_at(node);
         pair_let_go(pair, live, now);
+        follow_let_go(pair, live, now);
         pair_run(pair);
     }
     list_remove(&live->node);
@@ -177,6 +201,20 @@ void link_on_alarm(void *arg)
     link_turn(arg, mono_now());
 }
 
+const char *link_problem_with(const struct fault_config *fault)
+{
+    if (fault_match_asks_gateway(&fault->match))
+        return "\"route\" and \"endpoint\" are known in a gateway alone: a link has neither";
+    return NULL;
+}
+
+/* As many pairs are followed as need be. */
+static void follow_pairs(struct link *link, mono now)
+{
+    list_foreach (node, &link->pairs)
+        follow_begin(pair_at(node), now);
+}
+
 struct live_fault *link_find_fault(const struct link *link, const char *name)
 {
     list_foreach (node, &link->faults)
@@ -193,6 +231,8 @@ struct live_fault *link_add_fault(struct link *link, struct fault *fault, bool c
     live->id = ++link->last_id;
     live->name = journal_name(links->journal, fault->config.name);
     list_push_back(&link->faults, &live->node);
+    link->request_faults += live_is_per_request(live);
+    follow_pairs(link, now);
     if (!configured)
         live_start(live, now);
     else if (mono_is_set(links->epoch))
@@ -201,16 +241,35 @@ struct live_fault *link_add_fault(struct link *link, struct fault *fault, bool c
     return live;
 }
 
+/* What it touched is drawn anew, for connections instead of requests or the other way round. */
+static void change_per(struct link *link, struct live_fault *live, mono now)
+{
+    bool requests = live_is_per_request(live);
+    list_foreach_safe (node, &link->pairs) {
+        pair_let_go(pair_at(node), live, now);
+        follow_let_go(pair_at(node), live, now);
+    }
+    if (requests)
+        link->request_faults--;
+    else
+        link->request_faults++;
+}
+
 void link_change_fault(struct link *link, struct live_fault *live, struct fault *fault)
 {
     mono now = mono_now();
     struct fault *before = live->fault;
+    if (before->config.per != fault->config.per)
+        change_per(link, live, now);
     /* Stages point into what they are configured by: they go over first. */
     live->fault = fault;
-    list_foreach_safe (node, &link->pairs)
+    list_foreach_safe (node, &link->pairs) {
         pair_fault_changed(pair_at(node), live, now);
+        follow_fault_changed(pair_at(node), live, now);
+    }
     live->fault = before;
     live_change(live, fault, now);
+    follow_pairs(link, now);
     list_foreach_safe (node, &link->pairs)
         pair_run(pair_at(node));
     link_turn(link, now);
@@ -266,6 +325,7 @@ static duration accept_wait(struct link *link, struct pair *pair, struct live_fa
 duration link_touch_new(struct link *link, struct pair *pair, mono now)
 {
     duration wait = {0};
+    follow_begin(pair, now);
     list_foreach (node, &link->faults) {
         struct live_fault *live = live_at(node);
         if (live_is_per_request(live) || !live_touches(live, pair->ordinal, false, now))

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "chaos/fault/draw.h"
+#include "chaos/link/follow.h"
 #include "chaos/link/link.h"
 #include "lib/base/memory.h"
 #include "lib/net/dial.h"
@@ -55,7 +56,7 @@ bool pair_is_touched(const struct pair *pair, const struct live_fault *live)
 }
 
 static void add_stage(struct pair *pair, struct live_fault *live, enum fault_stream stream,
-                      mono now)
+                      uint64_t key, mono now)
 {
     struct rng rng;
     const struct fault_config *config = live_config(live);
@@ -66,8 +67,44 @@ static void add_stage(struct pair *pair, struct live_fault *live, enum fault_str
     bool alike = config->kind == FAULT_IDLE_CLOSE || config->kind == FAULT_HALF_OPEN;
     enum draw_purpose purpose =
         alike || stream == FAULT_STREAM_UPSTREAM ? DRAW_UPSTREAM : DRAW_DOWNSTREAM;
-    draw_stream(&rng, live->seed, live->draws, pair->ordinal, purpose);
+    draw_stream(&rng, live->seed, live->draws, key, purpose);
     stream_add(flow_stream(flow, &pair->link->links->flows, now), live->id, config, &rng, now);
+}
+
+void pair_add_stages(struct pair *pair, struct live_fault *live, uint64_t key, mono now)
+{
+    add_stage(pair, live, FAULT_STREAM_UPSTREAM, key, now);
+    add_stage(pair, live, FAULT_STREAM_DOWNSTREAM, key, now);
+}
+
+void pair_retire_stages(struct pair *pair, const struct live_fault *live, mono now)
+{
+    if (pair->up.stream)
+        stream_retire(pair->up.stream, live->id);
+    if (pair->down.stream)
+        stream_retire(pair->down.stream, live->id);
+}
+
+static void remove_stage(struct flow *flow, unsigned id, mono now)
+{
+    if (!flow->stream)
+        return;
+    stream_remove(flow->stream, id, now);
+    flow_settle(flow);
+}
+
+void pair_remove_stages(struct pair *pair, const struct live_fault *live, mono now)
+{
+    remove_stage(&pair->up, live->id, now);
+    remove_stage(&pair->down, live->id, now);
+}
+
+void pair_change_stages(struct pair *pair, const struct live_fault *live, mono now)
+{
+    if (pair->up.stream)
+        stream_change(pair->up.stream, live->id, live_config(live), now);
+    if (pair->down.stream)
+        stream_change(pair->down.stream, live->id, live_config(live), now);
 }
 
 void pair_touch(struct pair *pair, struct live_fault *live, mono now)
@@ -82,8 +119,7 @@ void pair_touch(struct pair *pair, struct live_fault *live, mono now)
     live->touched++;
     if (fault_row((enum fault_kind)live_config(live)->kind)->class != FAULT_CLASS_BYTES)
         return;
-    add_stage(pair, live, FAULT_STREAM_UPSTREAM, now);
-    add_stage(pair, live, FAULT_STREAM_DOWNSTREAM, now);
+    pair_add_stages(pair, live, pair->ordinal, now);
 }
 
 static void drop_touch(struct pair *pair, struct touch *touch)
@@ -94,22 +130,13 @@ static void drop_touch(struct pair *pair, struct touch *touch)
     free(touch);
 }
 
-static void remove_stage(struct flow *flow, unsigned id, mono now)
-{
-    if (!flow->stream)
-        return;
-    stream_remove(flow->stream, id, now);
-    flow_settle(flow);
-}
-
 void pair_let_go(struct pair *pair, struct live_fault *live, mono now)
 {
     struct touch *touch = find_touch(pair, live);
     if (!touch)
         return;
     bool waits = live_config(live)->kind == FAULT_ACCEPT_DELAY && pair->state == PAIR_WAITING;
-    remove_stage(&pair->up, live->id, now);
-    remove_stage(&pair->down, live->id, now);
+    pair_remove_stages(pair, live, now);
     drop_touch(pair, touch);
     if (waits)
         alarm_set(&pair->link->links->alarms, &pair->alarm, mono_now());
@@ -117,12 +144,8 @@ void pair_let_go(struct pair *pair, struct live_fault *live, mono now)
 
 void pair_fault_changed(struct pair *pair, struct live_fault *live, mono now)
 {
-    if (!find_touch(pair, live))
-        return;
-    if (pair->up.stream)
-        stream_change(pair->up.stream, live->id, live_config(live), now);
-    if (pair->down.stream)
-        stream_change(pair->down.stream, live->id, live_config(live), now);
+    if (find_touch(pair, live))
+        pair_change_stages(pair, live, now);
 }
 
 /* ---- closing */
@@ -150,6 +173,7 @@ void pair_close(struct pair *pair, enum pair_reason reason)
     alarm_stop(&links->alarms, &pair->alarm);
     while (!list_empty(&pair->touches))
         drop_touch(pair, list_entry(list_first(&pair->touches), struct touch, node));
+    follow_end(pair, mono_now());
     flow_release(&pair->up, &links->flows);
     flow_release(&pair->down, &links->flows);
     list_remove(&pair->recent);
@@ -233,6 +257,7 @@ void pair_run(struct pair *pair)
     if (pair->state != PAIR_OPEN)
         return;
     links_remember(pair->link->links, pair);
+    follow_settle(pair, now);
     if (flow_is_over(&pair->up) && flow_is_over(&pair->down))
         pair_close(pair, PAIR_REASON_ENDED);
     else if (more)

@@ -8,6 +8,7 @@
 #include "lib/net/alarm.h"
 #include "lib/net/conn.h"
 
+struct dialog;
 struct link;
 
 /* identifier, name, what happens there */
@@ -51,6 +52,7 @@ struct pair {
     struct flow up, down;
     struct alarm alarm;
     struct list touches;
+    struct dialog *dialog; /* NULL: its requests are not followed */
 };
 
 /* Takes over an accepted socket. NULL when it cannot be watched; it is closed then. */
@@ -63,6 +65,14 @@ void pair_begin(struct pair *pair, duration wait);
 void pair_touch(struct pair *pair, struct live_fault *live, mono now);
 void pair_let_go(struct pair *pair, struct live_fault *live, mono now);
 bool pair_is_touched(const struct pair *pair, const struct live_fault *live);
+
+/* The stages of a fault on bytes, in the streams that it works on; `key` is what it was drawn by.
+ * Each is harmless when there is nothing to do. Those that are retired go once they hold nothing.
+ */
+void pair_add_stages(struct pair *pair, struct live_fault *live, uint64_t key, mono now);
+void pair_retire_stages(struct pair *pair, const struct live_fault *live, mono now);
+void pair_remove_stages(struct pair *pair, const struct live_fault *live, mono now);
+void pair_change_stages(struct pair *pair, const struct live_fault *live, mono now);
 
 /* The fault that touches it has changed. */
 void pair_fault_changed(struct pair *pair, struct live_fault *live, mono now);

@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#include "chaos/message/inside.h"
+#include "chaos/message/body.h"
 #include "lib/base/memory.h"
 #include "lib/http/status.h"
 
@@ -53,6 +53,14 @@ void dialog_answered(struct dialog *dialog, struct turn *turn, mono now)
         turn_free(turn);
 }
 
+void dialog_cut(struct dialog *dialog, struct turn *turn, enum piece_kind kind, mono now)
+{
+    way_drop_kept(&dialog->down);
+    dialog->up.state = dialog->down.state = WAY_DEAF;
+    dialog_answered(dialog, turn, now);
+    way_put_kind(&dialog->down, kind, now);
+}
+
 void dialog_passed(struct dialog *dialog, uint64_t number, mono now)
 {
     list_foreach_safe (node, &dialog->turns) {
@@ -86,7 +94,6 @@ static void write_reply(struct way *way, const struct turn *turn, mono now)
 
 static void answer(struct dialog *dialog, struct turn *turn, mono now)
 {
-    bool closing = turn->closing;
     list_foreach (node, &turn->touches) {
         struct turn_touch *touch = turn_touch_at(node);
         bool delays =
@@ -95,11 +102,10 @@ static void answer(struct dialog *dialog, struct turn *turn, mono now)
             way_put_gate(&dialog->down, touch->touched.id, turn_wait(touch), now);
     }
     write_reply(&dialog->down, turn, now);
-    dialog_answered(dialog, turn, now);
-    if (!closing)
-        return;
-    way_put_kind(&dialog->down, PIECE_CUT, now);
-    dialog->up.state = dialog->down.state = WAY_DEAF;
+    if (turn->closing)
+        dialog_cut(dialog, turn, PIECE_CUT, now);
+    else
+        dialog_answered(dialog, turn, now);
 }
 
 void dialog_settle(struct dialog *dialog, mono now)
@@ -121,6 +127,7 @@ void dialog_lose(struct dialog *dialog, mono now)
 {
     dialog->lost = true;
     way_put_gathered(&dialog->up);
+    way_put_kept(&dialog->down);
     way_put_gathered(&dialog->down);
     list_foreach_safe (node, &dialog->turns) {
         struct turn *turn = turn_at(node);
@@ -164,10 +171,24 @@ void dialog_let_go(struct dialog *dialog, unsigned id, mono now)
     way_let_go(&dialog->up, id);
     way_let_go(&dialog->down, id);
     list_foreach (node, &dialog->turns) {
-        list_foreach_safe (inner, &turn_at(node)->touches)
-            if (turn_touch_at(inner)->touched.id == id)
-                drop_touch(dialog, turn_touch_at(inner), now);
+        list_foreach_safe (inner, &turn_at(node)->touches) {
+            struct turn_touch *touch = turn_touch_at(inner);
+            if (touch->touched.id != id)
+                continue;
+            if (!turn_at(node)->answered)
+                body_let_go(&dialog->down, touch);
+            drop_touch(dialog, touch, now);
+        }
     }
+}
+
+bool dialog_is_touched(const struct dialog *dialog, unsigned id)
+{
+    list_foreach (node, &dialog->turns)
+        list_foreach (inner, &turn_at(node)->touches)
+            if (turn_touch_at(inner)->touched.id == id)
+                return true;
+    return false;
 }
 
 /* ---- beginning and end */
@@ -211,6 +232,7 @@ static void close_way(struct way *way, mono now)
         else
             way_put_piece(way, piece);
     }
+    way_put_kept(way);
     way_put_gathered(way);
     stream_take_out(way->stream, &way->stage, now);
 }

@@ -28,6 +28,7 @@ struct dialog_touched {
     unsigned id;
     uint64_t key; /* as it was given */
     mono since;
+    uint8_t trace_id[16]; /* of the request; all zero: it has none that is valid */
 };
 
 struct dialog_events {
@@ -60,6 +61,9 @@ void dialog_change(struct dialog *dialog, unsigned id, const struct fault_config
 /* The fault is gone: what it held goes on, what it has not done yet it will not do. Both are
  * harmless when it touches nothing. */
 void dialog_let_go(struct dialog *dialog, unsigned id, mono now);
+
+/* Whether the fault touches a request that is under way. */
+bool dialog_is_touched(const struct dialog *dialog, unsigned id);
 
 /* Whether nothing is under way, so that the dialog can be freed without losing its place. */
 bool dialog_is_idle(const struct dialog *dialog);

@@ -33,6 +33,8 @@ struct turn *dialog_latest(const struct dialog *dialog);
 
 /* The whole response of a request has come in: it is over once that has gone on. */
 void dialog_answered(struct dialog *dialog, struct turn *turn, mono now);
+/* The same, and the connection ends behind what is there of it: PIECE_CUT or PIECE_RESET. */
+void dialog_cut(struct dialog *dialog, struct turn *turn, enum piece_kind kind, mono now);
 /* A mark has gone on. */
 void dialog_passed(struct dialog *dialog, uint64_t number, mono now);
 

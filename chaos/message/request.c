@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "chaos/message/inside.h"
+#include "chaos/message/rewrite.h"
 #include "lib/http/target.h"
 
 /* Longer methods are none. */
@@ -88,7 +89,7 @@ static void pass_head(struct way *way, struct turn *turn, mono now)
         if (touch->fault->kind == FAULT_DELAY_REQUEST)
             way_put_gate(way, touch->touched.id, turn_wait(touch), now);
     }
-    way_put_gathered(way);
+    rewrite_put(way, turn, false, now);
 }
 
 static void ask(struct dialog *dialog, struct turn *turn, const struct http_head *head, mono now)

@@ -2,7 +2,8 @@
 /* Responses on their way down. */
 #include <string.h>
 
-#include "chaos/message/inside.h"
+#include "chaos/message/body.h"
+#include "chaos/message/rewrite.h"
 
 static bool may_be_response(const char *bytes, size_t n)
 {
@@ -12,18 +13,31 @@ static bool may_be_response(const char *bytes, size_t n)
 
 /* ---- heads */
 
-static void pass_head(struct way *way, struct turn *turn, mono now)
+static void delay(struct way *way, struct turn *turn, mono now)
 {
     list_foreach (node, &turn->touches) {
         struct turn_touch *touch = turn_touch_at(node);
         if (touch->fault->kind == FAULT_DELAY_RESPONSE)
             way_put_gate(way, touch->touched.id, turn_wait(touch), now);
     }
-    way_put_gathered(way);
+}
+
+/* The connection ends in place of the response. */
+static bool vanishes(struct way *way, struct turn *turn, mono now)
+{
+    const struct turn_touch *touch = turn_find(turn, FAULT_EMPTY_RESPONSE);
+    if (!touch)
+        return false;
+    way_drop_gathered(way);
+    dialog_cut(way->dialog, turn, touch->fault->reset ? PIECE_RESET : PIECE_CUT, now);
+    return true;
 }
 
 static void message_over(struct way *way, struct turn *turn, mono now)
 {
+    body_end(way, turn, now);
+    if (way->state == WAY_DEAF)
+        return;
     way->state = WAY_HEAD;
     dialog_answered(way->dialog, turn, now);
     dialog_settle(way->dialog, now);
@@ -43,7 +57,11 @@ static bool begin(struct way *way, struct turn *turn, mono now)
         way_put_gathered(way);
         return true;
     }
-    pass_head(way, turn, now);
+    delay(way, turn, now);
+    if (vanishes(way, turn, now))
+        return true;
+    body_begin(way, turn);
+    rewrite_put(way, turn, true, now);
     if (tunnel) {
         dialog_answered(way->dialog, turn, now);
         dialog_lose(way->dialog, now);
@@ -71,16 +89,25 @@ static struct piece *take_head(struct way *way, struct turn *turn, struct piece 
 
 /* ---- bodies */
 
+static struct piece *take_plain(struct way *way, struct piece *piece, const char **problem)
+{
+    size_t taken = way_advance(way, piece, problem);
+    struct piece *rest = *problem ? piece : way_split(piece, taken);
+    if (!*problem)
+        way_put_piece(way, piece);
+    return rest;
+}
+
 static struct piece *take_body(struct way *way, struct turn *turn, struct piece *piece)
 {
     mono now = piece->at;
     const char *problem;
-    size_t taken = way_advance(way, piece, &problem);
-    struct piece *rest = problem ? NULL : way_split(piece, taken);
+    bool touched = body_is_touched(turn);
+    struct piece *rest =
+        touched ? body_take(way, turn, piece, &problem) : take_plain(way, piece, &problem);
     if (problem)
         dialog_lose(way->dialog, now);
-    way_put_piece(way, piece);
-    if (!problem && way->body.complete)
+    else if (way->state == WAY_BODY && way->body.complete)
         message_over(way, turn, now);
     return rest;
 }
@@ -118,6 +145,8 @@ static void take_end(struct way *way, struct piece *piece)
     bool over = way->state == WAY_BODY && way->body.framing == HTTP_UNTIL_CLOSE;
     way->ended = true;
     way_put_gathered(way);
+    if (!over)
+        way_put_kept(way);
     if (over && turn && !way->dialog->lost)
         message_over(way, turn, piece->at);
     if (way->state == WAY_DEAF)

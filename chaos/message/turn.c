@@ -3,8 +3,18 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/memory.h"
+#include "lib/http/trace.h"
+
+static void read_trace(struct dialog_touched *seen, const struct http_head *head)
+{
+    struct trace trace;
+    const struct http_field *field = http_only_field(head, HTTP_FIELD_TRACEPARENT);
+    if (field && trace_parse(&trace, field->value.at, field->value.length))
+        memcpy(seen->trace_id, trace.trace_id, sizeof(seen->trace_id));
+}
 
 struct turn *turn_new(const struct http_head *head, uint64_t number)
 {
@@ -13,6 +23,7 @@ struct turn *turn_new(const struct http_head *head, uint64_t number)
     list_init(&turn->touches);
     turn->number = number;
     turn->is_head = http_span_is(head->method, "HEAD");
+    read_trace(&turn->seen, head);
     turn->is_connect = http_span_is(head->method, "CONNECT");
     return turn;
 }
@@ -30,7 +41,10 @@ void turn_touch(struct turn *turn, unsigned id, const struct fault_config *fault
     struct turn_touch *touch = mem_alloc(1, sizeof(*touch));
     touch->fault = fault;
     touch->rng = *rng;
-    touch->touched = (struct dialog_touched){.id = id, .key = key, .since = now};
+    touch->touched = turn->seen;
+    touch->touched.id = id;
+    touch->touched.key = key;
+    touch->touched.since = now;
     list_push_back(&turn->touches, &touch->node);
 }
 

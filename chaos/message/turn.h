@@ -5,6 +5,8 @@
 
 #include "chaos/message/dialog.h"
 
+#define TURN_NO_LENGTH UINT64_MAX
+
 /* A fault that touches a request. */
 struct turn_touch {
     struct list node; /* in its turn, in the order in which the owner named them */
@@ -18,14 +20,21 @@ struct turn {
     struct list node; /* in its dialog, in the order of the requests */
     uint64_t number;
     struct list touches;
-    bool is_head;    /* HEAD: the response has no body */
-    bool is_connect; /* CONNECT: a 2xx makes a tunnel of the connection */
-    bool own;        /* the response comes from here, and the upstream sees nothing of it */
-    bool closing;    /* own: the connection is closed behind it */
-    bool hasty;      /* own: it does not wait for the end of the request */
-    bool sent;       /* the request has come in whole */
-    bool answered;   /* the response has come in whole, or was written */
-    int status;      /* own: what it says */
+    bool is_head;     /* HEAD: the response has no body */
+    bool is_connect;  /* CONNECT: a 2xx makes a tunnel of the connection */
+    bool own;         /* the response comes from here, and the upstream sees nothing of it */
+    bool closing;     /* own: the connection is closed behind it */
+    bool hasty;       /* own: it does not wait for the end of the request */
+    bool sent;        /* the request has come in whole */
+    bool answered;    /* the response has come in whole, or was written */
+    int status;       /* own: what it says */
+    bool chunked;     /* the response's body is */
+    bool spoilt;      /* a chunk of it went on without a size */
+    bool rechunks;    /* its body is not, and becomes so here */
+    uint64_t length;  /* of its content; TURN_NO_LENGTH: nobody knows */
+    uint64_t content; /* bytes of it that have come */
+    uint64_t passed;  /* of them, those that went on, where a share does */
+    struct dialog_touched seen; /* what touches begin with */
 };
 
 struct turn *turn_new(const struct http_head *head, uint64_t number);

@@ -93,6 +93,18 @@ void way_drop(struct way *way, struct piece *piece)
     piece_free(piece);
 }
 
+void way_put_kept(struct way *way)
+{
+    for (struct piece *piece; (piece = pieces_pop(&way->kept));)
+        way_put_piece(way, piece);
+}
+
+void way_drop_kept(struct way *way)
+{
+    for (struct piece *piece; (piece = pieces_pop(&way->kept));)
+        way_drop(way, piece);
+}
+
 /* ---- faults that go or change */
 
 static bool is_held_by(const struct piece *piece, unsigned id)

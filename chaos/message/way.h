@@ -24,6 +24,7 @@ struct way {
     struct pieces pending; /* of a head that is not whole yet */
     struct buf head;       /* its bytes, when they came in several pieces */
     size_t pending_bytes, scanned;
+    struct pieces kept; /* of a body, until somebody says that they may go on */
     struct http_body body;
     bool ended;
     bool swallows; /* the message that is coming goes nowhere */
@@ -43,6 +44,10 @@ void way_put_kind(struct way *way, enum piece_kind kind, mono now);
 void way_put_gate(struct way *way, unsigned id, int64_t wait, mono now);
 /* dialog_passed is called with the number once everything before it has gone on. */
 void way_put_mark(struct way *way, uint64_t number, mono now);
+
+/* What was kept goes on, or nowhere. */
+void way_put_kept(struct way *way);
+void way_drop_kept(struct way *way);
 
 /* A piece goes nowhere. */
 void way_drop(struct way *way, struct piece *piece);

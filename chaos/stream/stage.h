@@ -73,6 +73,7 @@ struct stage {
     mono deadline;  /* STREAM_NEVER: none */
     duration idle;  /* drawn once for the connection */
     uint64_t bytes; /* limit_data: that have passed; slicer: of the next piece */
+    bool retired;   /* it goes once it holds nothing */
     bool spent;     /* limit_data: reached; half_open: stale */
 };
 

@@ -165,7 +165,12 @@ void stream_release(struct stream *stream)
 void stream_add(struct stream *stream, unsigned id, const struct fault_config *fault,
                 const struct rng *rng, mono now)
 {
-    struct stage *stage = mem_alloc(1, sizeof(*stage));
+    struct stage *stage = find_stage(stream, id);
+    if (stage) {
+        stage->retired = false;
+        return;
+    }
+    stage = mem_alloc(1, sizeof(*stage));
     stage->ops = stage_ops((enum fault_kind)fault->kind);
     assert(stage->ops);
     stage->id = id;
@@ -213,6 +218,26 @@ void stream_remove(struct stream *stream, unsigned id, mono now)
     if (stage->ops->cuts)
         hand_to(stream, next, piece_new(PIECE_CUT, NULL, 0, now));
     free(stage);
+}
+
+void stream_retire(struct stream *stream, unsigned id)
+{
+    struct stage *stage = find_stage(stream, id);
+    if (stage)
+        stage->retired = !stage->ops->cuts;
+}
+
+/* What is next is asked for behind the stage's turn: that may have taken others out. */
+static struct list *run_next(struct stream *stream, struct list *node, mono now)
+{
+    struct stage *stage = stage_at(node);
+    run_stage(stream, stage, now);
+    struct list *next = node->next;
+    if (stage->retired && !stage->queue.first && stage->deadline.ns == STREAM_NEVER.ns) {
+        list_remove(node);
+        free(stage);
+    }
+    return next;
 }
 
 bool stream_has(const struct stream *stream, unsigned id)
@@ -271,8 +296,8 @@ void stream_active(struct stream *stream, mono now)
 
 void stream_run(struct stream *stream, mono now)
 {
-    list_foreach (node, &stream->stages)
-        run_stage(stream, stage_at(node), now);
+    for (struct list *node = stream->stages.next; node != &stream->stages;)
+        node = run_next(stream, node, now);
 }
 
 mono stream_due(const struct stream *stream)

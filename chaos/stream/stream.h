@@ -45,8 +45,8 @@ void stream_init(struct stream *stream, size_t limit, mono now);
 /* Drops whatever is in it. */
 void stream_release(struct stream *stream);
 
-/* Adds a stage at the output's end. `id` names it in later calls. The fault must outlive the stage,
- * and be of a kind that works on bytes. */
+/* Adds a stage at the output's end; harmless when it is there. `id` names it in later calls. The
+ * fault must outlive the stage, and be of a kind that works on bytes. */
 void stream_add(struct stream *stream, unsigned id, const struct fault_config *fault,
                 const struct rng *rng, mono now);
 /* The fault of a stage is another one of the same kind from now on. Harmless when there is no such
@@ -55,6 +55,10 @@ void stream_change(struct stream *stream, unsigned id, const struct fault_config
 bool stream_has(const struct stream *stream, unsigned id);
 /* Takes a stage out; what it held goes on at once. Harmless when there is no such stage. */
 void stream_remove(struct stream *stream, unsigned id, mono now);
+
+/* The stage is taken out as soon as it holds nothing and waits for no moment, unless it is added
+ * again before. One that closes the connection when it is taken out stays. */
+void stream_retire(struct stream *stream, unsigned id);
 
 /* Whether anything is in it, stages included: if not, it can be done without. */
 bool stream_is_plain(const struct stream *stream);

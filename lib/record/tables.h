@@ -88,11 +88,12 @@
     X(NAME, name, "the fault's name in the configuration")                                         \
     X(NAME, target, "what it was injected into")                                                   \
     X(TEXT16, kind, "pause")                                                                       \
-    X(U64, ordinal, "0 for its first occurrence")                                                  \
+    X(U64, ordinal, "0 for its first occurrence; the number of the connection that it touched, or of the request, which for one with a trace id is a hash of that") \
     X(SPAN, planned_at, "planned start, from the start of the measured load")                      \
     X(SPAN, planned_for, "planned length")                                                         \
     X(MONO, started, "real start")                                                                 \
-    X(MONO, ended, "real end")
+    X(MONO, ended, "real end")                                                                     \
+    X(TRACE, trace_id, "of the request that it touched")
 
 /* A stall as the backend itself saw it. */
 #define RECORD_PAUSE(X)                                                                            \

@@ -70,8 +70,8 @@ static void csv_holds_one_kind_and_quotes(void **state)
     assert_int_equal(written, 1);
     assert_string_equal(text,
                         "process,worker,time,name,target,kind,ordinal,planned_at_ns,"
-                        "planned_for_ns,started_ns,ended_ns\r\n"
-                        "gateway,1,,\"a \"\"quoted\"\", \\name\\\",,\"a,b%0D%0A\",0,,30,,\r\n");
+                        "planned_for_ns,started_ns,ended_ns,trace_id\r\n"
+                        "gateway,1,,\"a \"\"quoted\"\", \\name\\\",,\"a,b%0D%0A\",0,,30,,,\r\n");
     free(text);
 }
 
