@@ -87,8 +87,13 @@ void chaos_metrics_write(struct buf *out, const struct links *links)
                 offsetof(struct link, open));
     write_links(out, links, "tailgate_link_unreached_total", "counter",
                 "connections that found no upstream", offsetof(struct link, unreached));
+    write_links(out, links, "tailgate_link_requests_total", "counter",
+                "requests that were seen, by links with faults that are drawn for requests",
+                offsetof(struct link, requests));
     write_faults(out, links, "tailgate_fault_connections_total", "counter",
-                 "connections that a fault has touched", offsetof(struct live_fault, touched));
+                 "connections, or requests, that a fault has touched",
+                 offsetof(struct live_fault, touched));
     write_faults(out, links, "tailgate_fault_connections", "gauge",
-                 "connections that a fault touches now", offsetof(struct live_fault, active));
+                 "connections, or requests, that a fault touches now",
+                 offsetof(struct live_fault, active));
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <cjson/cJSON.h>
 
@@ -40,55 +39,6 @@ static const struct parameter_row parameters[] = {FAULT_PARAMETERS(PARAMETER)
                                                       FAULT_FIELD_PARAMETERS(FIELD_PARAMETER)};
 #undef PARAMETER
 #undef FIELD_PARAMETER
-
-/* ---- header fields */
-
-/* What decides where a message ends is no field to be edited: the two sides would lose one another,
- * which is what wrong_length and malformed_chunk are for. */
-static const char *problem_of_name(const char *name)
-{
-    const char *at = name;
-    while (http_is_token_byte(*at))
-        at++;
-    if (at == name || *at)
-        return "is no name of a header field";
-    bool frames =
-        strcasecmp(name, "content-length") == 0 || strcasecmp(name, "transfer-encoding") == 0;
-    return frames ? "says how long the message is and cannot be edited (see wrong_length and "
-                    "malformed_chunk)"
-                  : NULL;
-}
-
-static enum result check_field(struct conf_read *read, void *object, const cJSON *item)
-{
-    const struct fault_field *field = object;
-    const char *problem = problem_of_name(field->name);
-    if (problem)
-        return conf_fail(read, item, "\"%.64s\" %s", field->name, problem);
-    if (strpbrk(field->value, "\r\n"))
-        return conf_fail(read, item, "the value of \"%.64s\" holds the end of a line", field->name);
-    return OK;
-}
-
-static const struct conf_key field_keys[] = {
-    {.name = "value",
-     .type = CONF_STRING,
-     .offset = offsetof(struct fault_field, value),
-     .flags = CONF_REQUIRED,
-     .meaning = "The field's value."},
-};
-
-static const struct conf_table field_table = {
-    .name = "fault_field",
-    .meaning = "A header field; a bare string is its value.",
-    .size = sizeof(struct fault_field),
-    .name_offset = offsetof(struct fault_field, name),
-    .keys = field_keys,
-    .key_count = ARRAY_LEN(field_keys),
-    .shorthand = "value",
-    .check = check_field,
-    .item_offset = CONF_NO_ITEM,
-};
 
 /* ---- keys */
 
@@ -254,10 +204,6 @@ static enum result check_per(struct conf_read *read, struct fault_config *fault,
     bool message = row->class == FAULT_CLASS_MESSAGES;
     if (!given)
         fault->per = message ? FAULT_PER_REQUEST : FAULT_PER_CONNECTION;
-    if (row->class == FAULT_CLASS_PROCESSES && (given || match))
-        return conf_fail(read, given ? given : match,
-                         "%s is about whole processes: it is for no request or connection alone",
-                         row->name);
     if (message && fault->per != FAULT_PER_REQUEST)
         return conf_fail(read, given, "%s is about requests: it cannot be drawn per connection",
                          row->name);
@@ -291,9 +237,9 @@ static enum result check_message(struct conf_read *read, const struct fault_conf
                          fault_kind_names[fault->kind]);
     const char *const *names = fault->remove.items;
     for (size_t i = 0; i < fault->remove.count; i++)
-        if (problem_of_name(names[i]))
+        if (fault_field_problem(names[i]))
             return conf_fail(read, conf_member(item, "remove"), "\"%.64s\" %s", names[i],
-                             problem_of_name(names[i]));
+                             fault_field_problem(names[i]));
     return OK;
 }
 

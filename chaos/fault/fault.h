@@ -4,6 +4,7 @@
 #ifndef TAILGATE_CHAOS_FAULT_FAULT_H
 #define TAILGATE_CHAOS_FAULT_FAULT_H
 
+#include "chaos/fault/field.h"
 #include "chaos/fault/match.h"
 #include "lib/base/dist.h"
 #include "lib/base/memory.h"
@@ -193,9 +194,9 @@
 /* Parameters that are lists of header fields: member and name, type, table of the entries (NULL: texts),
  * the faults that take it, meaning. */
 #define FAULT_FIELD_PARAMETERS(X)                                                                  \
-    X(set, CONF_MAP, &field_table, FAULT_BIT(EDIT_REQUEST) | FAULT_BIT(EDIT_RESPONSE),             \
+    X(set, CONF_MAP, &fault_field_table, FAULT_BIT(EDIT_REQUEST) | FAULT_BIT(EDIT_RESPONSE),             \
       "edit_request, edit_response: fields that have these values from there on, each once.")      \
-    X(add, CONF_MAP, &field_table, FAULT_BIT(EDIT_REQUEST) | FAULT_BIT(EDIT_RESPONSE),             \
+    X(add, CONF_MAP, &fault_field_table, FAULT_BIT(EDIT_REQUEST) | FAULT_BIT(EDIT_RESPONSE),             \
       "edit_request, edit_response: fields that are there as well.")                               \
     X(remove, CONF_LIST, NULL, FAULT_BIT(EDIT_REQUEST) | FAULT_BIT(EDIT_RESPONSE),                 \
       "edit_request, edit_response: fields that are left out.")
@@ -245,11 +246,6 @@ enum fault_per { FAULT_PERS(FAULT_PER_ENUM) FAULT_PER_COUNT };
 #define FAULT_ENUM(id, ...) FAULT_##id,
 enum fault_kind { FAULTS(FAULT_ENUM) FAULT_COUNT };
 #undef FAULT_ENUM
-
-/* A header field of FAULT_FIELD_PARAMETERS. */
-struct fault_field {
-    const char *name, *value;
-};
 
 /* A fault as it is configured. Its texts and points belong to the arena it was read into. */
 struct fault_config {

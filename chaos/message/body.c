@@ -141,12 +141,10 @@ static void keep(struct way *way, struct piece *piece, bool content)
 static void pass_share(struct way *way, struct turn *turn, const struct fault_config *fault)
 {
     uint64_t most = fault->bytes + (uint64_t)((double)turn->content * fault->body_share);
-    for (struct piece *first; (first = way->kept.first);) {
+    for (struct piece *first; turn->passed < most && (first = way->kept.first);) {
         size_t n = first->length;
         if (first->owner && n > most - turn->passed)
             n = (size_t)(most - turn->passed);
-        if (n == 0)
-            return;
         turn->passed += first->owner ? n : 0;
         bool whole = n == first->length;
         struct piece *piece = whole ? pieces_pop(&way->kept) : piece_split(first, n);

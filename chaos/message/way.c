@@ -54,9 +54,24 @@ struct piece *way_take(struct stage *stage, mono at)
 
 /* ---- what goes in */
 
+/* What was one piece before it was looked at, and goes on at the same time, is one again: small
+ * pieces are small writes. */
+static bool joins(const struct piece *last, const struct piece *piece)
+{
+    return last && last->kind == PIECE_BYTES && piece->kind == PIECE_BYTES &&
+           last->block == piece->block && last->start + last->length == piece->start &&
+           !is_paced(last) && !is_paced(piece);
+}
+
 void way_put_piece(struct way *way, struct piece *piece)
 {
-    pieces_append(&way->stage.queue, piece);
+    struct piece *last = way->stage.queue.last;
+    if (!joins(last, piece)) {
+        pieces_append(&way->stage.queue, piece);
+        return;
+    }
+    last->length += piece->length;
+    piece_free(piece);
 }
 
 void way_put_bytes(struct way *way, const void *bytes, size_t n, mono now)
@@ -129,9 +144,19 @@ void way_change(struct way *way, struct turn_touch *touch)
 
 void way_cut_stalls(struct way *way)
 {
-    for (struct piece *piece = way->stage.queue.first; piece; piece = piece->next)
-        if (piece->kind == PIECE_GATE && piece->number == TURN_FOR_EVER)
+    bool cut = false;
+    struct pieces queue = way->stage.queue;
+    way->stage.queue = (struct pieces){NULL, NULL};
+    for (struct piece *piece; (piece = pieces_pop(&queue));) {
+        if (cut) {
+            way_drop(way, piece);
+            continue;
+        }
+        cut = piece->kind == PIECE_GATE && piece->number == TURN_FOR_EVER;
+        if (cut)
             piece->kind = PIECE_CUT;
+        pieces_append(&way->stage.queue, piece);
+    }
 }
 
 /* ---- bodies */
