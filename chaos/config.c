@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "chaos/link/link.h"
 #include "lib/serve/guard.h"
 
 #define KEYS(array) .keys = (array), .key_count = ARRAY_LEN(array)
@@ -86,9 +85,9 @@ static enum result check_link(struct conf_read *read, void *object, const struct
     for (size_t i = 0; i < link->faults.count && result == OK; i++)
         result = fault_check_carried(read, &faults[i]);
     for (size_t i = 0; i < link->faults.count && result == OK; i++)
-        if (link_problem_with(&faults[i]))
+        if (fault_problem_on_link(&faults[i]))
             return conf_fail(read, conf_member(faults[i].item, "match"), "%s",
-                             link_problem_with(&faults[i]));
+                             fault_problem_on_link(&faults[i]));
     for (size_t i = 0; i < link->faults.count && result == OK; i++)
         for (size_t j = 0; j < i; j++)
             if (strcmp(faults[i].name, faults[j].name) == 0)

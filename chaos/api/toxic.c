@@ -7,7 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "chaos/link/link.h"
 #include "lib/base/units.h"
 
 #define VALUE_TEXT 64
@@ -135,7 +134,7 @@ static struct fault *make(const cJSON *item, struct api_error *error)
         api_fail_body(error, &why);
         return NULL;
     }
-    const char *problem = link_problem_with(&fault->config);
+    const char *problem = fault_problem_on_link(&fault->config);
     if (!problem)
         return fault;
     fault_free(fault);

@@ -337,6 +337,13 @@ enum result fault_check_carried(struct conf_read *read, const struct fault_confi
                      row->name);
 }
 
+const char *fault_problem_on_link(const struct fault_config *fault)
+{
+    if (fault_match_asks_gateway(&fault->match))
+        return "\"route\" and \"endpoint\" are known in a gateway alone: a link has neither";
+    return NULL;
+}
+
 enum result fault_parse(struct fault **out, const char *text, size_t length, const char *source,
                         struct error *error)
 {

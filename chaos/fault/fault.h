@@ -305,6 +305,9 @@ const char *fault_condition_name(size_t index);
 /* For the check of a table that has faults on connections: fails for what is done to processes. */
 enum result fault_check_carried(struct conf_read *read, const struct fault_config *fault) MUST_USE;
 
+/* Why it cannot be on a link, or NULL. */
+const char *fault_problem_on_link(const struct fault_config *fault);
+
 /* A fault that owns what it was read from. */
 struct fault {
     struct fault_config config;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "chaos/link/flow.h"
 
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 #include "lib/base/memory.h"
 
@@ -193,6 +195,18 @@ static enum flow_result read_once(struct flow *flow, struct flow_shared *shared,
 
 /* ---- both */
 
+/* A reset loses what the kernel has not sent yet. A reset that has its place in the stream comes
+ * behind bytes that are to arrive; one of the whole connection does not care. */
+static enum flow_result end_by_reset(struct flow *flow)
+{
+    int unsent = 0;
+    bool placed = !flow->stream->reset;
+    if (placed && ioctl(flow->to->fd, SIOCOUTQNSD, &unsent) != 0)
+        unsent = 0;
+    flow->lingers = unsent > 0;
+    return flow->lingers ? FLOW_WAITS : FLOW_RESET;
+}
+
 /* Everything that may go is written: passes on the end, when it is there. */
 static enum flow_result pass_end(struct flow *flow)
 {
@@ -202,7 +216,7 @@ static enum flow_result pass_end(struct flow *flow)
     if (state == STREAM_CUT)
         return FLOW_CLOSE;
     if (state == STREAM_RESET)
-        return FLOW_RESET;
+        return end_by_reset(flow);
     if (state == STREAM_FINISHED && !flow->finished) {
         flow->finished = true;
         conn_finish(flow->to);
@@ -214,7 +228,7 @@ enum flow_result flow_step(struct flow *flow, struct flow_shared *shared, mono n
 {
     if (flow->stream)
         stream_run(flow->stream, now);
-    if (flow->stream && stream_state(flow->stream) == STREAM_RESET)
+    if (flow->stream && flow->stream->reset)
         return FLOW_RESET;
     int written = write_all(flow, shared);
     if (written < 0)

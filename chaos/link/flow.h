@@ -25,6 +25,7 @@ struct flow {
     unsigned full_reads;   /* one after the other: a long run of bytes */
     bool ended;            /* nothing more will be read */
     bool finished;         /* the end was passed on */
+    bool lingers;          /* a reset waits until what stands before it is sent: look again soon */
     bool moved;            /* bytes were read since this was last false */
     uint64_t received, sent;
 };

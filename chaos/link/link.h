@@ -104,9 +104,6 @@ static inline bool link_is_enabled(const struct link *link)
     return link->gate != LINK_CLOSED;
 }
 
-/* Why a link can have no such fault, or NULL. */
-const char *link_problem_with(const struct fault_config *fault);
-
 struct live_fault *link_find_fault(const struct link *link, const char *name);
 /* Adds a fault to the link and its connections. Its times count from now, or, `configured`, from
  * the links' epoch. */

@@ -201,13 +201,6 @@ void link_on_alarm(void *arg)
     link_turn(arg, mono_now());
 }
 
-const char *link_problem_with(const struct fault_config *fault)
-{
-    if (fault_match_asks_gateway(&fault->match))
-        return "\"route\" and \"endpoint\" are known in a gateway alone: a link has neither";
-    return NULL;
-}
-
 /* As many pairs are followed as need be. */
 static void follow_pairs(struct link *link, mono now)
 {

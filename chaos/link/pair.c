@@ -15,6 +15,9 @@
 /* How often one pair may read before others have their turn. */
 enum { ROUNDS = 16 };
 
+/* How soon it is looked again whether what a reset waits for was sent. */
+#define LINGER duration_ms(2)
+
 #define STATE_NAME(id, name) name,
 static const char *const state_names[] = {PAIR_STATES(STATE_NAME)};
 #define REASON_ROW(id, text, resets) {text, resets},
@@ -198,6 +201,8 @@ static void arm(struct pair *pair)
         due = stream_due(pair->up.stream);
     if (pair->down.stream && mono_before(stream_due(pair->down.stream), due))
         due = stream_due(pair->down.stream);
+    if (pair->up.lingers || pair->down.lingers)
+        due = mono_add(mono_now(), LINGER);
     if (due.ns == STREAM_NEVER.ns)
         alarm_stop(alarms, &pair->alarm);
     else

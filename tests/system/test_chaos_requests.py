@@ -101,10 +101,10 @@ def test_a_fault_is_on_for_its_time_alone(chaos, link):
     chaos.toxic("link", "abort", **{"from": "1h"}, name="later")
     assert client.request().status == 200
     chaos.remove("link", "later")
-    chaos.toxic("link", "abort", ttl="700ms")
+    chaos.toxic("link", "abort", ttl="4s")
     assert client.request().status == 503
     wait_until(lambda: chaos.call("GET", "/proxies/link/toxics")[1] == [],
-               what="the fault removes itself")
+               timeout=PATIENCE, what="the fault removes itself")
     assert client.request().status == 200
 
 
@@ -117,7 +117,7 @@ def test_what_a_fault_holds_goes_on_when_its_time_is_over(chaos, link):
 
 def test_a_fault_comes_and_goes(chaos, link):
     client = link()
-    chaos.toxic("link", "abort", every="600ms", lasting="300ms", count=3)
+    chaos.toxic("link", "abort", every="1600ms", lasting="800ms")
     seen = []
 
     def is_over():
@@ -125,7 +125,7 @@ def test_a_fault_comes_and_goes(chaos, link):
         changes = sum(a != b for a, b in zip(seen, seen[1:]))
         return changes >= 3 and seen[-1] == 200
 
-    wait_until(is_over, PATIENCE, "it has come twice and gone again")
+    wait_until(is_over, PATIENCE * 2, "it has come twice and gone again")
 
 
 def test_several_faults_touch_one_request(chaos, link):

@@ -158,6 +158,21 @@ static void only_so_many_are_touched(void **state)
     live_free(live);
 }
 
+static void requests_are_drawn_by_key_and_counted_apart(void **state)
+{
+    struct live_fault *live = begin("{\"kind\":\"abort\",\"first\":2,\"share\":\"50%\"}");
+    unsigned count = 0;
+    assert_true(live_is_per_request(live));
+    for (uint64_t key = 0; key < 100; key++) {
+        bool touches = live_touches_request(live, key << 40, 1, at_ms(0));
+        assert_true(touches == live_touches_request(live, key << 40, 0, at_ms(0)));
+        assert_false(live_touches_request(live, key << 40, 2, at_ms(0)));
+        count += touches;
+    }
+    assert_in_range(count, 30, 70);
+    live_free(live);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +185,7 @@ int main(void)
         cmocka_unit_test(it_ends_by_itself),
         cmocka_unit_test(a_ramp_grows_evenly),
         cmocka_unit_test(only_so_many_are_touched),
+        cmocka_unit_test(requests_are_drawn_by_key_and_counted_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

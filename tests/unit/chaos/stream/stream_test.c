@@ -482,6 +482,50 @@ static void nothing_is_lost_or_overtaken(void **state)
     end(&life.bench);
 }
 
+static void what_is_retired_goes_once_it_holds_nothing(void **state)
+{
+    struct bench bench;
+    begin(&bench, "{\"kind\":\"latency\",\"latency\":\"10ms\"}");
+    push(&bench, "late");
+    stream_retire(&bench.stream, 0);
+    assert_int_equal(go(&bench, 5), 0);
+    assert_true(stream_has(&bench.stream, 0));
+    assert_int_equal(go(&bench, 10), 4);
+    assert_false(stream_has(&bench.stream, 0));
+    assert_true(stream_is_plain(&bench.stream));
+    end(&bench);
+}
+
+static void what_is_retired_and_added_again_stays(void **state)
+{
+    struct bench bench;
+    struct rng rng;
+    begin(&bench, "{\"kind\":\"latency\",\"latency\":\"10ms\"}");
+    stream_retire(&bench.stream, 0);
+    rng_init(&rng, 7);
+    stream_add(&bench.stream, 0, &bench.faults[0]->config, &rng, bench.now);
+    push(&bench, "late");
+    assert_int_equal(go(&bench, 5), 0);
+    assert_int_equal(go(&bench, 10), 4);
+    assert_true(stream_has(&bench.stream, 0));
+    end(&bench);
+}
+
+static void what_closes_or_waits_for_a_moment_does_not_retire_early(void **state)
+{
+    struct bench bench;
+    begin(&bench, "{\"kind\":\"timeout\"}");
+    add(&bench, "{\"kind\":\"reset_peer\",\"timeout\":\"10ms\"}");
+    stream_retire(&bench.stream, 0);
+    stream_retire(&bench.stream, 1);
+    go(&bench, 5);
+    assert_true(stream_has(&bench.stream, 0) && stream_has(&bench.stream, 1));
+    assert_int_equal(stream_state(&bench.stream), STREAM_OPEN);
+    go(&bench, 10);
+    assert_int_equal(stream_state(&bench.stream), STREAM_RESET);
+    end(&bench);
+}
+
 static void input_waits_when_nothing_is_taken(void **state)
 {
     struct bench bench;
@@ -520,6 +564,9 @@ int main(void)
         cmocka_unit_test(idle_close_closes_at_its_time),
         cmocka_unit_test(half_open_goes_stale),
         cmocka_unit_test(nothing_is_lost_or_overtaken),
+        cmocka_unit_test(what_is_retired_goes_once_it_holds_nothing),
+        cmocka_unit_test(what_is_retired_and_added_again_stays),
+        cmocka_unit_test(what_closes_or_waits_for_a_moment_does_not_retire_early),
         cmocka_unit_test(input_waits_when_nothing_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
