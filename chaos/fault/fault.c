@@ -340,7 +340,8 @@ enum result fault_check_carried(struct conf_read *read, const struct fault_confi
 const char *fault_problem_on_link(const struct fault_config *fault)
 {
     if (fault_match_asks_gateway(&fault->match))
-        return "\"route\" and \"endpoint\" are known in a gateway alone: a link has neither";
+        return "\"route\", \"upstream\" and \"endpoint\" are known in a gateway alone: a link has "
+               "none";
     return NULL;
 }
 
