@@ -8,6 +8,9 @@
 /* A slow stage passes on what fits into this time as one piece. */
 #define SLICE_NS (10 * NS_PER_MS)
 
+/* How often it is looked at whether a connection that takes nothing is idle. */
+#define LOOK_AGAIN duration_ms(10)
+
 static duration draw(struct stage *stage)
 {
     return dist_sample(&stage->dist, &stage->rng);
@@ -166,7 +169,7 @@ static void timeout_begin(struct stage *stage, mono now)
     stage->deadline = after.ns > 0 ? mono_add(now, after) : STREAM_NEVER;
 }
 
-static bool timeout_alarm(struct stage *stage, struct stream *stream)
+static bool timeout_alarm(struct stage *stage, struct stream *stream, mono now)
 {
     return true;
 }
@@ -176,7 +179,7 @@ static void reset_begin(struct stage *stage, mono now)
     stage->deadline = mono_add(now, draw_once(stage, stage->fault->timeout));
 }
 
-static bool reset_alarm(struct stage *stage, struct stream *stream)
+static bool reset_alarm(struct stage *stage, struct stream *stream, mono now)
 {
     stream->reset = true;
     return false;
@@ -250,18 +253,18 @@ static void idle_touched(struct stage *stage, mono now)
         stage->deadline = mono_add(now, stage->idle);
 }
 
-static bool idle_alarm(struct stage *stage, struct stream *stream)
+static bool idle_alarm(struct stage *stage, struct stream *stream, mono now)
 {
     if (stream->held > 0) {
-        /* Something is still on its way: that is not idle. */
-        stage->deadline = mono_add(stream->active, stage->idle);
+        /* Something is still on its way: that is not idle. Nobody may ever take it. */
+        stage->deadline = later(mono_add(stream->active, stage->idle), mono_add(now, LOOK_AGAIN));
         return false;
     }
     stage->spent = true;
     return true;
 }
 
-static bool half_open_alarm(struct stage *stage, struct stream *stream)
+static bool half_open_alarm(struct stage *stage, struct stream *stream, mono now)
 {
     stage->spent = true;
     return false;

@@ -55,8 +55,9 @@ struct stage_ops {
     /* Takes that out of the queue; `at` is what `ready` said. NULL: the whole piece. It may return
      * NULL when nothing goes on. */
     struct piece *(*take)(struct stage *stage, mono at);
-    /* stage->deadline has passed, and was cleared. May be NULL. True: the connection is cut. */
-    bool (*alarm)(struct stage *stage, struct stream *stream);
+    /* stage->deadline has passed, `now`, and was cleared. May be NULL. True: the connection is cut.
+     */
+    bool (*alarm)(struct stage *stage, struct stream *stream, mono now);
     /* Bytes have travelled. May be NULL. */
     void (*touched)(struct stage *stage, mono now);
 };

@@ -121,18 +121,18 @@ static mono stage_ready(const struct stage *stage)
     return stage->ops->ready ? stage->ops->ready(stage) : stage->queue.first->at;
 }
 
-static void sound(struct stream *stream, struct stage *stage)
+static void sound(struct stream *stream, struct stage *stage, mono now)
 {
     mono at = stage->deadline;
     stage->deadline = STREAM_NEVER;
-    if (stage->ops->alarm && stage->ops->alarm(stage, stream))
+    if (stage->ops->alarm && stage->ops->alarm(stage, stream, now))
         hand_to(stream, stage->node.next, piece_new(PIECE_CUT, NULL, 0, at));
 }
 
 static void run_stage(struct stream *stream, struct stage *stage, mono now)
 {
     if (!mono_before(now, stage->deadline))
-        sound(stream, stage);
+        sound(stream, stage, now);
     for (mono at; at = stage_ready(stage), !mono_before(now, at);) {
         struct piece *piece =
             stage->ops->take ? stage->ops->take(stage, at) : pieces_pop(&stage->queue);

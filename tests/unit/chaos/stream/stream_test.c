@@ -371,6 +371,24 @@ static void idle_close_closes_at_its_time(void **state)
     end(&bench);
 }
 
+/* As when the receiver takes nothing: it must be asked again, but not at once. */
+static void idle_close_waits_for_what_is_not_taken(void **state)
+{
+    struct bench bench;
+    begin(&bench, "{\"kind\":\"idle_close\",\"idle\":\"50ms\"}");
+    push(&bench, "hello");
+    for (double ms = 50; ms < 1000; ms += 50) {
+        bench.now = at_ms(ms);
+        stream_run(&bench.stream, bench.now);
+        assert_int_equal(stream_state(&bench.stream), STREAM_OPEN);
+        assert_true(due_ms(&bench) > ms);
+    }
+    assert_int_equal(go(&bench, 1000), 5);
+    go(&bench, 1050);
+    assert_int_equal(stream_state(&bench.stream), STREAM_CUT);
+    end(&bench);
+}
+
 static void half_open_goes_stale(void **state)
 {
     struct bench bench;
@@ -562,6 +580,7 @@ int main(void)
         cmocka_unit_test(corrupt_changes_its_share),
         cmocka_unit_test(blackhole_passes_the_end_alone),
         cmocka_unit_test(idle_close_closes_at_its_time),
+        cmocka_unit_test(idle_close_waits_for_what_is_not_taken),
         cmocka_unit_test(half_open_goes_stale),
         cmocka_unit_test(nothing_is_lost_or_overtaken),
         cmocka_unit_test(what_is_retired_goes_once_it_holds_nothing),
