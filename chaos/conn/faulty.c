@@ -26,11 +26,18 @@ struct faulty {
     struct view
         other; /* the one that is not in the connection: the wrapped one's, save in between */
     struct stream up, down;
+    struct dialog *dialog; /* NULL: no fault touches messages */
+    struct list expected;  /* struct expected: faults that wait for the next request */
     struct alarm alarm;
     int down_problem; /* errno that stands behind what came down; 0 = an end in good order */
     bool down_ended;  /* nothing more is read */
     bool up_ended;    /* the owner sends no more */
     bool up_broken;   /* the peer takes no more */
+};
+
+struct expected {
+    struct list node;
+    struct faulty_fault fault;
 };
 
 /* ---- from one side to the other */
@@ -309,8 +316,18 @@ static bool faulty_peer_gone(struct conn *conn)
     return conn->peer_closed;
 }
 
+static void drop_dialog(struct faulty *faulty, mono now)
+{
+    for (struct list *node; (node = list_pop_front(&faulty->expected));)
+        free(list_entry(node, struct expected, node));
+    if (faulty->dialog)
+        dialog_free(faulty->dialog, now);
+    faulty->dialog = NULL;
+}
+
 static void release(struct faulty *faulty)
 {
+    drop_dialog(faulty, mono_now());
     alarm_stop(faulty->shared->alarms, &faulty->alarm);
     stream_release(&faulty->up);
     stream_release(&faulty->down);
@@ -377,6 +394,7 @@ static struct faulty *put_on(struct conn *conn, struct faulty_shared *shared, mo
                                   .readable = conn->readable,
                                   .writable = conn->writable,
                                   .used = conn->used};
+    list_init(&faulty->expected);
     stream_init(&faulty->up, shared->limit, now);
     stream_init(&faulty->down, shared->limit, now);
     alarm_init(&faulty->alarm, on_alarm, faulty);
@@ -393,21 +411,81 @@ static void take_off(struct faulty *faulty)
     turn_ask(&conn->turn, conn->loop);
 }
 
-static void settle(struct faulty *faulty)
+static void settle(struct faulty *faulty, mono now)
 {
+    if (faulty->dialog && list_empty(&faulty->expected) && dialog_is_idle(faulty->dialog))
+        drop_dialog(faulty, now);
     if (stream_is_plain(&faulty->up) && stream_is_plain(&faulty->down))
         take_off(faulty);
 }
 
-void faulty_touch(struct conn *conn, struct faulty_shared *shared, unsigned id,
-                  const struct fault_config *fault, const struct rng *up, const struct rng *down,
+/* ---- messages */
+
+static struct expected *expected_at(struct list *node)
+{
+    return list_entry(node, struct expected, node);
+}
+
+static void on_request(struct dialog *dialog, const struct dialog_request *request, mono now,
+                       void *owner)
+{
+    struct faulty *faulty = owner;
+    for (struct list *node; (node = list_pop_front(&faulty->expected));) {
+        const struct faulty_fault *fault = &expected_at(node)->fault;
+        bool up = fault->config->stream == FAULT_STREAM_UPSTREAM;
+        dialog_touch(dialog, fault->id, fault->config, fault->key, up ? &fault->up : &fault->down,
+                     now);
+        free(expected_at(node));
+    }
+}
+
+static void expect(struct faulty *faulty, const struct faulty_fault *fault)
+{
+    static const struct dialog_events events = {.ask = on_request};
+    struct expected *expected = mem_alloc(1, sizeof(*expected));
+    expected->fault = *fault;
+    list_push_back(&faulty->expected, &expected->node);
+    if (!faulty->dialog)
+        faulty->dialog = dialog_new(&faulty->up, &faulty->down, &events, faulty);
+}
+
+static void change_message(struct faulty *faulty, unsigned id, const struct fault_config *config,
+                           mono now)
+{
+    list_foreach (node, &faulty->expected)
+        if (expected_at(node)->fault.id == id)
+            expected_at(node)->fault.config = config;
+    if (faulty->dialog)
+        dialog_change(faulty->dialog, id, config, now);
+}
+
+static void forget_message(struct faulty *faulty, unsigned id, mono now)
+{
+    list_foreach_safe (node, &faulty->expected) {
+        if (expected_at(node)->fault.id != id)
+            continue;
+        list_remove(node);
+        free(expected_at(node));
+    }
+    if (faulty->dialog)
+        dialog_let_go(faulty->dialog, id, now);
+}
+
+/* ---- for others */
+
+void faulty_touch(struct conn *conn, struct faulty_shared *shared, const struct faulty_fault *fault,
                   mono now)
 {
     struct faulty *faulty = put_on(conn, shared, now);
-    if (fault->stream != FAULT_STREAM_DOWNSTREAM)
-        stream_add(&faulty->up, id, fault, up, now);
-    if (fault->stream != FAULT_STREAM_UPSTREAM)
-        stream_add(&faulty->down, id, fault, down, now);
+    const struct fault_config *config = fault->config;
+    if (fault_row((enum fault_kind)config->kind)->class == FAULT_CLASS_MESSAGES) {
+        expect(faulty, fault);
+    } else {
+        if (config->stream != FAULT_STREAM_DOWNSTREAM)
+            stream_add(&faulty->up, fault->id, config, &fault->up, now);
+        if (config->stream != FAULT_STREAM_UPSTREAM)
+            stream_add(&faulty->down, fault->id, config, &fault->down, now);
+    }
     move_quietly(faulty, false);
     if (faulty->other.readable) /* the loop will not say so again */
         turn_ask(&conn->turn, conn->loop);
@@ -420,6 +498,7 @@ void faulty_change(struct conn *conn, unsigned id, const struct fault_config *fa
     struct faulty *faulty = conn->ops_state;
     stream_change(&faulty->up, id, fault, now);
     stream_change(&faulty->down, id, fault, now);
+    change_message(faulty, id, fault, now);
     move_quietly(faulty, false);
 }
 
@@ -430,6 +509,7 @@ void faulty_let_go(struct conn *conn, unsigned id, mono now)
     struct faulty *faulty = conn->ops_state;
     stream_remove(&faulty->up, id, now);
     stream_remove(&faulty->down, id, now);
+    forget_message(faulty, id, now);
     move_quietly(faulty, false);
-    settle(faulty);
+    settle(faulty, now);
 }

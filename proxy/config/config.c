@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "lib/http/head.h"
-#include "proxy/config/config_fault.h"
 #include "proxy/config/config_route.h"
 #include "proxy/config/effect.h"
 
@@ -377,6 +376,8 @@ static const struct conf_key proxy_keys[] = {
         .meaning = "What goes wrong on purpose between the gateway and its endpoints, as if it were the "
                    "network or they: every try that is touched says so in its record. At most 64. "
                    "Health checks are not touched."),
+    KEY("fault_headers", CONF_OBJECT, struct proxy_config, fault_headers, .sub = &fault_headers_table,
+        .meaning = "Who may ask for faults by header fields; absent = nobody."),
 };
 /* clang-format on */
 

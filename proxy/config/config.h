@@ -8,6 +8,7 @@
 #include "proxy/config/config_balance.h"
 #include "proxy/config/config_breaker.h"
 #include "proxy/config/config_endpoint.h"
+#include "proxy/config/config_fault.h"
 #include "proxy/config/config_flow.h"
 #include "proxy/config/config_health.h"
 #include "proxy/config/config_origin.h"
@@ -251,6 +252,7 @@ struct proxy_config {
     struct identity_config identity;
     struct admin_config admin;
     struct conf_list faults; /* struct fault_config */
+    struct fault_headers_config fault_headers;
 };
 
 /* Index of the named upstream, or -1. */

@@ -6,6 +6,60 @@
 
 #include "proxy/config/config.h"
 
+/* ---- faults that requests ask for */
+
+static const struct conf_key fault_headers_keys[] = {
+    {.name = "trusted",
+     .type = CONF_LIST,
+     .offset = offsetof(struct fault_headers_config, trusted),
+     .flags = CONF_REQUIRED | CONF_NOT_EMPTY,
+     .element = CONF_STRING,
+     .meaning = "Networks and addresses of the clients that may ask, such as \"10.0.0.0/8\" or "
+                "\"2001:db8::1\", and \"unix\" for whoever comes through a Unix socket."},
+    {.name = "max_share",
+     .type = CONF_SHARE,
+     .offset = offsetof(struct fault_headers_config, max_share),
+     .otherwise = "100%",
+     .max = 1,
+     .meaning = "No fault gets a larger share of the requests that ask for it."},
+    {.name = "max_delay",
+     .type = CONF_DURATION,
+     .offset = offsetof(struct fault_headers_config, max_delay),
+     .otherwise = "10s",
+     .max = 3.6e12,
+     .meaning = "No fault holds anything back for longer."},
+    {.name = "max_active",
+     .type = CONF_INT,
+     .offset = offsetof(struct fault_headers_config, max_active),
+     .otherwise = "100",
+     .max = 1000000000,
+     .meaning = "At most so many requests are touched at a time by what they asked for; 0 = no "
+                "limit."},
+};
+
+static enum result check_fault_headers(struct conf_read *read, void *object,
+                                       const struct cJSON *item)
+{
+    struct fault_headers_config *config = object;
+    config->clients.trusted = config->trusted;
+    return origin_read_networks(read, &config->clients, item);
+}
+
+const struct conf_table fault_headers_table = {
+    .name = "fault_headers",
+    .meaning =
+        "Who may ask for faults on single requests, by header fields: \"X-Tailgate-Fault-KIND: "
+        "VALUE; NAME=VALUE\", with the value of the kind's first parameter in front and "
+        "others, or \"share\", behind it, and Envoy's x-envoy-fault-delay-request, "
+        "-abort-request and -throughput-response, each with its -percentage. The fields are "
+        "not passed on, whoever sent them. Records call such a fault \"" FAULT_ASKED_NAME "\".",
+    .size = sizeof(struct fault_headers_config),
+    .keys = fault_headers_keys,
+    .key_count = ARRAY_LEN(fault_headers_keys),
+    .check = check_fault_headers,
+    .item_offset = CONF_NO_ITEM,
+};
+
 /* ---- what a fault is for */
 
 static bool has_route(const struct proxy_config *config, const struct fault_match *match)
@@ -61,7 +115,11 @@ bool config_fault_fits(const struct proxy_config *config, const struct fault_con
     const char *unknown = unknown_target(config, &fault->match);
     *at = fault->item;
     problem[0] = '\0';
-    if (strchr(fault->name, ',')) {
+    if (strcmp(fault->name, FAULT_ASKED_NAME) == 0) {
+        *at = conf_member(fault->item, "name");
+        snprintf(problem, FAULT_PROBLEM, "\"%s\" is what faults are called that requests ask for",
+                 fault->name);
+    } else if (strchr(fault->name, ',')) {
         *at = conf_member(fault->item, "name");
         snprintf(problem, FAULT_PROBLEM,
                  "a fault's name has no comma: records have one between names");
@@ -69,10 +127,6 @@ bool config_fault_fits(const struct proxy_config *config, const struct fault_con
         *at = conf_member(fault->item, "kind");
         snprintf(problem, FAULT_PROBLEM,
                  "%s is done to whole processes, which a gateway cannot (an experiment can)",
-                 row->name);
-    } else if (row->class == FAULT_CLASS_MESSAGES) {
-        *at = conf_member(fault->item, "kind");
-        snprintf(problem, FAULT_PROBLEM, "%s is not injected by a gateway (a link does it)",
                  row->name);
     } else if (unknown) {
         *at = conf_member(match, unknown);

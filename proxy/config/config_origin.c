@@ -34,9 +34,9 @@ static const struct conf_key origin_keys[] = {
         .meaning = "Likewise the Forwarded field (RFC 7239), with for, host and proto."),
 };
 
-static enum result read_networks(struct conf_read *read, void *object, const struct cJSON *item)
+enum result origin_read_networks(struct conf_read *read, struct origin_config *origin,
+                                 const struct cJSON *item)
 {
-    struct origin_config *origin = object;
     const char *const *texts = origin->trusted.items;
     size_t count = origin->trusted.count;
     struct ip_network *networks =
@@ -52,7 +52,17 @@ static enum result read_networks(struct conf_read *read, void *object, const str
                              "\"10.0.0.0/8\", or \"unix\")",
                              texts[i]);
     }
-    const struct effect effects[] = {{"believe", count > 0, "without \"trusted\": nobody is believed"}};
+    return OK;
+}
+
+static enum result check_origin(struct conf_read *read, void *object, const struct cJSON *item)
+{
+    struct origin_config *origin = object;
+    enum result result = origin_read_networks(read, origin, item);
+    if (result != OK)
+        return result;
+    const struct effect effects[] = {
+        {"believe", origin->trusted.count > 0, "without \"trusted\": nobody is believed"}};
     return effects_check(read, item, effects, ARRAY_LEN(effects));
 }
 
@@ -60,7 +70,7 @@ const struct conf_table origin_table = {
     .name = "origin",
     .meaning = "How the upstream learns whom a request comes from, and who is believed about it.",
     .size = sizeof(struct origin_config), .keys = origin_keys, .key_count = ARRAY_LEN(origin_keys),
-    .check = read_networks, .item_offset = CONF_NO_ITEM,
+    .check = check_origin, .item_offset = CONF_NO_ITEM,
 };
 
 static const char *const via_names[] = {"both", "request", "response", "off", NULL};

@@ -30,6 +30,10 @@ struct origin_config {
     bool trusts_unix;
 };
 
+/* Derives the networks from `trusted`, which is in `item`. */
+enum result origin_read_networks(struct conf_read *read, struct origin_config *origin,
+                                 const struct cJSON *item) MUST_USE;
+
 enum via_directions { VIA_BOTH, VIA_REQUEST, VIA_RESPONSE, VIA_OFF };
 
 enum { IDENTITY_NAME = 64 }; /* characters of a name at most */

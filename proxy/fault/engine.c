@@ -190,6 +190,19 @@ static void set_epoch(struct culprit *culprit)
     live->expires = (mono){0}; /* the rule says so */
 }
 
+/* Who has no faults has no descriptor for their sake. */
+static bool is_ready(struct engine *engine)
+{
+    struct error error;
+    if (engine->ready)
+        return true;
+    engine->ready = alarms_init(&engine->alarms, &engine->worker->loop, &error) == OK;
+    if (!engine->ready)
+        log_error(&engine->worker->log, NULL, "no faults are injected by this worker: %s",
+                  error.text);
+    return engine->ready;
+}
+
 static struct fault_rule *hold(struct fault_rule *rule)
 {
     atomic_fetch_add(&rule->uses, 1);
@@ -202,30 +215,64 @@ static void let_go_rule(struct fault_rule *rule)
     proxy_faults_drop(&one);
 }
 
+static void note_path(struct culprit *culprit)
+{
+    const struct fault_match *match = &culprit_config(culprit)->match;
+    culprit->path = match->path ? match->path : match->exact;
+    culprit->path_length = culprit->path ? strlen(culprit->path) : 0;
+}
+
+/* The use of the rule is the culprit's. */
+static struct culprit *culprit_new(struct engine *engine, struct fault_rule *rule, unsigned bit)
+{
+    struct culprit *culprit = mem_alloc(1, sizeof(*culprit));
+    *culprit =
+        (struct culprit){.engine = engine, .rule = rule, .bit = bit, .since = engine->worker->now};
+    culprit->live = live_new(rule->fault, "gateway", engine->worker->proxy->seed);
+    culprit->live->id = bit;
+    list_init(&culprit->touches);
+    note_path(culprit);
+    return culprit;
+}
+
+/* What the live fault runs by belongs to the rule. */
+void culprit_free(struct culprit **culprit)
+{
+    (*culprit)->live->fault = NULL;
+    live_free((*culprit)->live);
+    let_go_rule((*culprit)->rule);
+    free(*culprit);
+    *culprit = NULL;
+}
+
+struct culprit *culprit_for_one(struct engine *engine, struct fault *fault, unsigned id)
+{
+    struct worker *worker = engine->worker;
+    if (!is_ready(engine)) {
+        fault_free(fault);
+        return NULL;
+    }
+    struct fault_rule *rule = proxy_faults_rule_for_one(&worker->proxy->faults, fault);
+    struct culprit *culprit = culprit_new(engine, rule, id);
+    live_start(culprit->live, worker->now);
+    live_turn(culprit->live, worker->now);
+    return culprit;
+}
+
 static void add(struct engine *engine, struct fault_rule *rule)
 {
     unsigned bit = 0;
     while (engine->culprits[bit])
         bit++;
-    struct culprit *culprit = mem_alloc(1, sizeof(*culprit));
-    *culprit = (struct culprit){
-        .engine = engine, .rule = hold(rule), .bit = bit, .since = engine->worker->now};
-    culprit->live = live_new(rule->fault, "gateway", engine->worker->proxy->seed);
-    culprit->live->id = bit;
-    list_init(&culprit->touches);
-    engine->culprits[bit] = culprit;
+    engine->culprits[bit] = culprit_new(engine, hold(rule), bit);
 }
 
-/* What the live fault runs by belongs to the rule. */
 static void drop(struct culprit *culprit)
 {
     touch_end_all(culprit);
     touch_forget(culprit);
-    culprit->live->fault = NULL;
-    live_free(culprit->live);
-    let_go_rule(culprit->rule);
     culprit->engine->culprits[culprit->bit] = NULL;
-    free(culprit);
+    culprit_free(&culprit);
 }
 
 static bool can_become(const struct culprit *culprit, const struct fault_rule *rule)
@@ -243,6 +290,7 @@ static void become(struct culprit *culprit, struct fault_rule *rule, mono now)
     culprit->rule = hold(rule);
     culprit->live->fault = NULL;
     live_change(culprit->live, rule->fault, now);
+    note_path(culprit);
     let_go_rule(before);
     touch_forget(culprit);
 }
@@ -262,19 +310,6 @@ static bool is_run(const struct engine *engine, const struct fault_rule *rule)
            !(engine->culprits[bit] && engine->culprits[bit]->rule->common == rule->common))
         bit++;
     return bit < FAULTS_MAX;
-}
-
-/* Who has no faults has no descriptor for their sake. */
-static void prepare(struct engine *engine, struct fault_set *set)
-{
-    struct error error;
-    if (engine->ready || set->count == 0)
-        return;
-    engine->ready = alarms_init(&engine->alarms, &engine->worker->loop, &error) == OK;
-    if (engine->ready)
-        return;
-    log_error(&engine->worker->log, NULL, "no faults are injected by this worker: %s", error.text);
-    proxy_faults_drop(set);
 }
 
 static void settle(struct engine *engine, struct culprit *culprit, const struct fault_set *set)
@@ -297,7 +332,8 @@ void engine_look(struct engine *engine)
         return;
     proxy_faults_take(faults, &set, &engine->names, &engine->name_count, &engine->number);
     worker_learn_names(worker, engine->names, engine->name_count);
-    prepare(engine, &set);
+    if (set.count > 0 && !is_ready(engine))
+        proxy_faults_drop(&set);
     for (unsigned bit = 0; bit < FAULTS_MAX; bit++)
         if (engine->culprits[bit])
             settle(engine, engine->culprits[bit], &set);

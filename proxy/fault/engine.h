@@ -8,6 +8,7 @@
 
 #include "chaos/conn/faulty.h"
 #include "chaos/fault/live.h"
+#include "lib/base/log_pace.h"
 #include "proxy/process/faults.h"
 
 struct pool;
@@ -22,7 +23,9 @@ struct culprit {
     struct engine *engine;
     struct fault_rule *rule;
     struct live_fault *live; /* its fault is the rule's */
-    unsigned bit;
+    unsigned bit;            /* or another number, for one request */
+    const char *path;        /* what the paths of its requests begin with; NULL: anything */
+    size_t path_length;
     mono since;          /* it has the bit since then */
     struct list touches; /* struct touch */
 };
@@ -35,8 +38,9 @@ struct engine {
     struct alarms alarms;
     struct alarm next; /* the next one that begins or ends */
     struct faulty_shared shared;
-    struct list uplinks; /* all of the worker's */
-    const char **names;  /* that records may point to since the set was taken over */
+    struct list uplinks;      /* all of the worker's */
+    struct log_pace refusals; /* of faults that requests ask for */
+    const char **names;       /* that records may point to since the set was taken over */
     size_t name_count;
 };
 
@@ -51,6 +55,12 @@ void engine_look(struct engine *engine);
 /* Works out which faults may ever match what goes through a realm: `faults` of its passages and
  * upstreams. */
 void engine_plan(const struct engine *engine, struct realm *realm);
+
+/* One that is on at once, for a request that has asked for it; takes over the fault. `id` is not
+ * one of the bits. NULL, and the fault is freed: this worker injects none. */
+struct culprit *culprit_for_one(struct engine *engine, struct fault *fault, unsigned id);
+/* It touches nothing any more. */
+void culprit_free(struct culprit **culprit);
 
 static inline const struct fault_config *culprit_config(const struct culprit *culprit)
 {

@@ -2,9 +2,11 @@
 #include "proxy/fault/passing.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "chaos/fault/draw.h"
 #include "lib/base/hash.h"
+#include "proxy/fault/asked.h"
 #include "proxy/fault/touch.h"
 #include "proxy/observe/journal.h"
 #include "proxy/process/proxy.h"
@@ -29,13 +31,26 @@ static uint64_t key_of(struct worker *worker, const struct http_head *head)
                                                   : next_request(worker);
 }
 
+/* A look that costs less than the whole question, and says no to most. */
+static bool may_match(const struct culprit *culprit, const struct http_head *head)
+{
+    struct http_span target = head->target;
+    return !culprit->path || target.length == 0 || target.at[0] != '/' ||
+           (target.length >= culprit->path_length &&
+            memcmp(target.at, culprit->path, culprit->path_length) == 0);
+}
+
 void passing_match(struct exchange *exchange, const struct http_head *head)
 {
     struct worker *worker = exchange->worker;
-    for (uint64_t left = exchange->passage->faults; left; left &= left - 1)
-        if (fault_match_request(&culprit_config(culprit_at(worker, left))->match, head))
+    for (uint64_t left = exchange->passage->faults; left; left &= left - 1) {
+        const struct culprit *culprit = culprit_at(worker, left);
+        if (may_match(culprit, head) && fault_match_request(&culprit_config(culprit)->match, head))
             exchange->faults |= left & -left;
-    if (exchange->faults)
+    }
+    if (exchange->realm->config->fault_headers.trusted.count > 0)
+        asked_read(exchange, head);
+    if (exchange->faults || exchange->asked)
         exchange->fault_key = key_of(worker, head);
 }
 
@@ -55,7 +70,10 @@ static void touch_for_request(struct exchange *exchange, struct culprit *culprit
         !culprit_matches_pool(culprit, uplink->pool) || !culprit_counts_in(culprit) ||
         !culprit_claim(culprit, key, now))
         return;
-    touch_begin(culprit, uplink, key, true);
+    touch_begin(culprit, uplink, key, &exchange->record.trace_id);
+    int kind = culprit_config(culprit)->kind;
+    if (kind == FAULT_ABORT || kind == FAULT_EARLY_REPLY)
+        exchange->attempt.fault_status = (uint16_t)culprit_config(culprit)->status;
 }
 
 void passing_begin(struct exchange *exchange)
@@ -68,6 +86,8 @@ void passing_begin(struct exchange *exchange)
     touch_connection(uplink, worker->now);
     for (uint64_t left = exchange->faults; left; left &= left - 1)
         touch_for_request(exchange, culprit_at(worker, left), worker->now);
+    for (size_t i = 0; exchange->asked && i < exchange->asked->count; i++)
+        touch_for_request(exchange, exchange->asked->culprits[i], worker->now);
 }
 
 void passing_end(struct exchange *exchange)
@@ -102,7 +122,9 @@ bool passing_refuses(struct upstream *upstream, struct uplink_order *order)
         if (!meets(culprit, FAULT_REFUSE, order->pool, order->draw))
             continue;
         culprit_release(culprit);
-        journal_touch(culprit, order->pool->name_id, order->draw - 1, worker->now);
+        const struct journal_touched touched = {
+            .endpoint = order->pool->name_id, .key = order->draw - 1, .since = worker->now};
+        journal_touch(culprit, &touched);
         record_names_add(&order->faults, culprit->rule->common->name_id);
         return true;
     }
@@ -132,7 +154,7 @@ void passing_dialed(struct uplink *uplink, const struct uplink_order *order)
         struct culprit *culprit = culprit_at(worker, left);
         if (!meets(culprit, FAULT_ACCEPT_DELAY, uplink->pool, uplink->draw))
             continue;
-        touch_begin(culprit, uplink, uplink->draw - 1, false);
+        touch_begin(culprit, uplink, uplink->draw - 1, NULL);
         duration wait = wait_for(culprit, uplink->draw - 1);
         at = wait.ns < 0 || at.ns == INT64_MAX ? (mono){INT64_MAX} : mono_add(at, wait);
     }

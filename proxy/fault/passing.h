@@ -6,7 +6,8 @@
 
 #include "proxy/request/exchange.h"
 
-/* The request has taken its passage (whose `faults` are not 0): notes which of them it matches. */
+/* The request has taken its passage: notes which of its faults it matches, and which it asks for.
+ */
 void passing_match(struct exchange *exchange, const struct http_head *head);
 
 /* A connection is about to be made to an endpoint (of an upstream whose `faults` are not 0). True:

@@ -6,9 +6,10 @@
 #include "proxy/observe/journal.h"
 #include "proxy/process/proxy.h"
 
-static bool works_on_bytes(const struct culprit *culprit)
+/* Whether what travels on a connection is what it works on. */
+static bool works_inside(const struct culprit *culprit)
 {
-    return culprit_row(culprit)->class == FAULT_CLASS_BYTES;
+    return culprit_row(culprit)->class != FAULT_CLASS_LISTENER;
 }
 
 /* ---- beginning and end */
@@ -34,14 +35,14 @@ struct uplink_faults *touch_room(struct uplink *uplink)
     return uplink->faults;
 }
 
-static void put_stage(const struct touch *touch, mono now)
+static void put_inside(const struct touch *touch, mono now)
 {
     const struct culprit *culprit = touch->culprit;
-    struct rng up, down;
-    culprit_draw(culprit, touch->key, FAULT_STREAM_UPSTREAM, &up);
-    culprit_draw(culprit, touch->key, FAULT_STREAM_DOWNSTREAM, &down);
-    faulty_touch(&touch->uplink->conn, &culprit->engine->shared, culprit->bit,
-                 culprit_config(culprit), &up, &down, now);
+    struct faulty_fault fault = {
+        .id = culprit->bit, .config = culprit_config(culprit), .key = touch->key};
+    culprit_draw(culprit, touch->key, FAULT_STREAM_UPSTREAM, &fault.up);
+    culprit_draw(culprit, touch->key, FAULT_STREAM_DOWNSTREAM, &fault.down);
+    faulty_touch(&touch->uplink->conn, &culprit->engine->shared, &fault, now);
 }
 
 /* It is one of those that the attempt has met. */
@@ -70,29 +71,39 @@ void touch_recall(struct uplink_faults *faults, bool afresh)
         note(faults, list_entry(node, struct touch, of_uplink)->culprit);
 }
 
-void touch_begin(struct culprit *culprit, struct uplink *uplink, uint64_t key, bool for_request)
+void touch_begin(struct culprit *culprit, struct uplink *uplink, uint64_t key,
+                 const struct record_trace *trace)
 {
     struct uplink_faults *faults = touch_room(uplink);
     struct touch *touch = mem_alloc(1, sizeof(*touch));
     mono now = mono_now();
-    *touch = (struct touch){
-        .culprit = culprit, .uplink = uplink, .key = key, .since = now, .for_request = for_request};
+    *touch = (struct touch){.culprit = culprit,
+                            .uplink = uplink,
+                            .key = key,
+                            .since = now,
+                            .for_request = trace != NULL};
+    if (trace)
+        touch->trace = *trace;
     list_push_back(&culprit->touches, &touch->of_culprit);
     list_push_back(&faults->touches, &touch->of_uplink);
     note(faults, culprit);
-    if (works_on_bytes(culprit))
-        put_stage(touch, now);
+    if (works_inside(culprit))
+        put_inside(touch, now);
 }
 
 void touch_end(struct touch *touch)
 {
     struct culprit *culprit = touch->culprit;
     struct uplink *uplink = touch->uplink;
-    journal_touch(culprit, uplink->pool->name_id, touch->key, touch->since);
+    const struct journal_touched touched = {.endpoint = uplink->pool->name_id,
+                                            .key = touch->key,
+                                            .since = touch->since,
+                                            .trace = touch->for_request ? &touch->trace : NULL};
+    journal_touch(culprit, &touched);
     list_remove(&touch->of_culprit);
     list_remove(&touch->of_uplink);
     culprit_release(culprit);
-    if (works_on_bytes(culprit))
+    if (works_inside(culprit))
         faulty_let_go(&uplink->conn, culprit->bit, mono_now());
     free(touch);
 }
@@ -116,7 +127,7 @@ void touch_end_all(struct culprit *culprit)
 void touch_change_all(struct culprit *culprit, const struct fault_config *to, mono now)
 {
     list_foreach (node, &culprit->touches)
-        if (works_on_bytes(culprit))
+        if (works_inside(culprit))
             faulty_change(&touch_of(node)->uplink->conn, culprit->bit, to, now);
 }
 
@@ -162,7 +173,7 @@ static void ask(struct culprit *culprit, struct uplink *uplink, mono now)
         return;
     uint64_t key = key_of(uplink);
     if (culprit_claim(culprit, key, now))
-        touch_begin(culprit, uplink, key, false);
+        touch_begin(culprit, uplink, key, NULL);
 }
 
 void touch_connections(struct culprit *culprit, mono now)

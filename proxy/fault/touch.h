@@ -13,7 +13,8 @@ struct touch {
     struct uplink *uplink;
     uint64_t key; /* of the connection or request, by which it was drawn */
     mono since;
-    bool for_request; /* ends with the attempt that is under way */
+    struct record_trace trace; /* of the request */
+    bool for_request;          /* ends with the attempt that is under way */
 };
 
 /* What faults have to do with a connection. */
@@ -27,8 +28,9 @@ struct uplink_faults {
 /* Makes room for them; harmless when there is. */
 struct uplink_faults *touch_room(struct uplink *uplink);
 
-/* The culprit has claimed it. */
-void touch_begin(struct culprit *culprit, struct uplink *uplink, uint64_t key, bool for_request);
+/* The culprit has claimed it: for the request of that trace, or, NULL, for the connection. */
+void touch_begin(struct culprit *culprit, struct uplink *uplink, uint64_t key,
+                 const struct record_trace *trace);
 
 /* An attempt begins with those that touch the connection already; `afresh`: with no others. */
 void touch_recall(struct uplink_faults *faults, bool afresh);

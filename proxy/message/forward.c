@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "proxy/fault/asked.h"
 #include "proxy/message/credential.h"
 #include "proxy/message/hop.h"
 #include "proxy/message/origin.h"
@@ -72,6 +73,9 @@ static bool keep_in_request(const struct http_head *head, const struct http_fiel
     const struct request_filter *filter = context;
     if (filter->config->credential_fields.count > 0 &&
         credential_is_field(filter->config, field->name))
+        return false;
+    if (filter->config->fault_headers.trusted.count > 0 &&
+        asked_is_field(field->name.at, field->name.length))
         return false;
     if (filter->replaced >> HTTP_FIELD_X_FORWARDED_FOR & 1 && origin_imitates(field))
         return false;

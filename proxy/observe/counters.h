@@ -47,6 +47,8 @@
     X(RATE_HELD, "rate_held_total", "requests that waited for their turn under a rate limit")    \
     X(RATE_OVERFLOWS, "rate_key_overflows_total", "requests whose key had no place of its own")  \
     X(GATE_HELD, "concurrency_held_total", "requests that waited under a concurrency limit")     \
+    X(FAULT_FIELDS_REFUSED, "fault_fields_refused_total",                                        \
+      "header fields that asked for a fault and got none")                                       \
     X(ACCEPT_PAUSES, "accept_pauses_total", "times accepting paused for want of descriptors")
 
 #define COUNTER_ENUM(id, name, meaning) COUNTER_##id,

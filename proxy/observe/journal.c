@@ -5,6 +5,7 @@
 
 #include "proxy/fault/engine.h"
 #include "proxy/process/proxy.h"
+#include "proxy/request/attempt.h"
 
 /* Access log lines are written out in pieces of about this size, or after ACCESS_DELAY. */
 enum { ACCESS_PIECE = 32768 };
@@ -42,6 +43,8 @@ void journal_attempt(struct exchange *exchange, enum cause outcome, bool retried
     fill_attempt_phases(record, &exchange->attempt);
     record->trace_id = exchange->record.trace_id;
     record->upstream = exchange->upstream->name_id;
+    if (outcome == CAUSE_UPSTREAM_STATUS)
+        outcome = attempt_cause_of_status(&exchange->attempt);
     record->outcome = (uint16_t)outcome;
     record->retried = retried;
     if (record->faults.of[0] != 0)
@@ -53,7 +56,7 @@ void journal_attempt(struct exchange *exchange, enum cause outcome, bool retried
     record_commit(worker->records);
 }
 
-void journal_touch(const struct culprit *culprit, uint16_t endpoint, uint64_t key, mono since)
+void journal_touch(const struct culprit *culprit, const struct journal_touched *touched)
 {
     const struct occurrence *occurrence = &culprit->live->occurrence;
     struct record_writer *records = culprit->engine->worker->records;
@@ -61,12 +64,14 @@ void journal_touch(const struct culprit *culprit, uint16_t endpoint, uint64_t ke
     if (!row)
         return;
     *row = (struct fault_record){.name = culprit->rule->common->name_id,
-                                 .target = endpoint,
-                                 .ordinal = key,
+                                 .target = touched->endpoint,
+                                 .ordinal = touched->key,
                                  .planned_at = occurrence->at.ns,
                                  .planned_for = occurrence->lasting.ns,
-                                 .started = since.ns,
+                                 .started = touched->since.ns,
                                  .ended = mono_now().ns};
+    if (touched->trace)
+        row->trace_id = *touched->trace;
     snprintf(row->kind, sizeof(row->kind), "%s", culprit_row(culprit)->name);
     record_commit(records);
 }

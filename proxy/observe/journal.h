@@ -14,10 +14,15 @@ void journal_keep_texts(struct exchange *exchange, const struct http_head *head)
 /* A try has ended. */
 void journal_attempt(struct exchange *exchange, enum cause outcome, bool retried);
 
-/* A fault lets go of something that it has touched since then: of the endpoint of that name, by the
- * number or key it was drawn by. */
+/* What a fault lets go of. */
 struct culprit;
-void journal_touch(const struct culprit *culprit, uint16_t endpoint, uint64_t key, mono since);
+struct journal_touched {
+    uint16_t endpoint; /* its name */
+    uint64_t key;      /* the number of the connection, or what the request was drawn by */
+    mono since;
+    const struct record_trace *trace; /* of the request; NULL: it is a connection */
+};
+void journal_touch(const struct culprit *culprit, const struct journal_touched *touched);
 
 void journal_state(struct worker *worker, enum state_kind kind, uint16_t subject, uint64_t value);
 

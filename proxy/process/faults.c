@@ -44,6 +44,17 @@ static struct fault_rule *rule_new(const struct proxy *proxy, struct fault *faul
     return rule;
 }
 
+struct fault_rule *proxy_faults_rule_for_one(struct faults *faults, struct fault *fault)
+{
+    struct fault_rule *rule = mem_alloc(1, sizeof(*rule));
+    rule->fault = fault;
+    rule->since = mono_now();
+    rule->common = &faults->asked;
+    atomic_fetch_add(&rule->common->uses, 1);
+    atomic_store(&rule->uses, 1);
+    return rule;
+}
+
 static bool names_equal(const struct fault_rule *rule, const char *name)
 {
     return strcmp(rule->fault->config.name, name) == 0;
@@ -87,6 +98,9 @@ void proxy_faults_drop(struct fault_set *set)
 void proxy_faults_init(struct faults *faults, bool awaits_load)
 {
     faults->awaits_load = awaits_load;
+    faults->asked.name = (char *)(uintptr_t)FAULT_ASKED_NAME;
+    faults->asked.name_id = NAME_NONE;
+    atomic_store(&faults->asked.uses, 1); /* it is part of this */
     pthread_mutex_init(&faults->lock, NULL);
 }
 
@@ -156,6 +170,8 @@ static enum result name_rules(struct proxy *proxy, const struct fault_set *set, 
         if (common->name_id == NAME_NONE) /* no worker knows it yet */
             common->name_id = names_add(&proxy->names, common->name);
     }
+    if (proxy->config->fault_headers.trusted.count > 0 && proxy->faults.asked.name_id == NAME_NONE)
+        proxy->faults.asked.name_id = names_add(&proxy->names, proxy->faults.asked.name);
     return proxy->store && names->count > known
                ? record_store_add_names(proxy->store, names->items + known, names->count - known,
                                         error)
@@ -181,6 +197,15 @@ static void announce(struct proxy *proxy)
             worker_wake(&proxy->workers[i]);
 }
 
+/* Whoever wants the same faults again needs to know. */
+static void tell_seed(struct proxy *proxy, const struct fault_set *set)
+{
+    if (set->count > 0 && !proxy->faults.told)
+        log_info(&proxy->log, NULL, "faults are drawn by the seed %llu",
+                 (unsigned long long)proxy->seed);
+    proxy->faults.told |= set->count > 0;
+}
+
 enum result proxy_faults_install(struct proxy *proxy, struct fault_set *set, struct error *error)
 {
     struct faults *faults = &proxy->faults;
@@ -188,6 +213,7 @@ enum result proxy_faults_install(struct proxy *proxy, struct fault_set *set, str
     enum result result = name_rules(proxy, set, error);
     size_t size = proxy->names.count * sizeof(*proxy->names.items);
     begin_epochs(set);
+    tell_seed(proxy, set);
     pthread_mutex_lock(&faults->lock);
     faults->current = *set;
     faults->names = mem_grow(faults->names, proxy->names.count, sizeof(*faults->names));

@@ -50,6 +50,8 @@ struct faults {
     const char **names; /* as the current set's records have them */
     size_t name_count;
     bool awaits_load;                 /* times do not count yet */
+    bool told;                        /* the log has the seed */
+    struct fault_common asked;        /* what requests ask for: all of it together */
     atomic_uint_fast64_t number;      /* of the current set */
     atomic_uint_fast64_t requests;    /* that were drawn for by their number */
     atomic_uint_fast64_t connections; /* that were drawn for */
@@ -79,6 +81,9 @@ void proxy_faults_start(struct proxy *proxy, mono epoch);
 /* For a worker: the current set, to be dropped by it, and a copy of the names. */
 void proxy_faults_take(struct faults *faults, struct fault_set *set, const char ***names,
                        size_t *name_count, uint64_t *number);
+
+/* From any thread: a rule for a fault that a request has asked for; to be dropped with a set. */
+struct fault_rule *proxy_faults_rule_for_one(struct faults *faults, struct fault *fault);
 
 /* ---- while the gateway runs, for the main thread */
 

@@ -127,7 +127,8 @@ static enum cause cause_of_connect_error(int problem)
 static void begin_sending(struct exchange *exchange)
 {
     struct attempt *attempt = &exchange->attempt;
-    if ((exchange->faults | exchange->upstream->faults) || attempt->uplink->faults)
+    if ((exchange->faults | exchange->upstream->faults) || exchange->asked ||
+        attempt->uplink->faults)
         passing_begin(exchange);
     if (mono_is_set(attempt->connected))
         attempt->secured = exchange->worker->now;
@@ -245,6 +246,13 @@ void attempt_close(struct exchange *exchange, enum cause outcome, bool retried)
         return;
     uplink_close(attempt->uplink, cause_row(outcome)->name);
     attempt->uplink = NULL;
+}
+
+enum cause attempt_cause_of_status(const struct attempt *attempt)
+{
+    return attempt->fault_status != 0 && attempt->fault_status == attempt->record.status
+               ? CAUSE_FAULT_ABORT
+               : CAUSE_UPSTREAM_STATUS;
 }
 
 void attempt_received(struct exchange *exchange)

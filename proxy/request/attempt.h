@@ -45,6 +45,10 @@ void attempt_begin(struct exchange *exchange, const struct attempt_order *order)
  * nothing when no try is open. */
 void attempt_close(struct exchange *exchange, enum cause outcome, bool retried);
 
+/* Why the current try's response has a status from 500 on: the upstream, or a fault in its place.
+ */
+enum cause attempt_cause_of_status(const struct attempt *attempt);
+
 /* The response was received completely: gives the connection back as the cleanup strategy says. */
 void attempt_received(struct exchange *exchange);
 

@@ -10,6 +10,7 @@
 #include "lib/http/path.h"
 #include "lib/http/target.h"
 #include "proxy/config/route.h"
+#include "proxy/fault/asked.h"
 #include "proxy/fault/passing.h"
 #include "proxy/message/forward.h"
 #include "proxy/message/hop.h"
@@ -295,7 +296,7 @@ static void take_route(struct exchange *exchange, const struct http_head *head,
         return;
     }
     choose_upstream(exchange, (size_t)found);
-    if (exchange->passage->faults)
+    if (exchange->passage->faults || realm->config->fault_headers.trusted.count > 0)
         passing_match(exchange, head);
     forward(exchange, head, trace);
 }
@@ -468,7 +469,7 @@ void exchange_deliver(struct exchange *exchange)
     exchange->delivered = exchange->worker->now;
     if (exchange->record.cause == CAUSE_NONE && exchange->record.status >= 500 &&
         exchange->upstream)
-        exchange->record.cause = CAUSE_UPSTREAM_STATUS;
+        exchange->record.cause = (uint16_t)attempt_cause_of_status(&exchange->attempt);
     if (!exchange->request_body.complete)
         exchange_end(exchange, CLIENT_LINGER);
     else
@@ -485,6 +486,8 @@ void exchange_end(struct exchange *exchange, enum client_next next)
     defer_run(&exchange->cleanup);
     worker_take_back(worker, &exchange->request);
     journal_request(exchange);
+    if (exchange->asked)
+        asked_free(&exchange->asked);
     realm_leave(exchange->realm);
     slab_put(&worker->exchange_slab, exchange);
     client->exchange = NULL;

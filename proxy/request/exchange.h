@@ -33,7 +33,8 @@ struct attempt {
     struct pool *pool;
     mono started, connecting, connected, secured, sent, first_byte, last_byte;
     bool reused;
-    bool hedge; /* begun beside another try */
+    bool hedge;            /* begun beside another try */
+    uint16_t fault_status; /* a fault answers with it; 0 = none does */
     struct breaker_ticket ticket;
     bool open; /* counted among its endpoint's requests under way */
     struct attempt_record record;
@@ -64,10 +65,11 @@ struct exchange {
     uint64_t body_taken; /* bytes of its content */
     unsigned upgrades;   /* protocols offered to the upstream; see hop_upgrades */
 
-    uint64_t faults;    /* by their bits: those that match it */
-    uint64_t fault_key; /* by which they draw */
-    uint64_t affinity;  /* the key of a consistent hash */
-    bool fault_delayed; /* a fault that delays has touched a try */
+    uint64_t faults;     /* by their bits: those that match it */
+    uint64_t fault_key;  /* by which they draw */
+    struct asked *asked; /* faults it has asked for itself; NULL: none */
+    uint64_t affinity;   /* the key of a consistent hash */
+    bool fault_delayed;  /* a fault that delays has touched a try */
     bool idempotent;
     bool answers_head; /* the method was HEAD */
     bool client_keeps; /* the client's side stays open behind this request */

@@ -83,6 +83,31 @@ def test_fault_records_say_what_was_injected(gateway, upstream):
         assert row["ended_ns"] - row["started_ns"] >= 40e6
 
 
+def test_records_of_requests_have_their_trace_ids(gateway, upstream):
+    proxy = faulty(gateway, upstream(SERVE), {**LATENCY, "per": "request"},
+                   {"name": "link", "kind": "noop"})
+    proxy.request()
+    attempt = proxy.wait_records("attempt", 1)[0]
+    rows = {row["name"]: row for row in proxy.wait_records("fault", 2 if proxy.stop() == 0 else 0)}
+    assert rows["slow"]["trace_id"] == attempt["trace_id"]
+    assert "trace_id" not in rows["link"]
+
+
+def test_metrics(gateway, upstream):
+    proxy = faulty(gateway, upstream(SERVE), {**LATENCY, "per": "request"},
+                   {"name": "later", "kind": "noop", "from": "1h"}, admin={"address": "127.0.0.1:0"})
+    for _ in range(3):
+        proxy.request()
+    wait_until(lambda: len(proxy.records("fault")) == 3, what="the last is let go")
+    found = {name: value for name, value in proxy.metrics().items() if name.startswith("fault_")}
+    assert found == {
+        'fault_on{fault="slow",kind="latency"}': 1, 'fault_on{fault="later",kind="noop"}': 0,
+        'fault_touched_total{fault="slow",kind="latency"}': 3,
+        'fault_touched_total{fault="later",kind="noop"}': 0,
+        'fault_active{fault="slow",kind="latency"}': 0,
+        'fault_active{fault="later",kind="noop"}': 0, "fault_fields_refused_total": 0}
+
+
 def test_without_a_match_nothing_is_touched(gateway, upstream):
     proxy = faulty(gateway, upstream(SERVE),
                    {**LATENCY, "latency": "1h", "per": "request", "match": {"path": "/other"}})
@@ -169,7 +194,7 @@ def test_slow_close(gateway, upstream):
 
 def test_idle_close_is_the_keepalive_race(gateway, upstream):
     server = upstream(SERVE)
-    proxy = faulty(gateway, server, {"kind": "idle_close", "idle": "30ms"})
+    proxy = faulty(gateway, server, {"kind": "idle_close", "idle": "1s"})
     client = proxy.connect()
     assert client.request().body == b"hello"
     wait_until(lambda: server.connections[0].over.is_set(), what="the idle connection is closed")
@@ -181,12 +206,12 @@ def test_idle_close_is_the_keepalive_race(gateway, upstream):
 def test_half_open_connections_time_out(gateway, upstream):
     server = upstream(SERVE)
     proxy = faulty(gateway, server,
-                   {"name": "stale", "kind": "half_open", "idle": "30ms", "first": 1},
-                   upstream={"timeout": {"response": "150ms"}, "connections": {"idle_timeout": "60s"},
+                   {"name": "stale", "kind": "half_open", "idle": "1s", "first": 1},
+                   upstream={"timeout": {"response": "3s"}, "connections": {"idle_timeout": "60s"},
                              "retry": {"attempts": 1}})
     client = proxy.connect()
     assert client.request().body == b"hello"
-    time.sleep(0.1) # the fault itself counts idle time
+    time.sleep(1.5)  # the fault itself counts idle time
     assert client.request().status == 504
     assert client.request().body == b"hello"
     assert [row["outcome"] for row in proxy.wait_records("attempt", 3)] == [
@@ -292,6 +317,7 @@ def test_a_share_is_drawn_by_trace_ids(gateway, upstream):
     assert 20 <= names.count("some") / 2 <= 40
 
 
+@pytest.mark.threads
 def test_at_most_so_many_at_a_time(gateway, upstream):
     go = threading.Event()
 
@@ -412,9 +438,10 @@ def test_ttl_ends_it_by_itself(gateway, upstream):
 # ---- reload
 
 
+@pytest.mark.threads
 def test_reload_changes_faults_and_connections_go_on(gateway, upstream):
     server = upstream(SERVE)
-    proxy = faulty(gateway, server, LATENCY)
+    proxy = faulty(gateway, server, LATENCY, workers=2)
     client = proxy.connect()
     assert timed(client)[1] >= 0.04
     config = proxy.config

@@ -73,13 +73,14 @@ static int tear_down(void **state)
 static unsigned touch(const char *json)
 {
     struct error error;
-    struct rng rng;
     cJSON *item = cJSON_Parse(json);
     if (fault_make(&faults[count], item, "test", &error) != OK)
         fail_msg("%s: %s", json, error.text);
     cJSON_Delete(item);
-    rng_init(&rng, 7);
-    faulty_touch(&conn, &shared, count, &faults[count]->config, &rng, &rng, mono_now());
+    struct faulty_fault fault = {.id = count, .config = &faults[count]->config};
+    rng_init(&fault.up, 7);
+    rng_init(&fault.down, 7);
+    faulty_touch(&conn, &shared, &fault, mono_now());
     assert_true(faulty_is_on(&conn));
     return count++;
 }
