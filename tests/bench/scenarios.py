@@ -11,6 +11,7 @@ BETTER = "the better peer"
 PEERS = ("nginx", "HAProxy")
 TAILGATE = "Tailgate"
 NO_RECORDS = "Tailgate without records"
+FAULTS = "Tailgate with faults"
 RELAY = "relay"
 TOXIPROXY = "Toxiproxy"
 LINK = "Tailgate, link"
@@ -80,6 +81,8 @@ SCENARIOS = (
              connections=16),
     Scenario("recording", "recording on against off, keep-alive", 128,
              (Aim(NO_RECORDS, 1.03),), (NO_RECORDS,), latency=False),
+    Scenario("faults", "faults of which none matches against none, keep-alive", 128,
+             (Aim(TAILGATE, 1.01, subject=FAULTS),), (FAULTS,), peers=(), latency=False),
     Scenario("cleanup", "cleanup strategies, keep-alive", 128,
              (Aim("Tailgate, inline"), Aim("Tailgate, inline", subject="Tailgate, deferred")),
              ("Tailgate, inline", "Tailgate, deferred"), latency=False),

@@ -116,6 +116,9 @@ def add_toxic(api, delay_ms):
 TAILGATES = {
     scenarios.TAILGATE: {},
     scenarios.NO_RECORDS: {"record": None},
+    scenarios.FAULTS: {"faults": [
+        {"kind": "latency", "latency": "1s", "per": "request", "match": {"path": "/other"}},
+        {"kind": "abort", "match": {"path": "/other"}}]},
     "Tailgate, inline": {"cleanup": "inline"},
     "Tailgate, deferred": {"cleanup": "deferred"},
 }
