@@ -9,27 +9,107 @@
 #include "chaos/api/api.h"
 #include "chaos/config.h"
 #include "chaos/link/link.h"
+#include "chaos/reload.h"
 #include "lib/serve/control.h"
 
 /* Connections have so long to end when the process is asked to. */
 #define DRAIN_TIME     duration_s(5)
 #define DRAIN_INTERVAL duration_ms(5)
 
-struct chaos {
+/* A configuration, and what it was read from. */
+struct setup {
     struct conf_doc *doc;
     struct arena arena;
     struct chaos_config config;
+};
+
+struct chaos {
+    const char *path;     /* of the file; NULL: there is none */
+    struct setup *setup;  /* as the process was started */
+    struct setup *latest; /* as the links are; the same until something else was taken over */
     struct log log;
     struct loop loop;
     struct journal journal;
     struct links links;
     struct api *api;
     struct control control;
-    struct signal_watch terminate, interrupt;
+    struct signal_watch terminate, interrupt, reload;
     struct timer drain_check;
     mono drain_until; /* not set: not draining */
     enum exit_status end;
 };
+
+/* ---- configurations */
+
+static void setup_free(struct setup *setup)
+{
+    conf_doc_free(&setup->doc);
+    arena_free(&setup->arena);
+    free(setup);
+}
+
+static enum result setup_read(struct setup **out, const char *path, struct error *error)
+{
+    struct setup *setup = mem_alloc(1, sizeof(*setup));
+    enum result result = path ? conf_doc_read(&setup->doc, path, error)
+                              : conf_doc_parse(&setup->doc, "(no file)", "{}", 2, error);
+    if (result == OK)
+        result = conf_read(setup->doc, conf_doc_root(setup->doc), &chaos_conf_table, &setup->config,
+                           &setup->arena, error);
+    if (result == OK)
+        *out = setup;
+    else
+        setup_free(setup);
+    return result;
+}
+
+/* Links and their faults can change while the process runs, and nothing else. */
+static enum result check_fixed(const struct chaos *chaos, const struct setup *next,
+                               struct error *error)
+{
+    for (size_t i = 0; i < chaos_conf_table.key_count; i++) {
+        const struct conf_key *key = &chaos_conf_table.keys[i];
+        if (key->flags & CONF_AT_START &&
+            !conf_key_equal(key, &chaos->setup->config, &next->config))
+            return conf_error_at(next->doc, conf_member(conf_doc_root(next->doc), key->name), error,
+                                 "\"%s\" is read at the start alone: start anew to change it",
+                                 key->name);
+    }
+    return OK;
+}
+
+static enum result take_over(struct chaos *chaos, struct error *error)
+{
+    struct setup *next;
+    enum result result = setup_read(&next, chaos->path, error);
+    if (result != OK)
+        return result;
+    const struct chaos_change change = {.links = &chaos->links,
+                                        .from = &chaos->latest->config,
+                                        .to = &next->config,
+                                        .source = conf_doc_name(next->doc)};
+    result = check_fixed(chaos, next, error);
+    if (result == OK)
+        result = chaos_change_run(&change, error);
+    struct setup *over = result == OK ? chaos->latest : next;
+    if (result == OK)
+        chaos->latest = next;
+    if (over != chaos->setup)
+        setup_free(over);
+    return result;
+}
+
+static void on_reload_signal(void *arg)
+{
+    struct chaos *chaos = arg;
+    struct error error;
+    if (mono_is_set(chaos->drain_until))
+        return;
+    if (take_over(chaos, &error) == OK)
+        log_info(&chaos->log, NULL, "reloaded");
+    else
+        log_error(&chaos->log, NULL, "%s; nothing has changed", error.text);
+}
 
 /* ---- stopping */
 
@@ -80,23 +160,14 @@ static void on_control_gone(void *owner)
 
 /* ---- opening */
 
-static enum result read_config(struct chaos *chaos, const char *path, struct error *error)
-{
-    enum result result = path ? conf_doc_read(&chaos->doc, path, error)
-                              : conf_doc_parse(&chaos->doc, "(no file)", "{}", 2, error);
-    if (result != OK)
-        return result;
-    return conf_read(chaos->doc, conf_doc_root(chaos->doc), &chaos_conf_table, &chaos->config,
-                     &chaos->arena, error);
-}
-
 static enum result open_faults(struct chaos *chaos, struct link *link,
                                const struct chaos_link_config *config, struct error *error)
 {
     const struct fault_config *faults = config->faults.items;
     for (size_t i = 0; i < config->faults.count; i++) {
         struct fault *fault;
-        enum result result = fault_make(&fault, faults[i].item, conf_doc_name(chaos->doc), error);
+        enum result result =
+            fault_make(&fault, faults[i].item, conf_doc_name(chaos->setup->doc), error);
         if (result != OK)
             return result;
         link_add_fault(link, fault, true);
@@ -122,7 +193,7 @@ static enum result open_link(struct chaos *chaos, const struct chaos_link_config
 
 static enum result open_parts(struct chaos *chaos, int control_fd, struct error *error)
 {
-    const struct chaos_config *config = &chaos->config;
+    const struct chaos_config *config = &chaos->setup->config;
     const struct chaos_link_config *links = config->links.items;
     enum result result =
         journal_open(&chaos->journal, config->record, config->name, &chaos->log, error);
@@ -138,16 +209,17 @@ static enum result open_parts(struct chaos *chaos, int control_fd, struct error 
 
 static enum result open_all(struct chaos *chaos, int control_fd, struct error *error)
 {
-    log_init(&chaos->log, chaos->config.name, LOG_INFO);
+    log_init(&chaos->log, chaos->setup->config.name, LOG_INFO);
     enum result result = loop_init(&chaos->loop, true, error);
     if (result != OK)
         return result;
     signal(SIGPIPE, SIG_IGN);
     signal_watch_start(&chaos->terminate, &chaos->loop, SIGTERM, on_stop_signal, chaos);
     signal_watch_start(&chaos->interrupt, &chaos->loop, SIGINT, on_stop_signal, chaos);
+    signal_watch_start(&chaos->reload, &chaos->loop, SIGHUP, on_reload_signal, chaos);
     timer_init(&chaos->drain_check, &chaos->loop, check_drained, chaos);
-    chaos->links.seed = (uint64_t)chaos->config.seed;
-    flow_shared_init(&chaos->links.flows, chaos->config.buffer);
+    chaos->links.seed = (uint64_t)chaos->setup->config.seed;
+    flow_shared_init(&chaos->links.flows, chaos->setup->config.buffer);
     result = links_init(&chaos->links, &chaos->loop, &chaos->log, &chaos->journal, error);
     return result == OK ? open_parts(chaos, control_fd, error) : result;
 }
@@ -199,6 +271,7 @@ static void close_all(struct chaos *chaos)
     journal_close(&chaos->journal);
     signal_watch_stop(&chaos->terminate);
     signal_watch_stop(&chaos->interrupt);
+    signal_watch_stop(&chaos->reload);
     timer_stop(&chaos->drain_check);
     loop_release(&chaos->loop);
 }
@@ -208,7 +281,9 @@ enum exit_status chaos_run(const char *config_path, int control_fd)
     struct error error;
     struct chaos *chaos = mem_alloc(1, sizeof(*chaos));
     chaos->control.fd = -1;
-    enum result result = read_config(chaos, config_path, &error);
+    chaos->path = config_path;
+    enum result result = setup_read(&chaos->setup, config_path, &error);
+    chaos->latest = chaos->setup;
     if (result == OK)
         result = open_all(chaos, control_fd, &error);
     if (result == OK)
@@ -218,8 +293,10 @@ enum exit_status chaos_run(const char *config_path, int control_fd)
     if (chaos->loop.base)
         close_all(chaos);
     enum exit_status status = result == OK ? chaos->end : result_exit_status(result);
-    conf_doc_free(&chaos->doc);
-    arena_free(&chaos->arena);
+    if (chaos->latest != chaos->setup)
+        setup_free(chaos->latest);
+    if (chaos->setup)
+        setup_free(chaos->setup);
     free(chaos);
     return status;
 }

@@ -47,6 +47,15 @@ static void answer_text(struct api *api, struct serve_conn *conn, int status, co
     answer(api, conn, status, "text/plain; charset=utf-8", text, strlen(text));
 }
 
+static void answer_refusal(struct api *api, struct serve_conn *conn,
+                           const struct guard_refusal *refusal)
+{
+    struct buf line = {0};
+    buf_printf(&line, "%s\n%c", refusal->text, '\0');
+    answer_text(api, conn, refusal->status, buf_head(&line));
+    buf_free(&line);
+}
+
 static void answer_json(struct api *api, struct serve_conn *conn, int status, cJSON *json)
 {
     char *text = cJSON_PrintUnformatted(json);
@@ -168,7 +177,7 @@ static void on_request(void *owner, struct serve_conn *conn, const struct serve_
     bool found = false;
     const struct guard_refusal *refusal = guard_check(&api->guard, request->head);
     if (refusal) {
-        answer_text(api, conn, refusal->status, refusal->text);
+        answer_refusal(api, conn, refusal);
         return;
     }
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {

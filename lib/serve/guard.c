@@ -6,13 +6,13 @@
 
 #include "lib/net/address.h"
 
-static const struct guard_refusal browser = {403, "User agent not allowed\n"};
-static const struct guard_refusal cross_site = {403, "Calls from other sites are not allowed\n"};
+static const struct guard_refusal browser = {403, "User agent not allowed"};
+static const struct guard_refusal cross_site = {403, "Calls from other sites are not allowed"};
 static const struct guard_refusal host = {
     403,
     "Host not allowed: call by localhost or an address of this machine, or add it to \"hosts\" "
-    "in the configuration\n"};
-static const struct guard_refusal no_token = {401, "A token is needed\n"};
+    "in the configuration"};
+static const struct guard_refusal no_token = {401, "A token is needed"};
 
 bool guard_is_local(const char *text)
 {

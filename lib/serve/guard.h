@@ -20,7 +20,7 @@ struct guard {
 /* What a call is refused with. */
 struct guard_refusal {
     int status;
-    const char *text;
+    const char *text; /* without an end of line */
 };
 
 /* Whether an address can be reached from this machine alone: 127.0.0.0/8, [::1], a unix socket. */

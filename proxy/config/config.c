@@ -299,7 +299,16 @@ static const struct conf_table upstream_table = {
 
 static const struct conf_key admin_keys[] = {
     KEY("address", CONF_ADDRESS, struct admin_config, address, .flags = CONF_REQUIRED,
-        .meaning = "Where /metrics and /ready are served; loopback unless you know better."),
+        .meaning = "Where /metrics and /ready are served, and /faults, by which faults are listed, "
+                   "added, changed and removed; loopback unless you know better. Other machines "
+                   "can call /faults only when there is a token."),
+    KEY("token", CONF_STRING, struct admin_config, token, .flags = CONF_NOT_EMPTY,
+        .meaning = "What each call to /faults must bring as \"Authorization: Bearer TOKEN\"; absent: "
+                   "calls need nothing of the kind."),
+    KEY("hosts", CONF_LIST, struct admin_config, hosts, .element = CONF_STRING,
+        .flags = CONF_NOT_EMPTY,
+        .meaning = "Names that calls to /faults may have in their Host field, beside those of this "
+                   "machine itself: a browser that was led here by another name is refused."),
 };
 static const struct conf_table admin_table = {
     .name = "admin", .meaning = "The admin address.", .size = sizeof(struct admin_config),

@@ -204,7 +204,9 @@ struct upstream_config {
 };
 
 struct admin_config {
-    const char *address; /* NULL: no admin address */
+    const char *address;    /* NULL: no admin address */
+    const char *token;      /* that calls about faults must bring; NULL: none */
+    struct conf_list hosts; /* const char * */
 };
 
 /* Formats of the access log: identifier and name in the configuration. */

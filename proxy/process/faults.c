@@ -256,13 +256,24 @@ void proxy_faults_take(struct faults *faults, struct fault_set *set, const char 
 
 /* ---- while it runs */
 
-/* The current set without that rule. */
+/* The current set without that rule, and without those whose time is over, unless the file has
+ * them: they would begin anew when it is read again. */
 static void copy_without(struct fault_set *set, const struct faults *faults, size_t left_out)
 {
+    mono now = mono_now();
     set->count = 0;
-    for (size_t i = 0; i < faults->current.count; i++)
-        if (i != left_out)
-            hold(set, faults->current.rules[i]);
+    for (size_t i = 0; i < faults->current.count; i++) {
+        struct fault_rule *rule = faults->current.rules[i];
+        if (i != left_out && (rule->configured || !fault_rule_is_over(rule, now)))
+            hold(set, rule);
+    }
+}
+
+static void install_fewer(struct proxy *proxy, struct fault_set *set)
+{
+    struct error error;
+    if (proxy_faults_install(proxy, set, &error) != OK)
+        log_warn(&proxy->log, NULL, "faults are recorded without names: %s", error.text);
 }
 
 enum result proxy_faults_put(struct proxy *proxy, struct fault *fault, struct error *error)
@@ -283,12 +294,16 @@ enum result proxy_faults_put(struct proxy *proxy, struct fault *fault, struct er
 bool proxy_faults_remove(struct proxy *proxy, const char *name)
 {
     struct fault_set set;
-    struct error error;
     size_t found = find(&proxy->faults.current, name);
     if (found == proxy->faults.current.count)
         return false;
     copy_without(&set, &proxy->faults, found);
-    if (proxy_faults_install(proxy, &set, &error) != OK)
-        log_warn(&proxy->log, NULL, "faults are recorded without names: %s", error.text);
+    install_fewer(proxy, &set);
     return true;
+}
+
+void proxy_faults_clear(struct proxy *proxy)
+{
+    struct fault_set none = {.count = 0};
+    install_fewer(proxy, &none);
 }

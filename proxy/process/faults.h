@@ -100,4 +100,7 @@ enum result proxy_faults_put(struct proxy *proxy, struct fault *fault,
 /* False: there is none of that name. */
 bool proxy_faults_remove(struct proxy *proxy, const char *name);
 
+/* Removes all. */
+void proxy_faults_clear(struct proxy *proxy);
+
 #endif

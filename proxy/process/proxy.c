@@ -222,7 +222,7 @@ static enum result open_to_others(struct proxy *proxy, int control_fd, struct er
     enum result result = OK;
     reload_watch(proxy);
     if (proxy->config->admin.address)
-        result = admin_open(&proxy->admin, proxy, proxy->config->admin.address, error);
+        result = admin_open(&proxy->admin, proxy, &proxy->config->admin, error);
     if (result != OK || control_fd < 0)
         return result;
     return control_start(&proxy->control, &proxy->loop, control_fd, on_epoch, on_lab_gone, proxy,
