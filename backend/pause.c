@@ -37,18 +37,17 @@ static void record(struct pause *pause, mono started, mono ended)
     service_stood_still(pause->service, &row);
     if (!injected)
         return;
-    struct fault_record *fault = RECORD_BEGIN(pause->service->writer, FAULT, fault);
-    if (!fault)
-        return;
-    fault->name = pause->name;
-    fault->target = SERVICE_NAME_PROCESS;
-    memcpy(fault->kind, "pause", sizeof("pause"));
-    fault->ordinal = pause->next.ordinal;
-    fault->planned_at = pause->next.at.ns;
-    fault->planned_for = pause->next.lasting.ns;
-    fault->started = started.ns;
-    fault->ended = ended.ns;
-    record_commit(pause->service->writer);
+    const struct fault_record fault = {
+        .name = pause->name,
+        .target = SERVICE_NAME_PROCESS,
+        .kind = "pause",
+        .ordinal = pause->next.ordinal,
+        .planned_at = pause->next.at.ns,
+        .planned_for = pause->next.lasting.ns,
+        .started = started.ns,
+        .ended = ended.ns,
+    };
+    RECORD_APPEND(pause->service->writer, FAULT, fault, &fault);
 }
 
 static void on_due(void *arg)

@@ -21,11 +21,7 @@ void service_stood_still(struct service *service, const struct pause_record *pau
     service->stopped.ns += pause->ended - pause->started;
     if (pause->kind != PAUSE_COLLECTION)
         service->counts.pauses++;
-    struct pause_record *row = RECORD_BEGIN(service->writer, PAUSE, pause);
-    if (!row)
-        return;
-    *row = *pause;
-    record_commit(service->writer);
+    RECORD_APPEND(service->writer, PAUSE, pause, pause);
 }
 
 static void on_collected(void *owner, const struct heap_collection *found)

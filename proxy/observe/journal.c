@@ -46,29 +46,21 @@ void journal_attempt(struct exchange *exchange, enum cause outcome, bool retried
     record->retried = retried;
     if (record->faults.of[0] != 0)
         note_faults(exchange);
-    struct attempt_record *slot = RECORD_BEGIN(worker->records, ATTEMPT, attempt);
-    if (!slot)
-        return;
-    *slot = *record;
-    record_commit(worker->records);
+    RECORD_APPEND(worker->records, ATTEMPT, attempt, record);
 }
 
 void journal_touch(const struct culprit *culprit, uint16_t endpoint, uint64_t key, mono since)
 {
     const struct occurrence *occurrence = &culprit->live->occurrence;
-    struct record_writer *records = culprit->engine->worker->records;
-    struct fault_record *row = RECORD_BEGIN(records, FAULT, fault);
-    if (!row)
-        return;
-    *row = (struct fault_record){.name = culprit->rule->common->name_id,
-                                 .target = endpoint,
-                                 .ordinal = key,
-                                 .planned_at = occurrence->at.ns,
-                                 .planned_for = occurrence->lasting.ns,
-                                 .started = since.ns,
-                                 .ended = mono_now().ns};
-    snprintf(row->kind, sizeof(row->kind), "%s", culprit_row(culprit)->name);
-    record_commit(records);
+    struct fault_record row = {.name = culprit->rule->common->name_id,
+                               .target = endpoint,
+                               .ordinal = key,
+                               .planned_at = occurrence->at.ns,
+                               .planned_for = occurrence->lasting.ns,
+                               .started = since.ns,
+                               .ended = mono_now().ns};
+    snprintf(row.kind, sizeof(row.kind), "%s", culprit_row(culprit)->name);
+    RECORD_APPEND(culprit->engine->worker->records, FAULT, fault, &row);
 }
 
 static void fill_request_phases(struct exchange *exchange)
@@ -166,11 +158,7 @@ void journal_request(struct exchange *exchange)
     log_access(exchange);
     if (exchange->texts)
         slab_put(&worker->texts_slab, exchange->texts);
-    struct request_record *slot = RECORD_BEGIN(worker->records, REQUEST, request);
-    if (!slot)
-        return;
-    *slot = *record;
-    record_commit(worker->records);
+    RECORD_APPEND(worker->records, REQUEST, request, record);
 }
 
 void journal_state(struct worker *worker, enum state_kind kind, uint16_t subject, uint64_t value)
@@ -185,12 +173,9 @@ void journal_state_at(struct worker *worker, mono at, enum state_kind kind, uint
     log_debug(&worker->log, NULL, "%s (%llu)", state_kind_name(kind), (unsigned long long)value);
     state_log_say(&worker->state_log, &worker->log, kind,
                   subject < source->name_count ? source->names[subject] : NULL, worker->now);
-    struct state_record *slot = RECORD_BEGIN(worker->records, STATE, state);
-    if (!slot)
-        return;
-    *slot = (struct state_record){
+    const struct state_record row = {
         .at = at.ns, .kind = (uint16_t)kind, .subject = subject, .value = value};
-    record_commit(worker->records);
+    RECORD_APPEND(worker->records, STATE, state, &row);
 }
 
 void journal_flush(struct worker *worker)
