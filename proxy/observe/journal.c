@@ -155,6 +155,9 @@ void journal_request(struct exchange *exchange)
     fill_request_phases(exchange);
     counter_add(&worker->counters.status[record->status < STATUS_SLOTS ? record->status : 0]);
     counter_add(&worker->counters.cause[record->cause]);
+    if (exchange->upstream)
+        latency_note(&exchange->upstream->shared->latency[worker->number],
+                     duration_ns(record->total));
     log_access(exchange);
     if (exchange->texts)
         slab_put(&worker->texts_slab, exchange->texts);
