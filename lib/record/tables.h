@@ -78,6 +78,7 @@
     X(U16, status, "status of the upstream's response; 0 = none")                                  \
     X(BOOL, retried, "another try followed")                                                       \
     X(SPAN, late, "how long after its timeout the response really came")                           \
+    X(SPAN, listened, "how long after its timeout it was listened for")                            \
     X(SPAN, backend_queue, "Server-Timing: waiting for locks")                                     \
     X(SPAN, backend_lock, "Server-Timing: holding locks")                                          \
     X(SPAN, backend_work, "Server-Timing: work")                                                   \

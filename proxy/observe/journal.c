@@ -35,9 +35,8 @@ static void note_faults(struct exchange *exchange)
         record_names_add(&exchange->record.faults, (uint16_t)(of_try->of[i] - 1));
 }
 
-void journal_attempt(struct exchange *exchange, enum cause outcome, bool retried)
+void journal_close_attempt(struct exchange *exchange, enum cause outcome, bool retried)
 {
-    struct worker *worker = exchange->worker;
     struct attempt_record *record = &exchange->attempt.record;
     fill_attempt_phases(record, &exchange->attempt);
     record->trace_id = exchange->record.trace_id;
@@ -46,6 +45,10 @@ void journal_attempt(struct exchange *exchange, enum cause outcome, bool retried
     record->retried = retried;
     if (record->faults.of[0] != 0)
         note_faults(exchange);
+}
+
+void journal_append_attempt(struct worker *worker, const struct attempt_record *record)
+{
     RECORD_APPEND(worker->records, ATTEMPT, attempt, record);
 }
 
