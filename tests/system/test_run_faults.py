@@ -395,3 +395,16 @@ def test_what_is_done_to_processes_is_refused_on_a_link(command, write_config):
                                          "faults": [{"kind": "stop"}]}}}, "chaos.json")
     done = command("check", path)
     assert done.returncode == 2 and "done to a process" in done.stderr
+
+
+def test_what_timeouts_hide(injected):
+    """The gateway listens on: each try that met a pause says how late it really was."""
+    gateway = {"workers": 1, "routes": [{"path": "/", "upstream": "orders"}],
+               "upstreams": {"orders": {"endpoints": ["@orders"],
+                                        "timeout": {"response": "150ms"}}}}
+    folder = injected(faulty({"kind": "stop", "lasting": "700ms", "from": "200ms"},
+                             load={"duration": "2s"}, gateway=gateway))
+    rows = query(folder, "SELECT late_ns, listened_ns FROM attempt "
+                         "WHERE outcome = 'response_timeout'")
+    assert rows and all(late == listened for late, listened in rows)
+    assert all(0 < late < 30e9 for late, _ in rows)
