@@ -10,14 +10,11 @@ static const char *const failure_texts[] = {BACKEND_FAILURES(FAILURE_TEXT)};
 
 void counts_record_state(struct service *service, enum state_kind kind, uint64_t value)
 {
-    struct state_record *row = RECORD_BEGIN(service->writer, STATE, state);
-    if (!row)
-        return;
-    row->at = mono_now().ns;
-    row->kind = (record_STATE_KIND)kind;
-    row->subject = SERVICE_NAME_PROCESS;
-    row->value = value;
-    record_commit(service->writer);
+    const struct state_record row = {.at = mono_now().ns,
+                                     .kind = (record_STATE_KIND)kind,
+                                     .subject = SERVICE_NAME_PROCESS,
+                                     .value = value};
+    RECORD_APPEND(service->writer, STATE, state, &row);
 }
 
 static void log_fresh_failures(void *arg)

@@ -21,11 +21,7 @@ void service_stood_still(struct service *service, const struct pause_record *pau
     service->stopped.ns += pause->ended - pause->started;
     if (pause->kind != PAUSE_COLLECTION)
         service->counts.pauses++;
-    struct pause_record *row = RECORD_BEGIN(service->writer, PAUSE, pause);
-    if (!row)
-        return;
-    *row = *pause;
-    record_commit(service->writer);
+    RECORD_APPEND(service->writer, PAUSE, pause, pause);
 }
 
 uint16_t service_fault_name(const struct service *service, size_t index)
@@ -35,18 +31,17 @@ uint16_t service_fault_name(const struct service *service, size_t index)
 
 void service_record_fault(struct service *service, const struct service_fault *fault)
 {
-    struct fault_record *row = RECORD_BEGIN(service->writer, FAULT, fault);
-    if (!row)
-        return;
-    row->name = fault->name;
-    row->target = SERVICE_NAME_PROCESS;
-    snprintf(row->kind, sizeof(row->kind), "%s", fault_row(fault->kind)->name);
-    row->ordinal = fault->occurrence.ordinal;
-    row->planned_at = fault->occurrence.at.ns;
-    row->planned_for = fault->occurrence.lasting.ns;
-    row->started = fault->started.ns;
-    row->ended = fault->ended.ns;
-    record_commit(service->writer);
+    struct fault_record row = {
+        .name = fault->name,
+        .target = SERVICE_NAME_PROCESS,
+        .ordinal = fault->occurrence.ordinal,
+        .planned_at = fault->occurrence.at.ns,
+        .planned_for = fault->occurrence.lasting.ns,
+        .started = fault->started.ns,
+        .ended = fault->ended.ns,
+    };
+    snprintf(row.kind, sizeof(row.kind), "%s", fault_row(fault->kind)->name);
+    RECORD_APPEND(service->writer, FAULT, fault, &row);
 }
 
 static void on_collected(void *owner, const struct heap_collection *found)

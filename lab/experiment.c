@@ -242,8 +242,10 @@ static const struct conf_key experiment_keys[] = {
      .type = CONF_RAW,
      .offset = offsetof(struct experiment, gateway),
      .flags = CONF_REQUIRED,
-     .meaning = "A proxy's configuration; an endpoint \"@orders\" stands for each instance of the "
-                "group, \"@orders/0\" for one; without listeners it gets a free port."},
+     .meaning =
+         "A proxy's configuration; an endpoint \"@orders\" stands for each instance of the "
+         "group, \"@orders/0\" for one; without listeners it gets a free port. Its upstreams "
+         "listen 10s for late responses unless their \"late\" says otherwise."},
     {.name = "load",
      .type = CONF_OBJECT,
      .offset = offsetof(struct experiment, load),

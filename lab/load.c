@@ -54,7 +54,7 @@ static void count(struct load *load, const struct arrival *arrival, int status,
 static void copy_text(char *out, size_t size, const char *text)
 {
     size_t length = strlen(text);
-    memcpy(out, text, length < size ? length : size); /* NUL-padded: the record was zeroed */
+    memcpy(out, text, length < size ? length : size); /* NUL-padded: the record is zeroed */
 }
 
 void load_record(struct load *load, size_t ordinal, const struct load_client *client,
@@ -64,29 +64,27 @@ void load_record(struct load *load, size_t ordinal, const struct load_client *cl
     const struct request_spec *requests = load->job->spec->requests.items;
     mono intended = load_intended(load, arrival);
     count(load, arrival, client ? client->status : 0, error, mono_between(intended, done));
-    struct client_record *record = RECORD_BEGIN(load->writer, CLIENT, client);
-    if (!record)
-        return; /* the store counts it as dropped */
-    record->ordinal = ordinal;
+    struct client_record record = {0};
+    record.ordinal = ordinal;
     for (int i = 0; i < 8; i++) {
-        record->trace_id.bytes[i] = (uint8_t)(load->trace_prefix >> (56 - 8 * i));
-        record->trace_id.bytes[8 + i] = (uint8_t)((uint64_t)(ordinal + 1) >> (56 - 8 * i));
+        record.trace_id.bytes[i] = (uint8_t)(load->trace_prefix >> (56 - 8 * i));
+        record.trace_id.bytes[8 + i] = (uint8_t)((uint64_t)(ordinal + 1) >> (56 - 8 * i));
     }
-    record->warmup = arrival->at.ns < 0;
-    copy_text(record->method, sizeof(record->method),
+    record.warmup = arrival->at.ns < 0;
+    copy_text(record.method, sizeof(record.method),
               request_spec_method(&requests[arrival->request]));
-    copy_text(record->path, sizeof(record->path), request_spec_target(&requests[arrival->request]));
-    record->intended = intended.ns;
-    record->lag = arrival->lag.ns;
-    record->done = done.ns;
-    record->error = error;
+    copy_text(record.path, sizeof(record.path), request_spec_target(&requests[arrival->request]));
+    record.intended = intended.ns;
+    record.lag = arrival->lag.ns;
+    record.done = done.ns;
+    record.error = error;
     if (client) {
-        record->sent = client->sent.ns;
-        record->first_byte = client->first_byte.ns;
-        record->status = (uint16_t)client->status;
-        record->bytes = client->bytes;
+        record.sent = client->sent.ns;
+        record.first_byte = client->first_byte.ns;
+        record.status = (uint16_t)client->status;
+        record.bytes = client->bytes;
     }
-    record_commit(load->writer);
+    RECORD_APPEND(load->writer, CLIENT, client, &record);
 }
 
 static struct load_client *client_of(struct list *node)

@@ -13,6 +13,9 @@
 #include "lib/base/units.h"
 
 /* What stands for an address until it is known; also the address that lets the system choose. */
+/* How long the gateway listens on behind timeouts, unless its upstreams say otherwise. */
+#define LATE_WINDOW "10s"
+
 #define ANY_PORT "127.0.0.1:0"
 
 struct planning {
@@ -212,6 +215,19 @@ static enum result add_gateway_faults(const struct planning *planning, cJSON *co
     return OK;
 }
 
+/* What a timeout hides is what an experiment is after. */
+static void listen_for_late_responses(const cJSON *config)
+{
+    cJSON *upstream;
+    cJSON_ArrayForEach(upstream, cJSON_GetObjectItemCaseSensitive(config, "upstreams"))
+    {
+        if (!cJSON_IsObject(upstream) || cJSON_GetObjectItemCaseSensitive(upstream, "late"))
+            continue;
+        cJSON *late = cJSON_AddObjectToObject(upstream, "late");
+        cJSON_AddStringToObject(late, "window", LATE_WINDOW);
+    }
+}
+
 static enum result plan_gateway(const struct planning *planning, struct plan_variant *item)
 {
     static const char *const reserved[] = {"name", "record", "seed"};
@@ -231,6 +247,7 @@ static enum result plan_gateway(const struct planning *planning, struct plan_var
         cJSON_AddStringToObject(listener, "address", ANY_PORT);
         cJSON_AddItemToArray(listeners, listener);
     }
+    listen_for_late_responses(config);
     item->gateway.config = take_config(planning, config);
     item->response_timeout = response_timeout(config, planning->options->proxy_table);
     return validate_gateway(planning, config, item);

@@ -32,7 +32,8 @@ static const char tables[] =
     "  c.done_ns - c.intended_ns AS latency_ns, c.lag_ns, c.status, c.error,"
     "  r.status AS gateway_status, r.cause, r.cut_short, r.attempts, r.queue_ns, r.connect_ns,"
     "  r.wait_ns, r.receive_ns, r.deliver_ns, r.cleanup_ns, r.total_ns, a.endpoint, a.outcome,"
-    "  a.connection_requests, a.late_ns, a.backend_queue_ns, a.backend_lock_ns, a.backend_work_ns,"
+    "  a.connection_requests, a.late_ns, a.listened_ns, a.backend_queue_ns, a.backend_lock_ns, "
+    "a.backend_work_ns,"
     "  a.backend_gc_ns, a.backend_cleanup_ns"
     " FROM client c LEFT JOIN request r ON " SAME_REQUEST(
         "r", "c") " LEFT JOIN attempt a ON " SAME_REQUEST("a", "c") " AND a.number = r.attempts;";

@@ -62,17 +62,16 @@ uint16_t journal_name(struct journal *journal, const char *name)
 
 void journal_fault(struct journal *journal, const struct journal_entry *entry)
 {
-    struct fault_record *row = RECORD_BEGIN(journal->writer, FAULT, fault);
-    if (!row)
-        return;
-    row->name = entry->fault;
-    row->target = entry->target;
-    snprintf(row->kind, sizeof(row->kind), "%s", entry->kind);
-    row->ordinal = entry->ordinal;
-    memcpy(row->trace_id.bytes, entry->trace_id, sizeof(row->trace_id.bytes));
-    row->planned_at = entry->planned_at.ns;
-    row->planned_for = entry->planned_for.ns;
-    row->started = entry->started.ns;
-    row->ended = mono_now().ns;
-    record_commit(journal->writer);
+    struct fault_record row = {
+        .name = entry->fault,
+        .target = entry->target,
+        .ordinal = entry->ordinal,
+        .planned_at = entry->planned_at.ns,
+        .planned_for = entry->planned_for.ns,
+        .started = entry->started.ns,
+        .ended = mono_now().ns,
+    };
+    memcpy(row.trace_id.bytes, entry->trace_id, sizeof(row.trace_id.bytes));
+    snprintf(row.kind, sizeof(row.kind), "%s", entry->kind);
+    RECORD_APPEND(journal->writer, FAULT, fault, &row);
 }

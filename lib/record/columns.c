@@ -72,6 +72,40 @@ static const struct column_type_row types[COLUMN_TYPE_COUNT] = {COLUMN_TYPES(TYP
     }
 /* clang-format on */
 
+/* What a column of each type has when it says nothing. */
+/* clang-format off */
+#define BLANK_U16          0
+#define BLANK_U32          0
+#define BLANK_U64          0
+#define BLANK_BOOL         0
+#define BLANK_MONO         0
+#define BLANK_SPAN         -1
+#define BLANK_NAME         NAME_NONE
+#define BLANK_NAMES        {{0}, 0}
+#define BLANK_CAUSE        CAUSE_NONE
+#define BLANK_TRACE        {{0}}
+#define BLANK_PEER         {{{0}}, 0, 0}
+#define BLANK_TEXT16       ""
+#define BLANK_TEXT112      ""
+#define BLANK_CLIENT_ERROR CLIENT_ERROR_NONE
+#define BLANK_PAUSE_KIND   0
+#define BLANK_STATE_KIND   0
+/* clang-format on */
+
+#define BLANK_MEMBER(type, member, text) .member = BLANK_##type,
+#define BLANK_RECORD(ID, name, COLUMNS)                                       \
+    static const struct name##_record blank_##name = {COLUMNS(BLANK_MEMBER)}; \
+    _Static_assert(sizeof(blank_##name) % 8 == 0, "a record is made of whole words");
+RECORDS(BLANK_RECORD)
+
+#define BLANK_ROW(ID, name, COLUMNS) [RECORD_KIND_##ID] = {&blank_##name, sizeof(blank_##name)},
+static const struct record_blank blanks[RECORD_KIND_COUNT] = {RECORDS(BLANK_ROW)};
+
+const struct record_blank *record_blank(enum record_kind kind)
+{
+    return &blanks[kind];
+}
+
 const struct column_type_row *column_type_row(enum column_type type)
 {
     return &types[type];

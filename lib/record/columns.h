@@ -64,6 +64,15 @@ struct record_layout {
 const struct column_type_row *column_type_row(enum column_type type);
 const struct record_layout *record_layout(enum record_kind kind);
 
+/* A record whose columns all say nothing (NULL, or 0 where there is no NULL): where an entry of a
+ * segment ends early, the rest is as in this one. */
+struct record_blank {
+    const void *record;
+    size_t size; /* of the struct, a multiple of 8 */
+};
+
+const struct record_blank *record_blank(enum record_kind kind);
+
 /* A hash of every table above and of the enumerations' names: two builds that agree on it read each
  * other's segments. */
 uint64_t record_layout_hash(void);

@@ -143,6 +143,11 @@ static bool find_names(const struct segment_header *header, const char *bytes, c
     return at == end;
 }
 
+#define ANY_RECORD(ID, name, COLUMNS) struct name##_record name;
+union any_record {
+    RECORDS(ANY_RECORD)
+};
+
 static enum result visit_entry(struct reading *reading, const char *name,
                                const struct record_source *source,
                                const struct segment_entry *entry, size_t left, uint64_t offset)
@@ -150,14 +155,19 @@ static enum result visit_entry(struct reading *reading, const char *name,
     if (left < sizeof(*entry) || entry->kind >= RECORD_KIND_COUNT)
         return damaged(reading, name, "no record begins at byte %llu", (unsigned long long)offset);
     const struct record_layout *layout = record_layout((enum record_kind)entry->kind);
-    if (entry->size != segment_entry_size(layout->size) || entry->size > left)
+    const struct record_blank *blank = record_blank((enum record_kind)entry->kind);
+    union any_record record;
+    if (entry->size < sizeof(*entry) || entry->size % 8 || entry->size > left ||
+        entry->size - sizeof(*entry) > blank->size)
         return damaged(reading, name, "the %s record at byte %llu has a wrong size", layout->name,
                        (unsigned long long)offset);
     const struct column *culprit;
-    if (!record_is_valid(layout, entry + 1, source->name_count, &culprit))
+    memcpy(&record, blank->record, blank->size);
+    memcpy(&record, entry + 1, entry->size - sizeof(*entry));
+    if (!record_is_valid(layout, &record, source->name_count, &culprit))
         return damaged(reading, name, "the %s record at byte %llu has an impossible %s",
                        layout->name, (unsigned long long)offset, culprit->name);
-    return reading->visit(reading->context, source, (enum record_kind)entry->kind, entry + 1,
+    return reading->visit(reading->context, source, (enum record_kind)entry->kind, &record,
                           reading->error);
 }
 

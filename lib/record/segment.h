@@ -3,7 +3,8 @@
  *
  *     header | names, each ended by a NUL | entry | entry | ... | unused
  *
- * An entry is a small head and the struct of its kind, padded to 8 bytes. `used` is authoritative:
+ * An entry is a small head and the struct of its kind, without the words at its end that say
+ * nothing (columns.h: record_blank). `used` is authoritative:
  * what lies beyond it was never committed. A file is called PROCESS-PID-WRITER-NUMBER.seg; while it
  * is being made its name ends in ".new", so that whoever finds a .seg finds a complete header. */
 #ifndef TAILGATE_LIB_RECORD_SEGMENT_H
@@ -18,7 +19,7 @@
 #include "lib/base/result.h"
 
 #define SEGMENT_MAGIC   "TGRECORD"
-#define SEGMENT_VERSION 1
+#define SEGMENT_VERSION 2
 #define SEGMENT_SUFFIX  ".seg"
 #define SEGMENT_PROCESS 64 /* bytes of a process's name with its NUL */
 
@@ -47,15 +48,9 @@ _Static_assert(sizeof(struct segment_header) == 256, "the header has no hidden p
 
 struct segment_entry {
     uint16_t kind; /* enum record_kind */
-    uint16_t size; /* of the entry with this head and its padding */
+    uint16_t size; /* of the entry with this head, a multiple of 8 */
     uint32_t reserved;
 };
-
-/* The size of an entry that carries a record of `record_size` bytes. */
-static inline size_t segment_entry_size(size_t record_size)
-{
-    return sizeof(struct segment_entry) + (record_size + 7) / 8 * 8;
-}
 
 /* What all segments of a store have in common. */
 struct segment_plan {

@@ -6,6 +6,7 @@
 #ifndef TAILGATE_LIB_RECORD_STORE_H
 #define TAILGATE_LIB_RECORD_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,15 +52,12 @@ enum result record_writer_open(struct record_writer **writer, struct record_stor
 /* From now on the writer's segments have every name the store has been given. Harmless on NULL. */
 void record_writer_renew(struct record_writer *writer);
 
-/* A zeroed record in the segment, to be filled in place; NULL when it had to be dropped (counted)
- * or `writer` is NULL (nothing is recorded). One record at a time: commit it before the next. */
-void *record_begin(struct record_writer *writer, enum record_kind kind);
+/* Appends a record, which need not outlive the call; columns at its end that say nothing take no
+ * room. False when it had to be dropped (counted) or `writer` is NULL (nothing is recorded). */
+bool record_append(struct record_writer *writer, enum record_kind kind, const void *record);
 
-/* Publishes what record_begin gave out. */
-void record_commit(struct record_writer *writer);
-
-#define RECORD_BEGIN(writer, ID, name) \
-    ((struct name##_record *)record_begin((writer), RECORD_KIND_##ID))
+#define RECORD_APPEND(writer, ID, name, record) \
+    record_append((writer), RECORD_KIND_##ID, (const struct name##_record *){(record)})
 
 /* wall = mono + offset, as every segment of the store says. */
 duration record_store_clock_offset(const struct record_store *store);

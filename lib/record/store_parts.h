@@ -17,7 +17,6 @@
 struct record_writer {
     /* For the writer's thread alone. */
     uint8_t *position, *end; /* where the next entry goes; the end of the segment */
-    uint32_t pending;        /* size of the entry being filled; 0 = none */
     uint32_t sequence;
     uint16_t number;
     bool dropping;

@@ -28,6 +28,8 @@
 
 /* clang-format off */
 
+/* Columns that mostly say nothing, or little, stand last: entries end where nothing more is said. */
+
 /* One row per request the gateway read. The phases follow one another and add up to `total`, save for
  * what several attempts and their pauses took; those of the last attempt stand here. */
 #define RECORD_REQUEST(X)                                                                          \
@@ -36,12 +38,9 @@
     X(PEER, client, "the client's address, as a trusted peer says it is or as the connection has it")  \
     X(NAME, route, "the route that matched")                                                       \
     X(NAME, upstream, "the upstream it leads to")                                                  \
-    X(TEXT16, method, "request method")                                                            \
-    X(TEXT112, path, "request target, cut to 112 bytes")                                           \
     X(U16, status, "status sent to the client; 499 when it went away first")                       \
     X(CAUSE, cause, "why it failed")                                                               \
     X(BOOL, cut_short, "the connection was cut after the response's head")                         \
-    X(NAMES, faults, "the injected faults that touched a try of it")                               \
     X(U16, attempts, "tries upstream")                                                             \
     X(U32, client_requests, "requests this client connection had carried before")                  \
     X(SPAN, read, "from the first byte of the request to the end of its head")                     \
@@ -55,7 +54,10 @@
     X(SPAN, cleanup, "giving resources back after that")                                           \
     X(SPAN, total, "from the first byte of the request to the last byte written")                  \
     X(U64, bytes_in, "bytes received from the client")                                             \
-    X(U64, bytes_out, "bytes sent to the client")
+    X(U64, bytes_out, "bytes sent to the client")                                                  \
+    X(TEXT16, method, "request method")                                                            \
+    X(TEXT112, path, "request target, cut to 112 bytes")                                           \
+    X(NAMES, faults, "the injected faults that touched a try of it")
 
 /* One row per try upstream. */
 #define RECORD_ATTEMPT(X)                                                                          \
@@ -76,6 +78,7 @@
     X(U16, status, "status of the upstream's response; 0 = none")                                  \
     X(BOOL, retried, "another try followed")                                                       \
     X(SPAN, late, "how long after its timeout the response really came")                           \
+    X(SPAN, listened, "how long after its timeout it was listened for")                            \
     X(SPAN, backend_queue, "Server-Timing: waiting for locks")                                     \
     X(SPAN, backend_lock, "Server-Timing: holding locks")                                          \
     X(SPAN, backend_work, "Server-Timing: work")                                                   \

@@ -3,12 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/record/columns.h"
 #include "lib/record/store.h"
 #include "lib/record/store_parts.h"
-
-#define ENTRY_SIZE(ID, name, COLUMNS) \
-    [RECORD_KIND_##ID] = sizeof(struct segment_entry) + (sizeof(struct name##_record) + 7) / 8 * 8,
-static const uint16_t entry_sizes[RECORD_KIND_COUNT] = {RECORDS(ENTRY_SIZE)};
 
 static void use_segment(struct record_writer *writer, struct segment *segment)
 {
@@ -129,30 +126,38 @@ void record_writer_renew(struct record_writer *writer)
         writer->end = writer->position; /* the next record begins the next segment */
 }
 
-void *record_begin(struct record_writer *writer, enum record_kind kind)
+/* A struct of a record, as words. */
+static uint64_t word(const void *record, size_t i)
 {
-    if (!writer)
-        return NULL;
-    size_t size = entry_sizes[kind];
-    writer->pending = 0;
-    if ((size_t)(writer->end - writer->position) < size && !next_segment(writer))
-        return NULL;
-    struct segment_entry *entry = (struct segment_entry *)(void *)writer->position;
-    memset(entry, 0, size);
-    entry->kind = (uint16_t)kind;
-    entry->size = (uint16_t)size;
-    writer->pending = (uint32_t)size;
-    return entry + 1;
+    uint64_t value;
+    memcpy(&value, (const char *)record + i * sizeof(value), sizeof(value));
+    return value;
 }
 
-void record_commit(struct record_writer *writer)
+/* The bytes of it up to the last word that says anything. */
+static size_t said(enum record_kind kind, const void *record)
 {
-    if (!writer || !writer->pending)
-        return;
+    const struct record_blank *blank = record_blank(kind);
+    size_t words = blank->size / sizeof(uint64_t);
+    while (words > 0 && word(record, words - 1) == word(blank->record, words - 1))
+        words--;
+    return words * sizeof(uint64_t);
+}
+
+bool record_append(struct record_writer *writer, enum record_kind kind, const void *record)
+{
+    if (!writer)
+        return false;
+    size_t size = said(kind, record);
+    struct segment_entry head = {.kind = (uint16_t)kind, .size = (uint16_t)(sizeof(head) + size)};
+    if ((size_t)(writer->end - writer->position) < head.size && !next_segment(writer))
+        return false;
+    memcpy(writer->position, &head, sizeof(head));
+    memcpy(writer->position + sizeof(head), record, size);
+    writer->position += head.size;
     struct segment_header *header = writer->current->header;
-    writer->position += writer->pending;
-    writer->pending = 0;
     atomic_store_explicit(&header->used, (uint64_t)(writer->position - (uint8_t *)header),
                           memory_order_release);
     count(&writer->written);
+    return true;
 }

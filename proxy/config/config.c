@@ -245,6 +245,23 @@ static const struct conf_table connections_table = {
     .item_offset = CONF_NO_ITEM,
 };
 
+static const struct conf_key late_keys[] = {
+    KEY("window", CONF_DURATION, struct late_config, window, .otherwise = "0s",
+        .meaning = "How long it is listened for a response behind a timeout or the client's going; the "
+                   "endpoint sees its connection closed so much later. 0s = not at all. Only what is "
+                   "recorded (\"record\") is listened for."),
+    KEY("connections", CONF_INT, struct late_config, connections, .otherwise = "256", .min = 1,
+        .max = 100000, .meaning = "Connections that are listened to at a time, per upstream and worker; "
+                                 "those beyond are closed and counted."),
+    KEY("bytes", CONF_SIZE, struct late_config, bytes, .otherwise = "64KiB", .min = 256, .max = 1 << 30,
+        .meaning = "Of a response's head; one that is longer counts as come."),
+};
+static const struct conf_table late_table = {
+    .name = "late", .meaning = "Listening for responses that come too late, so that records say how late.",
+    .size = sizeof(struct late_config), .keys = late_keys, .key_count = ARRAY_LEN(late_keys),
+    .item_offset = CONF_NO_ITEM,
+};
+
 static enum result check_upstream(struct conf_read *read, void *object, const struct cJSON *item)
 {
     const struct upstream_config *upstream = object;
@@ -273,6 +290,8 @@ static const struct conf_key upstream_keys[] = {
         .meaning = "Which failed attempts are tried again."),
     KEY("connections", CONF_OBJECT, struct upstream_config, connections, .sub = &connections_table,
         .meaning = "Connections to the endpoints."),
+    KEY("late", CONF_OBJECT, struct upstream_config, late, .sub = &late_table,
+        .meaning = "What is found out of a try that was given up."),
     KEY("proxy_protocol", CONF_ENUM, struct upstream_config, proxy_protocol, .otherwise = "off",
         .choices = proxy_protocols_sent,
         .meaning = "A PROXY header of that version in front of each connection tells the endpoint who "

@@ -90,6 +90,13 @@ struct connections_config {
     int64_t max_requests;      /* 0 = any number */
 };
 
+/* What is done about responses that come too late. */
+struct late_config {
+    duration window;     /* how long they are listened for; 0 = not at all */
+    int64_t connections; /* at a time, per upstream and worker */
+    uint64_t bytes;      /* of a response's head */
+};
+
 /* A field that a request must have, or must not. */
 struct header_match {
     const char *name;
@@ -195,6 +202,7 @@ struct upstream_config {
     struct upstream_timeouts timeout;
     struct retry_config retry;
     struct connections_config connections;
+    struct late_config late;
     struct hedge_config hedge;
     struct concurrency_config concurrency;
     int proxy_protocol; /* enum proxy_header_version; 0 = none */

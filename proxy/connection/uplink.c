@@ -13,6 +13,7 @@
 #include "proxy/fault/passing.h"
 #include "proxy/request/exchange.h"
 #include "proxy/request/hedge.h"
+#include "proxy/request/late.h"
 #include "proxy/worker/realm.h"
 
 #define UPLINK_STATE_NAME(id, name) [UPLINK_##id] = name,
@@ -23,7 +24,8 @@ void uplink_set_state(struct uplink *uplink, enum uplink_state to)
     static const unsigned legal[UPLINK_STATE_COUNT] = {
         [UPLINK_CONNECTING] = 1 << UPLINK_SECURING | 1 << UPLINK_BUSY | 1 << UPLINK_CLOSED,
         [UPLINK_SECURING] = 1 << UPLINK_BUSY | 1 << UPLINK_CLOSED,
-        [UPLINK_BUSY] = 1 << UPLINK_IDLE | 1 << UPLINK_CLOSED,
+        [UPLINK_BUSY] = 1 << UPLINK_IDLE | 1 << UPLINK_LATE | 1 << UPLINK_CLOSED,
+        [UPLINK_LATE] = 1 << UPLINK_CLOSED,
         [UPLINK_IDLE] = 1 << UPLINK_BUSY | 1 << UPLINK_CLOSED,
     };
     const struct log *log = &uplink->upstream->worker->log;
@@ -37,9 +39,25 @@ void uplink_set_state(struct uplink *uplink, enum uplink_state to)
     uplink->state = to;
 }
 
+static void give_up_place(struct uplink *uplink)
+{
+    pool_free_slot(uplink);
+    if (upstream_has_queue(uplink->upstream))
+        worker_serve_soon(uplink->upstream->worker);
+}
+
+void uplink_set_apart(struct uplink *uplink, struct late *late)
+{
+    uplink_set_state(uplink, UPLINK_LATE);
+    uplink->exchange = NULL;
+    uplink->late = late;
+    give_up_place(uplink);
+}
+
 void uplink_close(struct uplink *uplink, const char *reason)
 {
     struct worker *worker = uplink->upstream->worker;
+    bool has_place = uplink->state != UPLINK_LATE;
     if (uplink->state == UPLINK_CLOSED)
         return;
     if (uplink->state == UPLINK_IDLE)
@@ -55,11 +73,10 @@ void uplink_close(struct uplink *uplink, const char *reason)
     timeout_cancel(&uplink->idle_timeout);
     worker_take_back(worker, &uplink->in);
     conn_close(&uplink->conn);
-    pool_free_slot(uplink);
+    if (has_place)
+        give_up_place(uplink);
     realm_leave(uplink->upstream->realm);
     worker_bury(worker, &uplink->grave, &worker->uplink_slab, uplink);
-    if (upstream_has_queue(uplink->upstream))
-        worker_serve_soon(worker);
 }
 
 void uplink_close_spent(struct uplink *uplink)
@@ -165,6 +182,9 @@ static void uplink_ready(struct conn *conn, void *owner)
         break;
     case UPLINK_BUSY:
         exchange_uplink_ready(uplink->exchange);
+        break;
+    case UPLINK_LATE:
+        late_ready(uplink);
         break;
     case UPLINK_IDLE:
         /* Room to write is no news; bytes nobody asked for, or the end, are. */

@@ -7,12 +7,14 @@
 #include "proxy/worker/worker.h"
 
 struct exchange;
+struct late;
 
 #define UPLINK_STATES(X)        \
     X(CONNECTING, "connecting") \
     X(SECURING, "securing")     \
     X(BUSY, "busy")             \
     X(IDLE, "idle")             \
+    X(LATE, "listened to")      \
     X(CLOSED, "closed")
 
 #define UPLINK_STATE_ENUM(id, name) UPLINK_##id,
@@ -34,6 +36,7 @@ struct uplink {
     struct grave grave;
     struct list of_worker;                /* in engine->uplinks */
     struct uplink_faults *faults;         /* NULL: none has touched it */
+    struct late *late;                    /* when LATE */
     uint64_t faults_asked, faults_barred; /* by their bits: counted for, and not among the first */
     uint64_t draw; /* its number among those drawn for, from 1; 0 = none yet */
     mono opened;
@@ -80,6 +83,10 @@ enum uplink_result uplink_dial(struct upstream *upstream, struct uplink_order *o
 void uplink_set_state(struct uplink *uplink, enum uplink_state to);
 
 void uplink_close(struct uplink *uplink, const char *reason);
+
+/* Its try was given up, and it is listened to from now on: its place among the endpoint's
+ * connections is another's. */
+void uplink_set_apart(struct uplink *uplink, struct late *late);
 
 /* The client whose connection it is has gone. */
 void uplink_orphan(struct uplink *uplink);

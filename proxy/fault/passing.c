@@ -90,14 +90,14 @@ void passing_begin(struct exchange *exchange)
         touch_for_request(exchange, exchange->asked->culprits[i], worker->now);
 }
 
-void passing_end(struct exchange *exchange)
+void passing_end(struct exchange *exchange, bool stay)
 {
     struct uplink_faults *faults = exchange->attempt.uplink->faults;
     exchange->attempt.record.faults = faults->names;
     exchange->fault_delayed |= faults->delays;
     list_foreach_safe (node, &faults->touches) {
         struct touch *touch = list_entry(node, struct touch, of_uplink);
-        if (touch->for_request)
+        if (touch->for_request && !stay)
             touch_end(touch);
     }
 }

@@ -24,8 +24,8 @@ bool passing_holds(const struct uplink *uplink);
 void passing_begin(struct exchange *exchange);
 
 /* The current attempt is over, and faults have had to do with its connection: its record says
- * which, and those that came for the request go. */
-void passing_end(struct exchange *exchange);
+ * which, and those that came for the request go, unless they are to `stay`. */
+void passing_end(struct exchange *exchange, bool stay);
 
 /* The connection is about to be closed. */
 void passing_left(struct uplink *uplink);

@@ -13,6 +13,7 @@
 #include "proxy/observe/endpoint_metrics.h"
 #include "proxy/observe/fault_metrics.h"
 #include "proxy/observe/flow_metrics.h"
+#include "proxy/observe/latency.h"
 #include "proxy/process/descriptors.h"
 #include "proxy/process/proxy.h"
 
@@ -96,6 +97,7 @@ static void write_metrics(struct buf *out, const struct proxy *proxy)
                 proxy->updates_refused);
     write_statuses(out, proxy);
     write_causes(out, proxy);
+    latency_metrics_write(out, proxy);
     endpoint_metrics_write(out, proxy);
     flow_metrics_write(out, proxy);
     fault_metrics_write(out, proxy);

@@ -44,6 +44,8 @@
     X(HEDGES_WON, "hedges_won_total", "of these, those that were answered first")                \
     X(HEDGES_LOST, "hedges_lost_total", "tries cancelled because another was answered first")    \
     X(HEDGES_DENIED, "hedges_denied_total", "hedges that the budget did not allow")              \
+    X(LATE_LISTENED, "late_listened_total", "tries that were given up and then listened to")     \
+    X(LATE_REFUSED, "late_refused_total", "those that were not, for as many were already")       \
     X(RATE_HELD, "rate_held_total", "requests that waited for their turn under a rate limit")    \
     X(RATE_OVERFLOWS, "rate_key_overflows_total", "requests whose key had no place of its own")  \
     X(GATE_HELD, "concurrency_held_total", "requests that waited under a concurrency limit")     \

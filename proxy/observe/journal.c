@@ -36,9 +36,8 @@ static void note_faults(struct exchange *exchange)
         record_names_add(&exchange->record.faults, (uint16_t)(of_try->of[i] - 1));
 }
 
-void journal_attempt(struct exchange *exchange, enum cause outcome, bool retried)
+void journal_close_attempt(struct exchange *exchange, enum cause outcome, bool retried)
 {
-    struct worker *worker = exchange->worker;
     struct attempt_record *record = &exchange->attempt.record;
     fill_attempt_phases(record, &exchange->attempt);
     record->trace_id = exchange->record.trace_id;
@@ -49,31 +48,27 @@ void journal_attempt(struct exchange *exchange, enum cause outcome, bool retried
     record->retried = retried;
     if (record->faults.of[0] != 0)
         note_faults(exchange);
-    struct attempt_record *slot = RECORD_BEGIN(worker->records, ATTEMPT, attempt);
-    if (!slot)
-        return;
-    *slot = *record;
-    record_commit(worker->records);
+}
+
+void journal_append_attempt(struct worker *worker, const struct attempt_record *record)
+{
+    RECORD_APPEND(worker->records, ATTEMPT, attempt, record);
 }
 
 void journal_touch(const struct culprit *culprit, const struct journal_touched *touched)
 {
     const struct occurrence *occurrence = &culprit->live->occurrence;
-    struct record_writer *records = culprit->engine->worker->records;
-    struct fault_record *row = RECORD_BEGIN(records, FAULT, fault);
-    if (!row)
-        return;
-    *row = (struct fault_record){.name = culprit->rule->common->name_id,
-                                 .target = touched->endpoint,
-                                 .ordinal = touched->key,
-                                 .planned_at = occurrence->at.ns,
-                                 .planned_for = occurrence->lasting.ns,
-                                 .started = touched->since.ns,
-                                 .ended = mono_now().ns};
+    struct fault_record row = {.name = culprit->rule->common->name_id,
+                               .target = touched->endpoint,
+                               .ordinal = touched->key,
+                               .planned_at = occurrence->at.ns,
+                               .planned_for = occurrence->lasting.ns,
+                               .started = touched->since.ns,
+                               .ended = mono_now().ns};
     if (touched->trace)
-        row->trace_id = *touched->trace;
-    snprintf(row->kind, sizeof(row->kind), "%s", culprit_row(culprit)->name);
-    record_commit(records);
+        row.trace_id = *touched->trace;
+    snprintf(row.kind, sizeof(row.kind), "%s", culprit_row(culprit)->name);
+    RECORD_APPEND(culprit->engine->worker->records, FAULT, fault, &row);
 }
 
 static void fill_request_phases(struct exchange *exchange)
@@ -168,14 +163,13 @@ void journal_request(struct exchange *exchange)
     fill_request_phases(exchange);
     counter_add(&worker->counters.status[record->status < STATUS_SLOTS ? record->status : 0]);
     counter_add(&worker->counters.cause[record->cause]);
+    if (exchange->upstream)
+        latency_note(&exchange->upstream->shared->latency[worker->number],
+                     duration_ns(record->total));
     log_access(exchange);
     if (exchange->texts)
         slab_put(&worker->texts_slab, exchange->texts);
-    struct request_record *slot = RECORD_BEGIN(worker->records, REQUEST, request);
-    if (!slot)
-        return;
-    *slot = *record;
-    record_commit(worker->records);
+    RECORD_APPEND(worker->records, REQUEST, request, record);
 }
 
 void journal_state(struct worker *worker, enum state_kind kind, uint16_t subject, uint64_t value)
@@ -190,12 +184,9 @@ void journal_state_at(struct worker *worker, mono at, enum state_kind kind, uint
     log_debug(&worker->log, NULL, "%s (%llu)", state_kind_name(kind), (unsigned long long)value);
     state_log_say(&worker->state_log, &worker->log, kind,
                   subject < source->name_count ? source->names[subject] : NULL, worker->now);
-    struct state_record *slot = RECORD_BEGIN(worker->records, STATE, state);
-    if (!slot)
-        return;
-    *slot = (struct state_record){
+    const struct state_record row = {
         .at = at.ns, .kind = (uint16_t)kind, .subject = subject, .value = value};
-    record_commit(worker->records);
+    RECORD_APPEND(worker->records, STATE, state, &row);
 }
 
 void journal_flush(struct worker *worker)

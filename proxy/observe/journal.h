@@ -11,8 +11,10 @@ void journal_request(struct exchange *exchange);
 /* The access log may want texts of the request's head: keeps them until its line is written. */
 void journal_keep_texts(struct exchange *exchange, const struct http_head *head);
 
-/* A try has ended. */
-void journal_attempt(struct exchange *exchange, enum cause outcome, bool retried);
+/* The current try has ended: fills in what is known of it now. */
+void journal_close_attempt(struct exchange *exchange, enum cause outcome, bool retried);
+/* Everything is known of a try: writes its record. */
+void journal_append_attempt(struct worker *worker, const struct attempt_record *record);
 
 /* What a fault lets go of. */
 struct culprit;

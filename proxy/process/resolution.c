@@ -19,16 +19,13 @@ static void open_writer(struct proxy *proxy)
 static void write_state(struct proxy *proxy, const struct dns_name *name, uint16_t upstream)
 {
     open_writer(proxy);
-    struct state_record *slot = RECORD_BEGIN(proxy->records, STATE, state);
-    if (!slot)
-        return;
-    *slot = (struct state_record){
+    const struct state_record row = {
         .at = mono_now().ns,
         .kind = name->failing ? STATE_DNS_FAILED : STATE_DNS_ANSWERED,
         .subject = upstream,
         .value = name->targets.count,
     };
-    record_commit(proxy->records);
+    RECORD_APPEND(proxy->records, STATE, state, &row);
 }
 
 static bool has_name(const struct upstream_config *upstream, const struct directory *directory,

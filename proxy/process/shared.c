@@ -19,6 +19,7 @@ struct shared_upstream *shared_upstream_new(size_t workers)
 {
     struct shared_upstream *upstream = mem_alloc(1, sizeof(*upstream));
     upstream->idle = mem_alloc(workers, sizeof(*upstream->idle));
+    upstream->latency = mem_alloc(workers, sizeof(*upstream->latency));
     upstream->uses = 1;
     return upstream;
 }
@@ -37,5 +38,6 @@ void shared_upstream_drop(struct shared_upstream *upstream)
     if (!upstream || --upstream->uses > 0)
         return;
     free(upstream->idle);
+    free(upstream->latency);
     free(upstream);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "lib/net/address.h"
+#include "proxy/observe/latency.h"
 #include "proxy/rules/breaker.h"
 #include "proxy/rules/episode.h"
 #include "proxy/rules/health.h"
@@ -40,6 +41,7 @@ struct shared_idle {
 struct shared_upstream {
     atomic_int waiting;       /* requests in the queues of all workers */
     struct shared_idle *idle; /* by worker */
+    struct latency *latency;  /* by worker */
     struct health_group group;
     struct breaker breaker;
     struct episode pool_exhausted, queue_shed, no_descriptors, no_retries, no_hedges;

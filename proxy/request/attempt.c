@@ -11,6 +11,7 @@
 #include "proxy/process/proxy.h"
 #include "proxy/request/guard.h"
 #include "proxy/request/hedge.h"
+#include "proxy/request/late.h"
 #include "proxy/request/relay.h"
 #include "proxy/rules/retry.h"
 #include "proxy/worker/passage.h"
@@ -88,6 +89,7 @@ static void open_books(struct exchange *exchange, const struct uplink_order *ord
         .connection_requests = uplink ? uplink->requests : 0,
         .faults = order->faults,
         .late = -1,
+        .listened = -1,
         .backend_queue = -1,
         .backend_lock = -1,
         .backend_work = -1,
@@ -237,10 +239,16 @@ void attempt_close(struct exchange *exchange, enum cause outcome, bool retried)
         return;
     guard_settle(exchange, outcome);
     timeout_cancel(&exchange->try_timeout);
+    bool listens = late_wants(exchange, outcome);
     if (attempt->uplink && attempt->uplink->faults)
-        passing_end(exchange);
-    journal_attempt(exchange, outcome, retried);
+        passing_end(exchange, listens);
+    journal_close_attempt(exchange, outcome, retried);
     attempt->started = (mono){0};
+    if (listens) {
+        late_listen(exchange);
+        return;
+    }
+    journal_append_attempt(exchange->worker, &attempt->record);
     bool received = !retried && (outcome == CAUSE_NONE || outcome == CAUSE_UPSTREAM_STATUS);
     if (!attempt->uplink || received)
         return;

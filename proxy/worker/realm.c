@@ -36,6 +36,7 @@ static void init_timeouts(struct upstream *upstream, struct loop *loop)
     timeout_queue_init(&upstream->tunnel, loop, timeout->tunnel);
     timeout_queue_init(&upstream->idle, loop, upstream->config->connections.idle_timeout);
     timeout_queue_init(&upstream->settle, loop, SETTLE_EVERY);
+    timeout_queue_init(&upstream->late, loop, upstream->config->late.window);
 }
 
 static void init_balance(struct upstream *upstream)
@@ -93,7 +94,7 @@ static void release_upstream(struct upstream *upstream)
 {
     struct timeout_queue *queues[] = {&upstream->connect, &upstream->response, &upstream->body,
                                       &upstream->total,   &upstream->wait,     &upstream->idle,
-                                      &upstream->tunnel,  &upstream->settle};
+                                      &upstream->tunnel,  &upstream->settle,   &upstream->late};
     for (size_t i = 0; i < upstream->pool_count; i++) {
         timer_stop(&upstream->pools[i].restore);
         pool_close_idle(&upstream->pools[i], "the worker ends");

@@ -15,6 +15,7 @@
 #include "proxy/process/proxy.h"
 #include "proxy/request/exchange.h"
 #include "proxy/request/gate.h"
+#include "proxy/request/late.h"
 #include "proxy/worker/realm.h"
 #include "proxy/worker/succession.h"
 
@@ -195,6 +196,7 @@ static void init_memory(struct worker *worker)
     pipes_init(&worker->pipes, PIPES_MAX);
     worker->scratch = mem_alloc(1, SCRATCH_SIZE);
     list_init(&worker->clients);
+    list_init(&worker->late);
     list_init(&worker->realms);
     list_init(&worker->graveyard);
 }
@@ -300,6 +302,7 @@ void *worker_run(void *arg)
 {
     struct worker *worker = arg;
     loop_run(&worker->loop);
+    late_end_all(worker);
     journal_end(worker);
     proxy_worker_ended(worker->proxy);
     return NULL;

@@ -65,12 +65,13 @@ struct upstream {
     struct balance balance; /* its peers are the pools */
     struct list queue;      /* struct exchange, waiting for a connection */
     int queue_length;
+    int64_t listening;       /* connections of tries that were given up */
     struct hedging *hedging; /* of routes without a policy of their own; NULL: nothing is hedged */
     int idle_limit;          /* idle connections kept per pool */
     struct budget retry_budget, hedge_budget;
     uint64_t faults; /* by their bits: those that may touch connections to it */
     uint16_t name_id;
-    struct timeout_queue connect, response, body, total, wait, tunnel, idle;
+    struct timeout_queue connect, response, body, total, wait, tunnel, idle, late;
     struct timeout_queue settle; /* deferred cleanup looks again whether the client has taken all */
 };
 
@@ -117,6 +118,7 @@ struct worker {
     uint64_t told;             /* the number of the latest generation it was shown */
     struct timeout_queue held; /* requests that wait for their turn under a limit */
     struct list clients;
+    struct list late; /* tries that were given up and are listened to */
     uint64_t next_connection;
     struct engine *engine; /* injected faults */
     struct prober *prober; /* health checks, for all workers; NULL in all but one */

@@ -4,6 +4,7 @@
 import os
 import re
 import resource
+import time
 
 import pytest
 
@@ -135,3 +136,27 @@ def test_as_many_descriptors_as_it_says_are_enough(tailgate, tmp_path, small_con
         assert proxy.stop() == 0
     finally:
         assert not proxy.clean_up()
+
+
+def histogram(proxy, upstream):
+    """Requests at or below each end, and their total time in seconds."""
+    name, metrics = "request_duration_seconds", proxy.metrics()
+    ends = re.compile(rf'{name}_bucket{{upstream="{upstream}",le="(.+)"}}')
+    found = {float(match[1]): value for key, value in metrics.items()
+             if (match := ends.fullmatch(key))}
+    return found, metrics[f'{name}_sum{{upstream="{upstream}"}}']
+
+
+def test_how_long_requests_took(gateway, upstream):
+    """A histogram as Prometheus has it: cumulative, with the time from first to last byte."""
+    proxy = gateway(upstream([repeat(read_request, lambda conn: time.sleep(0.3),
+                                     response_bytes(200, b"hello"))]), admin=ADMIN, workers=2)
+    for _ in range(3):
+        with Client(proxy.address, 20) as client:
+            assert client.request().status == 200
+    wait_until(lambda: histogram(proxy, "app")[0][float("inf")] == 3)
+    buckets, seconds = histogram(proxy, "app")
+    counts = [buckets[end] for end in sorted(buckets)]
+    assert counts == sorted(counts)
+    assert buckets[0.25] == 0 and buckets[60.0] == 3
+    assert 0.9 <= seconds < 60

@@ -565,3 +565,16 @@ def test_each_kind_on_a_link(injected):
         else:
             assert {cause for cause, _ in rows} == {"none"}, kind
             assert min(ms for _, ms in rows) >= (expected or 0) - 1, kind
+
+
+def test_what_timeouts_hide(injected):
+    """The gateway listens on: each try that met a pause says how late it really was."""
+    gateway = {"workers": 1, "routes": [{"path": "/", "upstream": "orders"}],
+               "upstreams": {"orders": {"endpoints": ["@orders"],
+                                        "timeout": {"response": "150ms"}}}}
+    folder = injected(faulty({"kind": "stop", "lasting": "700ms", "from": "200ms"},
+                             load={"duration": "2s"}, gateway=gateway))
+    rows = query(folder, "SELECT late_ns, listened_ns FROM attempt "
+                         "WHERE outcome = 'response_timeout'")
+    assert rows and all(late == listened for late, listened in rows)
+    assert all(0 < late < 30e9 for late, _ in rows)

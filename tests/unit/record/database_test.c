@@ -36,19 +36,19 @@ static void fill(struct fixture *fixture, uint16_t number, uint64_t clients)
     struct record_writer *writer = fixture_writer(fixture, number);
     for (uint64_t i = 0; i < clients; i++)
         append_client(writer, i);
-    struct request_record *request = RECORD_BEGIN(writer, REQUEST, request);
-    request->started = 42;
-    request->trace_id.bytes[0] = 0xab;
-    request->trace_id.bytes[15] = 0x01;
-    request->client = (struct ip_peer){IP_V4(10, 0, 0, 255), 80, IP_PEER_IP};
-    request->route = NAME_NONE;
-    request->upstream = 1;
-    request->cause = CAUSE_QUEUE_TIMEOUT;
-    request->status = 503;
-    request->wait = -1;
-    request->total = 7;
-    memset(request->path, 'p', sizeof(request->path));
-    record_commit(writer);
+    struct request_record request = {0};
+    request.started = 42;
+    request.trace_id.bytes[0] = 0xab;
+    request.trace_id.bytes[15] = 0x01;
+    request.client = (struct ip_peer){IP_V4(10, 0, 0, 255), 80, IP_PEER_IP};
+    request.route = NAME_NONE;
+    request.upstream = 1;
+    request.cause = CAUSE_QUEUE_TIMEOUT;
+    request.status = 503;
+    request.wait = -1;
+    request.total = 7;
+    memset(request.path, 'p', sizeof(request.path));
+    assert_true(RECORD_APPEND(writer, REQUEST, request, &request));
 }
 
 static void database_path(const struct fixture *fixture, char path[512])

@@ -101,15 +101,9 @@ unsigned fixture_files(const struct fixture *fixture, const char *suffix, char p
 
 bool append_client(struct record_writer *writer, uint64_t ordinal)
 {
-    struct client_record *record = RECORD_BEGIN(writer, CLIENT, client);
-    if (!record)
-        return false;
-    record->ordinal = ordinal;
-    record->status = 200;
-    record->intended = (int64_t)ordinal + 1;
-    memcpy(record->path, "/orders", sizeof("/orders"));
-    record_commit(writer);
-    return true;
+    struct client_record record = {
+        .ordinal = ordinal, .status = 200, .intended = (int64_t)ordinal + 1, .path = "/orders"};
+    return RECORD_APPEND(writer, CLIENT, client, &record);
 }
 
 static enum result count_record(void *context, const struct record_source *source,

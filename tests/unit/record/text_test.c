@@ -17,13 +17,13 @@ static void fill(struct fixture *fixture)
     struct record_writer *writer = fixture_writer(fixture, 1);
     for (uint64_t i = 0; i < 1000; i++)
         append_client(writer, i);
-    struct fault_record *fault = RECORD_BEGIN(writer, FAULT, fault);
-    fault->name = 2;
-    fault->target = NAME_NONE;
-    memcpy(fault->kind, "a,b\r\n", 5);
-    fault->planned_at = -1;
-    fault->planned_for = 30;
-    record_commit(writer);
+    struct fault_record fault = {0};
+    fault.name = 2;
+    fault.target = NAME_NONE;
+    memcpy(fault.kind, "a,b\r\n", 5);
+    fault.planned_at = -1;
+    fault.planned_for = 30;
+    assert_true(RECORD_APPEND(writer, FAULT, fault, &fault));
 }
 
 static unsigned count_lines(const char *text)
