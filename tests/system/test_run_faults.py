@@ -299,18 +299,18 @@ def test_a_fault_in_the_gateway_for_one_endpoint(injected):
 
 
 def touched_requests(folder, variant):
-    """The arrivals whose request a fault touched, those of the first moments left out."""
+    """The arrivals whose request failed by the fault, those of the first moments left out."""
     return {ordinal for ordinal, in query(folder, f"""
-        SELECT c.ordinal FROM client c JOIN request r ON r.trace_id = c.trace_id
-        AND r.variant = c.variant WHERE c.variant = {variant} AND c.ordinal >= 20
-        AND r.faults IS NOT NULL""")}
+        SELECT ordinal FROM client WHERE variant = {variant} AND ordinal >= 20
+        AND status <> 200""")}
 
 
-def test_one_seed_faults_the_same_requests(injected):
+@pytest.mark.parametrize("fault", [{"kind": "reset_peer", "on": "gateway", "per": "request"},
+                                   {"kind": "abort", "on": "@orders"}])
+def test_one_seed_faults_the_same_requests(injected, fault):
     """Whatever the variant, the workers, the connections and the order."""
-    experiment = faulty({"kind": "reset_peer", "on": "gateway", "share": "20%", "per": "request",
-                         "until": "1h"},
-                        instances=2, gateway={**EXPERIMENT["gateway"], "workers": 2},
+    experiment = faulty({**fault, "share": "20%", "until": "1h"},
+                        gateway={**with_upstream(connections={"idle": 0}), "workers": 2},
                         variants={"/gateway/cleanup": ["inline", "deferred"]},
                         load={"warmup": "0s", "rate": "200/s"})
     one, other, seed = [injected(experiment, *arguments) for arguments in ((), (), ("--seed", "8"))]
@@ -515,6 +515,20 @@ ON_LINKS = {
     "refuse": ({}, "connect_refused"),
     "accept_delay": ({"delay": "1m"}, "response_timeout"),
     "noop": ({}, None),
+    "delay_request": ({"delay": "60ms"}, 60),
+    "delay_response": ({"delay": "60ms"}, 60),
+    "abort": ({"status": 503}, "upstream_status"),
+    "empty_response": ({}, "closed_before_response"),
+    "early_reply": ({"status": 503}, "upstream_status"),
+    "truncate": ({"body_share": "50%"}, "body_truncated"),
+    "stall": ({"hold": "60ms"}, 60),
+    "malformed_chunk": ({}, "response_malformed body_truncated"),
+    "malformed_head": ({}, "response_malformed"),
+    "oversized_head": ({}, "response_head_too_large"),
+    "wrong_length": ({"difference": -10}, None),
+    "response_rate": ({"rate": "20KiB"}, 60),
+    "edit_request": ({"set": {"X-Fault": "it"}}, None),
+    "edit_response": ({"set": {"X-Fault": "it"}}, None),
 }
 
 
@@ -536,7 +550,7 @@ def zoo():
             "upstreams": {names(kind): {"endpoints": [f"@{names(kind)}"], "timeout": timeout,
                                         **(FRESH if kind != "idle_close" else {})}
                           for kind in ON_LINKS}},
-        "load": {"rate": "140/s", "warmup": "100ms", "duration": "3s", "timeout": "60s",
+        "load": {"rate": "280/s", "warmup": "100ms", "duration": "3s", "timeout": "60s",
                  "connections": 256, "requests": [{"GET": f"/{kind}"} for kind in ON_LINKS]},
         "faults": [{"name": kind, "on": f"@{names(kind)}", "kind": kind, **keys}
                    for kind, (keys, _) in ON_LINKS.items()],
