@@ -313,7 +313,7 @@ void asked_read(struct exchange *exchange, const struct http_head *head)
 void asked_free(struct asked **asked)
 {
     for (size_t i = 0; *asked && i < (*asked)->count; i++)
-        culprit_free(&(*asked)->culprits[i]);
+        culprit_leave(&(*asked)->culprits[i]);
     free(*asked);
     *asked = NULL;
 }

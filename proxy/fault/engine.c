@@ -235,13 +235,20 @@ static struct culprit *culprit_new(struct engine *engine, struct fault_rule *rul
     return culprit;
 }
 
-/* What the live fault runs by belongs to the rule. */
-void culprit_free(struct culprit **culprit)
+void culprit_look(struct culprit *culprit)
 {
-    (*culprit)->live->fault = NULL;
-    live_free((*culprit)->live);
-    let_go_rule((*culprit)->rule);
-    free(*culprit);
+    if (!culprit->orphaned || !list_empty(&culprit->touches))
+        return;
+    culprit->live->fault = NULL; /* it belongs to the rule */
+    live_free(culprit->live);
+    let_go_rule(culprit->rule);
+    free(culprit);
+}
+
+void culprit_leave(struct culprit **culprit)
+{
+    (*culprit)->orphaned = true;
+    culprit_look(*culprit);
     *culprit = NULL;
 }
 
@@ -272,7 +279,7 @@ static void drop(struct culprit *culprit)
     touch_end_all(culprit);
     touch_forget(culprit);
     culprit->engine->culprits[culprit->bit] = NULL;
-    culprit_free(&culprit);
+    culprit_leave(&culprit);
 }
 
 static bool can_become(const struct culprit *culprit, const struct fault_rule *rule)

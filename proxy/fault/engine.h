@@ -28,6 +28,7 @@ struct culprit {
     size_t path_length;
     mono since;          /* it has the bit since then */
     struct list touches; /* struct touch */
+    bool orphaned;       /* goes with the last of them */
 };
 
 struct engine {
@@ -59,8 +60,11 @@ void engine_plan(const struct engine *engine, struct realm *realm);
 /* One that is on at once, for a request that has asked for it; takes over the fault. `id` is not
  * one of the bits. NULL, and the fault is freed: this worker injects none. */
 struct culprit *culprit_for_one(struct engine *engine, struct fault *fault, unsigned id);
-/* It touches nothing any more. */
-void culprit_free(struct culprit **culprit);
+/* Its owner needs it no more: it goes as soon as it touches nothing, which may be later where a
+ * late answer is listened for. */
+void culprit_leave(struct culprit **culprit);
+/* It does not touch something any more, and may be gone. */
+void culprit_look(struct culprit *culprit);
 
 static inline const struct fault_config *culprit_config(const struct culprit *culprit)
 {

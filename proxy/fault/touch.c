@@ -106,6 +106,7 @@ void touch_end(struct touch *touch)
     if (works_inside(culprit))
         faulty_let_go(&uplink->conn, culprit->bit, mono_now());
     free(touch);
+    culprit_look(culprit);
 }
 
 static struct touch *touch_of(struct list *node)

@@ -138,6 +138,18 @@ def test_at_most_so_many_at_a_time(gateway, upstream):
     assert proxy.request(headers=ask("abort")).status == 503
 
 
+@pytest.mark.parametrize("headers", [ask("delay-response", "600ms"), ask("latency", "600ms")])
+def test_what_is_asked_for_lasts_until_the_late_answer(gateway, upstream, headers):
+    proxy = gateway(upstream(SERVE), fault_headers=TRUSTED, admin=ADMIN,
+                    upstream={"timeout": {"response": "100ms"}, "retry": {"attempts": 1},
+                              "late": {"window": "30s"}})
+    assert proxy.request(headers=headers).status == 504
+    row = proxy.wait_records("attempt", 1)[0]
+    assert (row["outcome"], row["faults"]) == ("response_timeout", "requested")
+    assert row["late_ns"] >= 300e6
+    assert proxy.request().status in (200, 504)
+
+
 def test_a_share_is_drawn_by_trace_ids(gateway, upstream):
     proxy = asking(gateway, upstream(SERVE))
     client = proxy.connect()
