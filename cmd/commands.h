@@ -7,6 +7,7 @@
 int cmd_backend(int argc, char **argv);
 int cmd_chaos(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_proxy(int argc, char **argv);
 int cmd_report(int argc, char **argv);

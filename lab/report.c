@@ -1,34 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cjson/cJSON.h>
 
 #include "lab/lab.h"
+#include "lab/recorded_run.h"
 #include "lab/table.h"
 #include "lib/base/buf.h"
-
-/* The folder that holds the summary: the one that was named, or the newest below it. */
-static char *find_run(const char *run)
-{
-    for (size_t i = 0; i < 2; i++) {
-        struct buf path = {0};
-        buf_append_text(&path, run);
-        while (buf_len(&path) > 1 && buf_head(&path)[buf_len(&path) - 1] == '/')
-            path.end--;
-        buf_append_text(&path, i == 0 ? "" : "/latest");
-        size_t folder = buf_len(&path);
-        buf_append(&path, "/summary.json", sizeof("/summary.json"));
-        if (access(buf_head(&path), F_OK) == 0) {
-            buf_head(&path)[folder] = '\0';
-            return path.data;
-        }
-        buf_free(&path);
-    }
-    return NULL;
-}
 
 static enum result print_run(const char *folder, struct error *error)
 {
@@ -56,7 +35,7 @@ enum exit_status lab_report(const char *run)
 {
     struct error error;
     enum result result;
-    char *folder = find_run(run);
+    char *folder = run_folder(run, "summary.json");
     if (folder)
         result = print_run(folder, &error);
     else
