@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "lib/base/budget.h"
 #include "lib/base/buf.h"
 #include "lib/base/list.h"
 #include "lib/base/log.h"
@@ -29,7 +30,6 @@
 #include "proxy/observe/state_log.h"
 #include "proxy/process/shared.h"
 #include "proxy/rules/balance.h"
-#include "proxy/rules/budget.h"
 
 /* Bytes taken from a socket at once; what one direction of one exchange may hold back. */
 enum { SCRATCH_SIZE = 65536 };

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/rules/budget.h"
+#include "lib/base/budget.h"
 
 static const mono START = {1000 * NS_PER_S};
 

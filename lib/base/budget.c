@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "proxy/rules/budget.h"
+#include "lib/base/budget.h"
 
 static size_t slot_of(int64_t second)
 {

@@ -4,8 +4,8 @@
  * cut off at a few would be gone with the first connection that carried more requests than that; a
  * share of a stretch of time bears a burst, and still cannot let the load multiply. Pure: the
  * caller brings the clock. */
-#ifndef TAILGATE_PROXY_RULES_BUDGET_H
-#define TAILGATE_PROXY_RULES_BUDGET_H
+#ifndef TAILGATE_LIB_BASE_BUDGET_H
+#define TAILGATE_LIB_BASE_BUDGET_H
 
 #include <stdbool.h>
 #include <stdint.h>
