@@ -12,5 +12,6 @@ int cmd_export(int argc, char **argv);
 int cmd_proxy(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_whatif(int argc, char **argv);
 
 #endif

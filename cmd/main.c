@@ -17,6 +17,7 @@ struct command {
 static const struct command commands[] = {
     {"run", cmd_run, "EXPERIMENT", "backends, gateway, faults and load: a run and its verdict"},
     {"compare", cmd_compare, "RUN [RUN]", "what differs between two runs, and what cannot be told"},
+    {"whatif", cmd_whatif, "RUN", "failures and tail as they would be at other settings"},
     {"report", cmd_report, "RUN", "print a run's result again"},
     {"proxy", cmd_proxy, "CONFIG", "the gateway"},
     {"backend", cmd_backend, "CONFIG", "a simulated service"},

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""`tailgate whatif`: what a run would have been at other settings, and what is not said of it."""
+
+import json
+import sqlite3
+import subprocess
+
+import pytest
+
+from experiments import latest
+
+EXPERIMENT = {
+    "name": "small", "seed": 3,
+    "backends": {"orders": {"instances": 2, "config": {"handlers": {"/orders": {"steps": [
+        {"io": "2ms"}, {"respond": {"status": 200, "body": "1KiB"}}]}}}}},
+    "gateway": {"workers": 1, "routes": [{"path": "/", "upstream": "orders"}],
+                "upstreams": {"orders": {"endpoints": ["@orders"],
+                                         "timeout": {"response": "700ms"}}}},
+    "load": {"rate": "120/s", "warmup": "0s", "duration": "4s", "timeout": "20s",
+             "connections": 512, "requests": [{"GET": "/orders"}]},
+    "faults": [{"name": "gc", "on": "@orders/0", "pause": "2500ms", "every": "60s",
+                "from": "500ms"}],
+}
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory, tailgate):
+    """One run for all tests that only read it."""
+    folder = tmp_path_factory.mktemp("whatif")
+    path = folder / "small.json"
+    path.write_text(json.dumps(EXPERIMENT))
+    done = subprocess.run([tailgate, "run", path, "-o", folder / "runs"], capture_output=True,
+                          text=True)
+    assert done.returncode == 0, done.stderr
+    return latest(folder)
+
+
+def points(command, run, *words):
+    done = command("whatif", run, "--json", *words)
+    assert done.returncode in (0, 1), done.stderr
+    result = json.loads(done.stdout)
+    return result, {point["setting"]: point for point in result["points"]}
+
+
+def test_other_timeouts(recorded, command):
+    """Whoever came to the instance that stood still fails, unless it is waited for."""
+    result, at = points(command, recorded, "--at",
+                        "timeout.response=10s;retry.attempts=2,retry.per_try=600ms,"
+                        "retry.budget=100%,retry.on+=response_timeout")
+    as_it_is = at["as it is"]
+    assert as_it_is["failures"] == pytest.approx(result["recorded"]["failures"], abs=12)
+    assert as_it_is["failures"] > 50 and as_it_is["causes"].keys() == {"response_timeout"}
+    assert at["timeout.response=10s"]["failures"] == 0
+    assert at["timeout.response=10s"]["failure_rate_95"][1] > 0
+    retried = next(point for name, point in at.items() if "per_try" in name)
+    assert retried["failures"] < as_it_is["failures"] / 3 and retried["extra_load"] > 0.05
+
+
+def test_the_cheapest(recorded, command):
+    done = command("whatif", recorded, "--objective", "gateway_failures < 1%, p99 < 9s")
+    assert done.returncode == 0, done.stderr
+    assert "the cheapest that meets" in done.stdout and "<- cheapest" in done.stdout
+    result, at = points(command, recorded, "--objective", "gateway_failures < 1%")
+    best = at[result["cheapest"]["setting"]]
+    assert best["meets"] and best["failure_rate"] < 0.01
+    assert all(best["extra_load"] <= point["extra_load"] + 0.001
+               for point in at.values() if point.get("meets"))
+    none = command("whatif", recorded, "--objective", "p50 < 1us")
+    assert none.returncode == 1 and "no setting that was looked at meets" in none.stdout
+    table = command("whatif", recorded, "--markdown")
+    assert table.returncode == 0 and "|---|" in table.stdout
+
+
+def test_what_is_withheld(recorded, command):
+    _, at = points(command, recorded, "--at", "connections.idle_timeout=60s")
+    assert "no connection was idle for so long" in at["connections.idle_timeout=1m"]["withheld"]
+
+
+def changed_copy(recorded, tmp_path, sql):
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    with sqlite3.connect(recorded / "run.db") as source, \
+            sqlite3.connect(folder / "run.db") as copy:
+        source.backup(copy)
+        copy.executescript(sql)
+    return folder
+
+
+def test_nobody_listened(recorded, command, tmp_path):
+    folder = changed_copy(recorded, tmp_path, "UPDATE attempt SET late_ns=NULL, listened_ns=NULL")
+    result, at = points(command, folder, "--at", "timeout.response=10s;timeout.response=300ms")
+    assert "nobody listened for so long" in at["timeout.response=10s"]["withheld"]
+    assert at["timeout.response=300ms"]["failures"] >= at["as it is"]["failures"] > 0
+    assert any("late.window" in note for note in result["notes"])
+
+
+def test_runs_that_say_little(recorded, command, tmp_path):
+    folder = changed_copy(
+        recorded, tmp_path,
+        "DELETE FROM client WHERE ordinal > 50; INSERT INTO meta VALUES ('problem', 'Ctrl-C');"
+        "UPDATE meta SET value = 17 WHERE key = 'records_dropped';")
+    result, at = points(command, folder)
+    assert all("too few requests" in point["withheld"] for point in at.values())
+    assert any("cut short (Ctrl-C)" in note for note in result["notes"])
+    assert any("17 records" in note for note in result["notes"])
+
+
+@pytest.mark.parametrize("sql, part", [
+    ("DELETE FROM attempt", "no try of a request was recorded"),
+    ("UPDATE client SET done_ns = intended_ns - 5", "two clocks"),
+    ("DELETE FROM meta WHERE key = 'experiment'", "what experiment"),
+    ("INSERT INTO variant VALUES (1, 'second', '{}')", 'one of "baseline", "second"'),
+])
+def test_runs_that_say_nothing(recorded, command, tmp_path, sql, part):
+    done = command("whatif", changed_copy(recorded, tmp_path, sql))
+    assert done.returncode == 2 and part in done.stderr and not done.stdout
+
+
+@pytest.mark.parametrize("words, part", [
+    (["--objective", "p99 < 5"], "a duration"),
+    (["--objective", "throughput > 5/s"], "not predicted"),
+    (["--at", "timeout.respond=5s"], "timeout.response"),
+    (["--at", "retry.attempts=many"], "a whole number"),
+    (["--variant", "other"], "no such variant"),
+    (["--upstream", "other"], "no upstream"),
+    (["--json", "--markdown"], "exclude each other"),
+])
+def test_bad_words(recorded, command, words, part):
+    done = command("whatif", recorded, *words)
+    assert done.returncode == 2 and part in done.stderr
+
+
+def test_proof(recorded, command, tmp_path):
+    """Predicted beside measured, by the same machinery and the same pause."""
+    done = command("whatif", recorded, "--at", "timeout.response=10s", "--prove", "--json", "-o",
+                   tmp_path, timeout=300)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert [(proof["setting"], proof["same_seed"]) for proof in result["proofs"]] == [
+        ("as it is", True), ("timeout.response=10s", True),
+        ("as it is", False), ("timeout.response=10s", False)]
+    for proof in result["proofs"]:
+        assert proof["measured"]["requests"] > 300
+        assert (proof["measured"]["failures"] > 50) == (proof["setting"] == "as it is")
