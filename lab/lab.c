@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lab/findings.h"
 #include "lab/finish.h"
 #include "lab/plan.h"
 #include "lab/round.h"
@@ -140,9 +141,18 @@ static void close_database(struct run *run)
         remove_segments(run);
 }
 
+static void analyse(struct run *run)
+{
+    struct error error;
+    char *path = run_dir_file(&run->dir, "run.db");
+    cut_short(run, findings_write(path, &error), &error);
+    free(path);
+}
+
 static enum exit_status finish(struct run *run)
 {
     close_database(run);
+    analyse(run);
     bool holds = false;
     struct error error;
     enum result result = finish_run(&run->plan, &run->dir, run->cut_short ? run->error.text : NULL,

@@ -5,6 +5,7 @@
  *     round   (variant, round, epoch_ns, started_ns, ended_ns, warmup_ns, duration_ns, complete,
  *              busy_share)
  *     process (variant, round, process, cpu_s)
+ *     endpoint (variant, round, process, address)      which endpoint of the gateway leads to it
  *     tally   (variant, round, part, what, name, n)    the generator's own count
  *     outcome                               a view: client rows with their request and last attempt
  */

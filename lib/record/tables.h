@@ -74,6 +74,7 @@
     X(SPAN, send, "sending the request")                                                           \
     X(SPAN, wait, "from the request sent to the first byte of the response")                       \
     X(SPAN, receive, "from the first to the last byte of the response read")                       \
+    X(SPAN, total, "from its start to its end, whatever that was")                                 \
     X(CAUSE, outcome, "how the try ended")                                                         \
     X(U16, status, "status of the upstream's response; 0 = none")                                  \
     X(BOOL, retried, "another try followed")                                                       \

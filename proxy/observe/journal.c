@@ -42,6 +42,7 @@ void journal_close_attempt(struct exchange *exchange, enum cause outcome, bool r
     fill_attempt_phases(record, &exchange->attempt);
     record->trace_id = exchange->record.trace_id;
     record->upstream = exchange->upstream->name_id;
+    record->total = phase(exchange->attempt.started, exchange->worker->now);
     if (outcome == CAUSE_UPSTREAM_STATUS)
         outcome = attempt_cause_of_status(&exchange->attempt);
     record->outcome = (uint16_t)outcome;

@@ -10,10 +10,11 @@ files "$FLOORS tests" '*.[chS]' | xargs awk '
               "proxy 4 backend 4 lab 4 cmd 5 tests 6", word, " ")
         for (i = 1; i in word; i += 2)
             floor[word[i]] = word[i + 1]
-        # Inside chaos/ and proxy/: what is configured, what is pure, and the rest.
+        # Inside chaos/, lab/ and proxy/: what is configured, what is pure, and the rest.
         step["chaos/fault"] = 1
         step["chaos/stream"] = 2
         step["chaos/message"] = 3
+        step["lab/analysis"] = 1
         step["proxy/config"] = 1
         step["proxy/rules"] = 2
         foreign["lib/base"] = "^<(event2|cjson|sqlite3|openssl|ares)"
