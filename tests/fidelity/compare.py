@@ -44,7 +44,7 @@ class Tally:
         self.any += bool(found)
         for figure in found:
             self.figures[name_of(figure)] = self.figures.get(name_of(figure), 0) + 1
-        rate = comparison["figures"][0]
+        rate = next(iter(comparison["figures"]), {"verdict": "withheld"})
         self.rate += rate["verdict"] == "a is better"
         if rate["verdict"] == "withheld":
             self.withheld += 1
@@ -127,11 +127,14 @@ def run(tailgate, folder, experiment, number):
 
 def real(tailgate, repeat, keep):
     """Runs of a few seconds. Their two variants are the same but for a timeout nothing reaches, and
-    so are any two runs that follow each other."""
+    so are any two runs that follow each other. Repeats until `repeat` pairs of variants could be
+    compared, or three times as often."""
     variants, runs = Tally(), Tally()
     with tempfile.TemporaryDirectory() as name:
         folder, last = pathlib.Path(keep or name).resolve(), None
-        for number in range(repeat):
+        for number in range(3 * repeat):
+            if variants.judged >= repeat:
+                break
             experiment = copy.deepcopy(EXPERIMENT)
             experiment["seed"] = 7 + number // 2
             now = run(tailgate, folder, experiment, number)
@@ -139,8 +142,8 @@ def real(tailgate, repeat, keep):
             if number % 2 == 1:
                 runs.take(compare(tailgate, [last, now, "--a", "60s", "--b", "60s"]), 0)
             last = now
-            print(number + 1, variants.any, runs.any, variants.figures, runs.figures,
-                  file=sys.stderr)
+            print(number + 1, variants.judged, variants.any, runs.judged, runs.any,
+                  variants.figures, runs.figures, file=sys.stderr)
     variants.line("real, variants of one run", 0)
     runs.line("real, two runs", 0)
 
