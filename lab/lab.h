@@ -28,7 +28,13 @@ enum exit_status lab_run(const struct lab_options *options);
  * experiment and the tables of `options` are looked at. */
 enum result lab_check(const struct lab_options *options, struct error *error) MUST_USE;
 
+/* The forms of a result: REPORT_TEXT and so on, and how each is called. */
+#define REPORT_FORMATS(X)            X(TEXT, "text") X(JSON, "json") X(JUNIT, "junit") X(MARKDOWN, "markdown")
+#define REPORT_FORMAT_ENUM(id, name) REPORT_##id,
+enum report_format { REPORT_FORMATS(REPORT_FORMAT_ENUM) REPORT_FORMAT_COUNT };
+#undef REPORT_FORMAT_ENUM
+
 /* Prints the result of a run again. `run` is its folder, or runs/NAME for the newest of them. */
-enum exit_status lab_report(const char *run);
+enum exit_status lab_report(const char *run, enum report_format format);
 
 #endif
