@@ -71,7 +71,7 @@ static enum result take_label(struct expectation *expectation, const char **at,
             return OK;
         }
     }
-    const char *colon = strrchr(*at, ':');
+    const char *colon = memrchr(*at, ':', strcspn(*at, "<>="));
     if (!colon)
         return OK;
     char label[128];
@@ -170,6 +170,33 @@ static bool parse_time(const char *text, double *ms)
     return true;
 }
 
+/* "deferred", or "0.5 * deferred": a variant's figure in place of a value. */
+static bool take_variant(struct expectation *expectation, const char *text,
+                         const char *const *labels, size_t count)
+{
+    char factor[64] = "1";
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(text), label = strlen(labels[i]);
+        if (length < label || strcmp(text + length - label, labels[i]) != 0)
+            continue;
+        size_t before = length - label;
+        if (before > 0) {
+            const char *star = memrchr(text, '*', before);
+            if (!star || before >= sizeof(factor) || skip_blanks(star + 1) != text + before)
+                continue;
+            snprintf(factor, sizeof(factor), "%.*s", (int)strcspn(text, " \t*"), text);
+            if (skip_blanks(text + strlen(factor)) != star)
+                continue;
+        }
+        if (!units_parse_number(factor, &expectation->value))
+            continue;
+        expectation->against = (int)i;
+        expectation->share = unit_of(expectation) == UNIT_SHARE;
+        return true;
+    }
+    return false;
+}
+
 static enum result take_value(struct expectation *expectation, const char *text,
                               struct error *error)
 {
@@ -186,14 +213,15 @@ static enum result take_value(struct expectation *expectation, const char *text,
         right = units_parse_number(text, value);
     if (right)
         return OK;
-    return error_set(error, FAILED_INPUT, "\"%s\" cannot be compared with (expected %s)", text,
+    return error_set(error, FAILED_INPUT,
+                     "\"%s\" cannot be compared with (expected %s, or a variant's label)", text,
                      unit_forms[unit]);
 }
 
 enum result expect_parse(struct expectation *expectation, const char *text,
                          const char *const *labels, size_t label_count, struct error *error)
 {
-    *expectation = (struct expectation){.text = text};
+    *expectation = (struct expectation){.text = text, .against = -1};
     const char *at = skip_blanks(text);
     enum result result = take_label(expectation, &at, labels, label_count, error);
     if (result == OK)
@@ -202,11 +230,13 @@ enum result expect_parse(struct expectation *expectation, const char *text,
         result = take_operator(expectation, &at, error);
     if (result != OK)
         return result;
-    char value[64];
+    char value[256];
     size_t length = strlen(at);
     while (length > 0 && (at[length - 1] == ' ' || at[length - 1] == '\t'))
         length--;
     snprintf(value, sizeof(value), "%.*s", (int)length, at);
+    if (take_variant(expectation, value, labels, label_count))
+        return OK;
     return take_value(expectation, value, error);
 }
 
@@ -241,19 +271,26 @@ double expect_figure(const struct expectation *expectation, const struct variant
     return *(const double *)(const void *)member;
 }
 
-bool expect_holds(const struct expectation *expectation, double value)
+double expect_limit(const struct expectation *expectation, const struct variant_summary *variants)
+{
+    if (expectation->against < 0)
+        return expectation->value;
+    return expectation->value * expect_figure(expectation, &variants[expectation->against]);
+}
+
+bool expect_holds(const struct expectation *expectation, double figure, double limit)
 {
     switch (expectation->comparison) {
     case EXPECT_LESS:
-        return value < expectation->value;
+        return figure < limit;
     case EXPECT_AT_MOST:
-        return value <= expectation->value;
+        return figure <= limit;
     case EXPECT_MORE:
-        return value > expectation->value;
+        return figure > limit;
     case EXPECT_AT_LEAST:
-        return value >= expectation->value;
+        return figure >= limit;
     case EXPECT_EQUAL:
-        return value == expectation->value;
+        return figure == limit;
     }
     return false;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Expectations: "METRIC OPERATOR VALUE", for every variant, or after "LABEL: " for one. A metric is
  * a figure ("p99"), a status ("502"), a cause ("connect_refused": how many requests, or which share
- * of all), or "share(CAUSE)": which share of the requests that have a cause has this one. */
+ * of all), or "share(CAUSE)": which share of the requests that have a cause has this one. The value
+ * is one of the metric's unit ("250ms"), or what another variant has, "LABEL", or some times that,
+ * "0.5 * LABEL". */
 #ifndef TAILGATE_LAB_EXPECT_H
 #define TAILGATE_LAB_EXPECT_H
 
@@ -24,6 +26,7 @@ struct expectation {
     bool of_failures;                   /* its share of all requests with a cause */
     enum expect_operator comparison;
     double value; /* milliseconds, a share, a rate a second, or a count */
+    int against;  /* the variant whose figure it is so many times of; -1 = none */
     bool share;   /* of all measured requests, instead of a count */
 };
 
@@ -35,7 +38,10 @@ enum result expect_parse(struct expectation *expectation, const char *text,
 
 /* The figure that the expectation is about, in the unit of its value. */
 double expect_figure(const struct expectation *expectation, const struct variant_summary *summary);
-bool expect_holds(const struct expectation *expectation, double value);
+
+/* What it is compared with; `variants` are those of the labels, in their order. */
+double expect_limit(const struct expectation *expectation, const struct variant_summary *variants);
+bool expect_holds(const struct expectation *expectation, double figure, double limit);
 
 /* The figure for a person: "12.3ms", "0.25%", "1500/s", "17". Returns `out`. */
 const char *expect_format(const struct expectation *expectation, double value, char *out,

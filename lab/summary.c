@@ -174,12 +174,17 @@ static void judge(struct summary *summary)
             const struct expectation *expectation = &plan->expectations[i];
             if (expectation->variant >= 0 && (size_t)expectation->variant != variant)
                 continue;
+            if (expectation->against == (int)variant)
+                continue; /* with itself */
             const struct variant_summary *measured = &summary->variants[variant];
             double value = expect_figure(expectation, measured);
+            double limit = expect_limit(expectation, summary->variants);
             /* Zeros of nothing would pass for a perfect service. */
-            bool holds = measured->requests > 0 && expect_holds(expectation, value);
+            bool holds =
+                measured->requests > 0 && expect_holds(expectation, value, limit) &&
+                (expectation->against < 0 || summary->variants[expectation->against].requests > 0);
             summary->verdicts[summary->verdict_count++] =
-                (struct verdict){expectation, variant, value, holds};
+                (struct verdict){expectation, variant, value, limit, holds};
         }
 }
 

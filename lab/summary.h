@@ -39,6 +39,7 @@ struct verdict {
     const struct expectation *expectation;
     size_t variant;
     double value;
+    double limit; /* what it was compared with */
     bool holds;
 };
 

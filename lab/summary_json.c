@@ -82,10 +82,14 @@ static cJSON *verdicts_json(const struct summary *summary)
         cJSON_AddStringToObject(json, "text", verdict->expectation->text);
         cJSON_AddStringToObject(json, "variant", summary->variants[verdict->variant].label);
         cJSON_AddNumberToObject(json, "value", verdict->value);
-        char shown[32];
-        cJSON_AddStringToObject(
-            json, "shown",
-            expect_format(verdict->expectation, verdict->value, shown, sizeof(shown)));
+        cJSON_AddNumberToObject(json, "limit", verdict->limit);
+        char figure[32], limit[32], shown[80];
+        expect_format(verdict->expectation, verdict->value, figure, sizeof(figure));
+        expect_format(verdict->expectation, verdict->limit, limit, sizeof(limit));
+        bool against = verdict->expectation->against >= 0;
+        snprintf(shown, sizeof(shown), "%s%s%s", figure, against ? " against " : "",
+                 against ? limit : "");
+        cJSON_AddStringToObject(json, "shown", shown);
         cJSON_AddBoolToObject(json, "holds", verdict->holds);
         cJSON_AddItemToArray(list, json);
     }

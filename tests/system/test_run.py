@@ -142,6 +142,16 @@ def test_expectation_that_falls_short(run, tmp_path):
     assert [v["holds"] for v in verdicts] == [False, False, True, True]
 
 
+def test_an_expectation_of_one_variant_against_another(run, tmp_path):
+    done = run(changed(expect=["inline: p50 < 1000 * deferred", "p50 < 0.001 * deferred",
+                               "requests <= inline"]))
+    assert done.returncode == 1, done.stdout + done.stderr
+    verdicts = summary_of(latest(tmp_path))["expect"]
+    assert [(v["variant"], v["holds"]) for v in verdicts] == [
+        ("inline", True), ("inline", False), ("deferred", True)]
+    assert verdicts[0]["limit"] > verdicts[0]["value"] and " against " in verdicts[0]["shown"]
+
+
 def test_an_expectation_of_nothing_does_not_hold(run, tmp_path):
     done = run({**loaded(rate="0.01/s", warmup="0s"), "variants": {}, "faults": [],
                 "expect": ["gateway_failures < 1%", "p99 < 1s"]})

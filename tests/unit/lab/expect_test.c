@@ -57,7 +57,8 @@ static void assert_verdict(const char *text, double value, bool holds)
     double found = expect_figure(&expectation, &summary);
     if (found != value)
         fail_msg("%s: %g", text, found);
-    assert_int_equal(expect_holds(&expectation, found), holds);
+    assert_int_equal(expect_holds(&expectation, found, expect_limit(&expectation, &summary)),
+                     holds);
 }
 
 static void metrics_are_looked_up(void **state)
@@ -141,9 +142,38 @@ static void values_are_shown_in_their_unit(void **state)
     assert_string_equal(expect_format(&rate, 99.5, text, sizeof(text)), "99.5/s");
 }
 
+static void other_variants_are_values(void **state)
+{
+    struct variant_summary variants[3] = {sample(), sample(), sample()};
+    variants[0].p99_ms = 500;
+    variants[2].gateway_failures = 100;
+    const struct {
+        const char *text;
+        double limit;
+        bool holds;
+    } cases[] = {
+        {"inline, 250ms: p99 < deferred", 500, true},
+        {"inline, 250ms: p99 < 0.4 * deferred", 200, false},
+        {"p99 < 0.6*deferred", 300, true},
+        {"gateway_failures < 0.5 * a: b", 50, true},
+        {"a: b: failure_rate <= inline, 250ms", 0.02, true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct expectation expectation = parsed(cases[i].text);
+        double limit = expect_limit(&expectation, variants);
+        assert_true(limit > cases[i].limit - 1e-9 && limit < cases[i].limit + 1e-9);
+        double figure = expect_figure(&expectation, &variants[1]);
+        assert_int_equal(expect_holds(&expectation, figure, limit), cases[i].holds);
+    }
+    assert_refused("p99 < 0.5 deferred", "or a variant's label");
+    assert_refused("p99 < x * deferred", "or a variant's label");
+    assert_refused("p99 < inlin", "or a variant's label");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(other_variants_are_values),
         cmocka_unit_test(metrics_are_looked_up),
         cmocka_unit_test(counts_are_numbers_or_shares),
         cmocka_unit_test(a_cause_has_a_share_of_all_failures),
