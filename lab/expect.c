@@ -137,6 +137,26 @@ static enum result take_metric(struct expectation *expectation, const char **at,
     return unknown_metric(name, expectation->of_failures, error);
 }
 
+/* "on /orders". The load's pace is nothing that a route has. */
+static enum result take_route(struct expectation *expectation, const char **at, struct error *error)
+{
+    if (strncmp(*at, "on ", 3) != 0)
+        return OK;
+    const char *route = skip_blanks(*at + 3);
+    size_t length = strcspn(route, " \t<>=");
+    if (length == 0 || length >= sizeof(expectation->route))
+        return error_set(error, FAILED_INPUT,
+                         "\"%s\" does not name a route (expected \"METRIC on ROUTE < VALUE\")",
+                         route);
+    if (expectation->metric && expectation->metric->unit == UNIT_RATE)
+        return error_set(error, FAILED_INPUT,
+                         "%s is not counted by route (expected it without \"on %.*s\")",
+                         expectation->metric->name, (int)length, route);
+    memcpy(expectation->route, route, length);
+    *at = skip_blanks(route + length);
+    return OK;
+}
+
 static enum result take_operator(struct expectation *expectation, const char **at,
                                  struct error *error)
 {
@@ -227,6 +247,8 @@ enum result expect_parse(struct expectation *expectation, const char *text,
     if (result == OK)
         result = take_metric(expectation, &at, error);
     if (result == OK)
+        result = take_route(expectation, &at, error);
+    if (result == OK)
         result = take_operator(expectation, &at, error);
     if (result != OK)
         return result;
@@ -271,11 +293,11 @@ double expect_figure(const struct expectation *expectation, const struct variant
     return *(const double *)(const void *)member;
 }
 
-double expect_limit(const struct expectation *expectation, const struct variant_summary *variants)
+double expect_limit(const struct expectation *expectation, const struct variant_summary *other)
 {
     if (expectation->against < 0)
         return expectation->value;
-    return expectation->value * expect_figure(expectation, &variants[expectation->against]);
+    return expectation->value * expect_figure(expectation, other);
 }
 
 bool expect_holds(const struct expectation *expectation, double figure, double limit)

@@ -276,7 +276,8 @@ static const struct conf_key experiment_keys[] = {
      .meaning =
          "What must hold of every variant (\"p99 < 250ms\") or of one (\"inline: "
          "gateway_failures < 0.1%\"); \"share(connect_refused) > 50%\" is about the requests "
-         "that have a cause alone. In place of a value there may be another variant, or some times "
+         "that have a cause alone. \"p99 on /orders < 250ms\" about those of one route. In place "
+         "of a value there may be another variant, or some times "
          "it: \"inline: p99 < 0.5 * deferred\"."},
 };
 

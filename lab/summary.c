@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "lab/agreement.h"
+#include "lab/judge.h"
 #include "lab/query.h"
 #include "lab/summary_faults.h"
 #include "lib/base/memory.h"
@@ -60,18 +61,24 @@ static void take_client_error(void *context, sqlite3_stmt *row)
     variant->client_error_count += count;
 }
 
-static void take_gateway(void *context, sqlite3_stmt *row)
+void summary_count_cause(struct variant_summary *variant, const char *name, int status,
+                         uint64_t count)
 {
-    struct variant_summary *variant = ((struct reading *)context)->variant;
-    enum cause cause = cause_by_name((const char *)sqlite3_column_text(row, 0));
-    uint64_t count = (uint64_t)sqlite3_column_int64(row, 2);
+    enum cause cause = cause_by_name(name);
     if (cause == CAUSE_COUNT)
         cause = CAUSE_NONE;
-    bool failed = cause_is_gateway_failure(cause, sqlite3_column_int(row, 1));
+    bool failed = cause_is_gateway_failure(cause, status);
     variant->gateway_requests += count;
     variant->gateway_failures += failed ? count : 0;
     if (failed || cause != CAUSE_NONE)
         variant->causes[cause] += count;
+}
+
+static void take_gateway(void *context, sqlite3_stmt *row)
+{
+    summary_count_cause(((struct reading *)context)->variant,
+                        (const char *)sqlite3_column_text(row, 0), sqlite3_column_int(row, 1),
+                        (uint64_t)sqlite3_column_int64(row, 2));
 }
 
 static void take_collections(void *context, sqlite3_stmt *row)
@@ -118,9 +125,8 @@ static const struct {
      take_time},
 };
 
-static void set_figures(struct reading *reading)
+void summary_set_shares(struct variant_summary *variant)
 {
-    struct variant_summary *variant = reading->variant;
     const struct hist *latency = variant->latency;
     variant->mean_ms = ms_of(hist_mean(latency));
     variant->p50_ms = ms_of(hist_quantile(latency, 0.5));
@@ -130,6 +136,12 @@ static void set_figures(struct reading *reading)
     variant->max_ms = ms_of(hist_max(latency));
     if (variant->requests > 0)
         variant->failure_rate = (double)variant->gateway_failures / (double)variant->requests;
+}
+
+static void set_figures(struct reading *reading)
+{
+    struct variant_summary *variant = reading->variant;
+    summary_set_shares(variant);
     if (reading->seconds > 0) {
         variant->throughput_rps = (double)reading->in_time / reading->seconds;
         variant->collections_per_s = (double)reading->collections / reading->seconds;
@@ -162,30 +174,6 @@ static void take_process(void *context, sqlite3_stmt *row)
 {
     cJSON_AddNumberToObject(context, (const char *)sqlite3_column_text(row, 0),
                             sqlite3_column_double(row, 1));
-}
-
-static void judge(struct summary *summary)
-{
-    const struct plan *plan = summary->plan;
-    summary->verdicts =
-        mem_alloc(plan->expectation_count * plan->variants.count + 1, sizeof(*summary->verdicts));
-    for (size_t i = 0; i < plan->expectation_count && !summary->problem; i++)
-        for (size_t variant = 0; variant < plan->variants.count; variant++) {
-            const struct expectation *expectation = &plan->expectations[i];
-            if (expectation->variant >= 0 && (size_t)expectation->variant != variant)
-                continue;
-            if (expectation->against == (int)variant)
-                continue; /* with itself */
-            const struct variant_summary *measured = &summary->variants[variant];
-            double value = expect_figure(expectation, measured);
-            double limit = expect_limit(expectation, summary->variants);
-            /* Zeros of nothing would pass for a perfect service. */
-            bool holds =
-                measured->requests > 0 && expect_holds(expectation, value, limit) &&
-                (expectation->against < 0 || summary->variants[expectation->against].requests > 0);
-            summary->verdicts[summary->verdict_count++] =
-                (struct verdict){expectation, variant, value, limit, holds};
-        }
 }
 
 static void note(struct summary *summary, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -302,7 +290,7 @@ enum result summary_read(struct summary *summary, sqlite3 *db, struct error *err
     summary->lag_max_ms = ms_of(hist_max(lag));
     hist_free(&lag);
     if (result == OK) {
-        judge(summary);
+        result = judge_expectations(summary, db, error);
         add_notes(summary);
     }
     return result;

@@ -63,6 +63,13 @@ struct summary {
 enum result summary_read(struct summary *summary, struct sqlite3 *db, struct error *error) MUST_USE;
 void summary_free(struct summary *summary);
 
+/* Counts requests that the gateway ended so. */
+void summary_count_cause(struct variant_summary *variant, const char *name, int status,
+                         uint64_t count);
+
+/* Sets what follows from the latencies and counts: percentiles and the failure rate. */
+void summary_set_shares(struct variant_summary *variant);
+
 /* Whether every expectation holds. */
 bool summary_holds(const struct summary *summary);
 

@@ -152,6 +152,22 @@ def test_an_expectation_of_one_variant_against_another(run, tmp_path):
     assert verdicts[0]["limit"] > verdicts[0]["value"] and " against " in verdicts[0]["shown"]
 
 
+def test_an_expectation_of_one_route(run, tmp_path):
+    gateway = {**EXPERIMENT["gateway"],
+               "routes": [{"path": "/fast", "upstream": "orders"},
+                          {"path": "/slow", "upstream": "orders"}]}
+    handlers = {path: {"steps": [{"io": io}, {"respond": {}}]}
+                for path, io in (("/fast", "0s"), ("/slow", "30ms"))}
+    done = run({**loaded(requests=[{"GET": "/fast"}, {"GET": "/slow"}]), "gateway": gateway,
+                "variants": {}, "faults": [],
+                "backends": {"orders": {"config": {"handlers": handlers}}},
+                "expect": ["p50 on /slow >= 30ms", "p50 on /fast >= 10s",
+                           "requests on /slow > 5", "max on /nowhere < 10s"]})
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert [v["holds"] for v in summary_of(latest(tmp_path))["expect"]] == [
+        True, False, True, False]
+
+
 def test_an_expectation_of_nothing_does_not_hold(run, tmp_path):
     done = run({**loaded(rate="0.01/s", warmup="0s"), "variants": {}, "faults": [],
                 "expect": ["gateway_failures < 1%", "p99 < 1s"]})

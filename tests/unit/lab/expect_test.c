@@ -142,6 +142,18 @@ static void values_are_shown_in_their_unit(void **state)
     assert_string_equal(expect_format(&rate, 99.5, text, sizeof(text)), "99.5/s");
 }
 
+static void a_route_stands_behind_the_metric(void **state)
+{
+    struct expectation expectation = parsed("deferred: share(response_timeout) on /orders < 5%");
+    assert_string_equal(expectation.route, "/orders");
+    assert_string_equal(parsed("p99 on /a<10ms").route, "/a");
+    assert_string_equal(parsed("p99 < 10ms").route, "");
+    assert_int_equal(parsed("p99 on /a < deferred").against, 0);
+    assert_refused("throughput on /orders > 5/s", "not counted by route");
+    assert_refused("p99 on < 5ms", "does not name a route");
+    assert_refused("p99 on /orders", "does not begin with a comparison");
+}
+
 static void other_variants_are_values(void **state)
 {
     struct variant_summary variants[3] = {sample(), sample(), sample()};
@@ -160,7 +172,7 @@ static void other_variants_are_values(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct expectation expectation = parsed(cases[i].text);
-        double limit = expect_limit(&expectation, variants);
+        double limit = expect_limit(&expectation, &variants[expectation.against]);
         assert_true(limit > cases[i].limit - 1e-9 && limit < cases[i].limit + 1e-9);
         double figure = expect_figure(&expectation, &variants[1]);
         assert_int_equal(expect_holds(&expectation, figure, limit), cases[i].holds);
@@ -173,6 +185,7 @@ static void other_variants_are_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_route_stands_behind_the_metric),
         cmocka_unit_test(other_variants_are_values),
         cmocka_unit_test(metrics_are_looked_up),
         cmocka_unit_test(counts_are_numbers_or_shares),
