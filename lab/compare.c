@@ -15,8 +15,11 @@
 #include "lib/base/units.h"
 #include "lib/conf/conf.h"
 
-#define LATE_NS (100 * NS_PER_MS) /* what this moves is no longer the same load */
-#define STARVED 0.9               /* of all cores: what is measured then is the machine */
+#define STARVED 0.9 /* of all cores: what is measured then is the machine */
+
+/* How late the load generator may be, at its p99. */
+#define LATE_IN_TURNS_NS (100 * NS_PER_MS)
+#define LATE_APART_NS    (20 * NS_PER_MS)
 
 struct comparing {
     const struct compare_options *options;
@@ -169,6 +172,19 @@ static void say_different_arrivals(struct compared *pair)
     buf_free(&text);
 }
 
+/* Variants that run in turns share the machine's moods; two runs do not. */
+static void check_lateness(const struct comparing *comparing, struct compared *pair,
+                           const struct outcomes *outcomes, char side)
+{
+    duration lag = duration_ns(outcomes_lag(outcomes, 0.99));
+    char shown[32];
+    if (lag.ns > (comparing->a == comparing->b ? LATE_IN_TURNS_NS : LATE_APART_NS))
+        withhold(pair,
+                 "the load generator of %c was itself late, by %s at its p99, so that the machine "
+                 "had a part in what was measured (a lower rate, or a machine with less to do)",
+                 side, units_format_duration(shown, sizeof(shown), lag));
+}
+
 static void check_arrivals(const struct comparing *comparing, struct compared *pair,
                            struct outcomes *a, struct outcomes *b)
 {
@@ -178,15 +194,8 @@ static void check_arrivals(const struct comparing *comparing, struct compared *p
         outcomes_keep_rounds(a, b);
         outcomes_keep_rounds(b, a);
     }
-    int64_t a_lag = outcomes_lag(a, 0.99), b_lag = outcomes_lag(b, 0.99);
-    char lag[32];
-    if (a_lag > LATE_NS || b_lag > LATE_NS)
-        withhold(
-            pair,
-            "the load generator of %c was itself late, by %s at its p99, so its arrivals were "
-            "not those that were asked for (a lower rate, or a machine with less to do)",
-            a_lag > LATE_NS ? 'A' : 'B',
-            units_format_duration(lag, sizeof(lag), duration_ns(a_lag > LATE_NS ? a_lag : b_lag)));
+    check_lateness(comparing, pair, a, 'A');
+    check_lateness(comparing, pair, b, 'B');
     pair->paired = outcomes_same_arrivals(a, b);
     if (!pair->paired && !comparing->options->unpaired)
         say_different_arrivals(pair);
@@ -273,13 +282,13 @@ static cJSON *collect_notes(const struct comparing *comparing)
         note(notes, "A was made by tailgate %s, B by %s", a->version, b->version);
     if (one_round)
         note(notes,
-             "there is one round of each: how far rounds differ is not known, and assumed to "
-             "be 5 %% of each figure (more rounds tell)");
+             "there is one round of each: how far rounds differ is not known, and what is usual "
+             "is assumed (more rounds tell)");
     if (a != b)
         note(notes,
-             "the two runs were made one after the other: what the machine did between is "
-             "not known, and assumed to be 3 %% of each figure (variants of one run, in turns, "
-             "are compared more sharply)");
+             "the two runs were made one after the other: what the machine did between is not "
+             "known, and what is usual is assumed (variants of one run, in turns, are compared "
+             "more sharply)");
     if (unpaired)
         note(notes, "the arrivals are not the same, so the two are not compared moment by moment");
     return notes;

@@ -120,7 +120,7 @@ def test_by_route(compare, two_runs):
     ("INSERT INTO meta VALUES ('problem', 'the gateway died')", "A was cut short (the gateway died)"),
     ("UPDATE round SET complete = 0 WHERE round = 1", "A was cut short"),
     ("UPDATE meta SET value = '12' WHERE key = 'records_dropped'", "12 records of A"),
-    ("UPDATE client SET lag_ns = 200000000 WHERE rowid % 20 = 0", "generator of A was itself late"),
+    ("UPDATE client SET lag_ns = 30000000 WHERE rowid % 20 = 0", "generator of A was itself late"),
     ("DELETE FROM client", "nothing was measured of A"),
     ("DELETE FROM client WHERE rowid = 5", "different arrivals"),
 ])
