@@ -80,7 +80,10 @@ static enum result take_label(struct expectation *expectation, const char **at,
     return error_set(error, FAILED_INPUT,
                      "no variant has the label \"%s\" (nearest known one: "
                      "\"%s\")",
-                     label, nearest ? nearest : labels[0]);
+                     label,
+                     nearest     ? nearest
+                     : count > 0 ? labels[0]
+                                 : "none");
 }
 
 static enum result unknown_metric(const char *name, bool causes_alone, struct error *error)

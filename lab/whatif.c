@@ -66,6 +66,11 @@ static enum result read_conditions(struct whatif *whatif, struct error *error)
         struct error why;
         if (expect_parse(condition, text, NULL, 0, &why) != OK)
             return error_set(error, FAILED_INPUT, "the objective \"%s\": %s", text, why.text);
+        if (condition->route[0])
+            return error_set(error, FAILED_INPUT,
+                             "the objective \"%s\": one route is not predicted by itself (expected "
+                             "it without \"on %s\")",
+                             text, condition->route);
         for (size_t i = 0; i < ARRAY_LEN(unpredicted); i++)
             if (strstr(text, unpredicted[i]))
                 return error_set(error, FAILED_INPUT,
@@ -288,7 +293,7 @@ static bool meets(const struct whatif *whatif, const struct prediction *predicti
     bool all = whatif->condition_count > 0;
     for (size_t i = 0; i < whatif->condition_count && all; i++) {
         const struct expectation *condition = &whatif->conditions[i];
-        all = expect_holds(condition, expect_figure(condition, summary));
+        all = expect_holds(condition, expect_figure(condition, summary), condition->value);
     }
     free(summary);
     return all;
