@@ -206,6 +206,25 @@ static bool check_all(const cJSON *body, struct api_error *error)
     return true;
 }
 
+/* Another link by the same name, without the faults of the one before. Where it cannot be, that one
+ * goes on. */
+static struct link *replace(struct link *link, const struct proxy_input *input,
+                            const struct link_ends *ends, struct api_error *error)
+{
+    struct error why;
+    if (link_set_ends(link, ends, &why) != OK) {
+        api_fail(error, 500, "%s", why.text);
+        return NULL;
+    }
+    link_remove_faults(link);
+    link->accepted = 0;
+    if (!input->enabled)
+        link_disable(link);
+    else if (!enable(link, error))
+        return NULL;
+    return link;
+}
+
 static struct link *populate_one(struct links *links, const cJSON *item, struct api_error *error)
 {
     struct proxy_input input = no_input;
@@ -215,9 +234,7 @@ static struct link *populate_one(struct links *links, const cJSON *item, struct 
     struct link *link = links_find(links, input.name);
     if (link && link_has_ends(link, &ends))
         return link;
-    if (link)
-        link_remove(link);
-    return create(links, &input, &ends, error);
+    return link ? replace(link, &input, &ends, error) : create(links, &input, &ends, error);
 }
 
 static bool populate_failed(struct api_call *call, cJSON *proxies)

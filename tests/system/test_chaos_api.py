@@ -3,6 +3,7 @@
 
 import http.client
 import json
+import socket
 
 import pytest
 
@@ -236,7 +237,220 @@ def test_populate_says_what_it_has_done_when_it_fails(chaos, link):
     assert [proxy["name"] for proxy in said["proxies"]] == ["one"]
 
 
+def test_a_link_that_cannot_be_replaced_goes_on(chaos, link):
+    chaos.toxic("link", "noop")
+    before = chaos.call("GET", ROOT)
+    status, said = chaos.call("POST", "/populate", [
+        {"name": "link", "listen": str(chaos.address), "upstream": "localhost:1"}])
+    assert status == 500 and said["proxies"] == []
+    assert chaos.call("GET", ROOT) == before
+    with socket.create_connection(split_address(link), 30) as client:
+        round_trip(client)
+
+
 # ---- toxics
+
+
+@pytest.mark.parametrize("body, text", [
+    ("", "bad request body: EOF"),
+    ('{"name" 7}', "bad request body: it is no JSON at byte 9"),
+    ("[]", "bad request body: an object was expected"),
+    ({"upstream": "127.0.0.1:1"}, "missing required field: name"),
+    ({"name": "", "upstream": "127.0.0.1:1"}, "missing required field: name"),
+    ({"name": "x"}, "missing required field: upstream"),
+    ({"name": 7}, 'bad request body: "name" must be a string'),
+    ({"name": "x", "upstream": "127.0.0.1:1", "enabled": 1},
+     'bad request body: "enabled" must be true or false'),
+])
+def test_a_bad_proxy_is_refused(chaos, body, text):
+    assert chaos.call("POST", "/proxies", body) == error(400, text)
+    assert chaos.call("GET", "/proxies") == (200, {})
+
+
+def test_a_proxy_without_a_place_is_refused(chaos):
+    status, said = chaos.call("POST", "/proxies", {"name": "x", "upstream": "nowhere"})
+    assert status == 400 and '"nowhere" is no address' in said["error"]
+
+
+def test_errors_are_sent_as_text(chaos):
+    status, headers, text = chaos.raw("GET", "/proxies/other")
+    assert status == 404 and headers["Content-Type"].startswith("text/plain")
+    assert text == '{"error":"proxy not found","status":404}\n'
+
+
+def test_a_proxy_exists_once(chaos, link):
+    assert chaos.call("POST", "/proxies", {"name": "link", "upstream": "127.0.0.1:1"}) == error(
+        409, "proxy already exists")
+
+
+def test_a_port_that_is_taken_is_an_error_and_leaves_nothing(chaos, link):
+    status, said = chaos.call("POST", "/proxies",
+                              {"name": "x", "upstream": "127.0.0.1:1", "listen": link})
+    assert status == 500 and "another program already does" in said["error"]
+    assert list(chaos.call("GET", "/proxies")[1]) == ["link"]
+
+
+@pytest.mark.parametrize("method, path", [
+    ("GET", ROOT), ("POST", ROOT), ("PATCH", ROOT), ("DELETE", ROOT),
+    ("GET", TOXICS), ("POST", TOXICS), ("GET", f"{TOXICS}/x"), ("POST", f"{TOXICS}/x"),
+    ("DELETE", f"{TOXICS}/x")])
+def test_a_proxy_that_is_not_there(chaos, method, path):
+    assert chaos.call(method, path, {}) == error(404, "proxy not found")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
+def test_a_toxic_that_is_not_there(chaos, link, method):
+    assert chaos.call(method, f"{TOXICS}/x", {}) == error(404, "toxic not found")
+
+
+def test_unknown_paths_and_methods(chaos):
+    assert chaos.call("GET", "/nothing") == (404, "404 page not found\n")
+    assert chaos.call("PUT", "/proxies") == (405, "")
+    assert chaos.call("GET", "/reset") == (405, "")
+
+
+def test_version(chaos):
+    status, headers, text = chaos.raw("GET", "/version")
+    assert (status, text) == (200, '{"version": "2.12.0"}\n')
+
+
+def test_the_content_type_of_a_call_does_not_matter(chaos, link):
+    assert chaos.call("POST", TOXICS, {"type": "noop"},
+                      {"Content-Type": "application/x-www-form-urlencoded"})[0] == 200
+
+
+def test_names_in_paths_are_decoded(chaos):
+    chaos.link("a b/c", "127.0.0.1:1")
+    assert chaos.call("GET", "/proxies/a%20b%2Fc")[1]["name"] == "a b/c"
+
+
+# ---- updates
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_disabling_closes_and_enabling_listens_at_the_same_place(chaos, link, connect, method):
+    client = connect(link).sock
+    round_trip(client)
+    assert chaos.call(method, ROOT, {"enabled": False})[1]["enabled"] is False
+    assert client.recv(1) == b""
+    with pytest.raises(ConnectionRefusedError):
+        connect(link)
+    status, proxy = chaos.call(method, ROOT, {"enabled": True})
+    assert status == 200 and proxy["listen"] == link and proxy["enabled"] is True
+    round_trip(connect(link).sock)
+
+
+def test_a_changed_upstream_drops_connections(chaos, link, connect, upstream):
+    client = connect(link).sock
+    round_trip(client)
+    chaos.call("POST", ROOT, {"upstream": upstream([b"other"]).address, "name": "ignored"})
+    assert client.recv(1) == b""
+    assert receive(connect(link).sock, 5) == b"other"
+
+
+def test_a_changed_place_is_listened_at(chaos, link, connect):
+    status, proxy = chaos.call("POST", ROOT, {"listen": "localhost:0"})
+    assert status == 200 and proxy["listen"] != link
+    round_trip(connect(proxy["listen"]).sock)
+    with pytest.raises(ConnectionRefusedError):
+        connect(link)
+
+
+def test_a_place_that_overlaps_the_old_one_is_listened_at(chaos, link, connect):
+    port = link.rpartition(":")[2]
+    status, proxy = chaos.call("POST", ROOT, {"listen": f"0.0.0.0:{port}"})
+    assert status == 200 and proxy["listen"] == f"0.0.0.0:{port}"
+    round_trip(connect(link).sock)
+
+
+def test_an_update_that_cannot_be_leaves_everything(chaos, link, connect):
+    other = chaos.link("other", "127.0.0.1:1")
+    client = connect(link).sock
+    assert chaos.call("POST", ROOT, {"listen": other})[0] == 500
+    assert chaos.call("POST", ROOT, {"upstream": "nowhere"})[0] == 400
+    round_trip(client)
+    assert chaos.call("GET", ROOT)[1]["listen"] == link
+    round_trip(connect(link).sock)
+
+
+def test_deleting_closes_everything(chaos, link, connect):
+    chaos.toxic("link", "latency", {"latency": 10})
+    client = connect(link).sock
+    round_trip(client)
+    assert chaos.call("DELETE", ROOT) == (204, "")
+    assert client.recv(1) == b""
+    assert chaos.call("GET", "/proxies") == (200, {})
+
+
+def test_reset_enables_all_and_removes_toxics(chaos, link, connect):
+    chaos.toxic("link", "timeout")
+    chaos.call("POST", ROOT, {"enabled": False})
+    assert chaos.call("POST", "/reset") == (204, "")
+    status, proxy = chaos.call("GET", ROOT)
+    assert (proxy["enabled"], proxy["toxics"], proxy["listen"]) == (True, [], link)
+    round_trip(connect(link).sock)
+
+
+# ---- populate
+
+
+def test_populate_creates_and_keeps(chaos, link, upstream):
+    kept = chaos.call("GET", ROOT)[1]
+    chaos.toxic("link", "noop")
+    status, said = chaos.call("POST", "/populate", [
+        {"name": "link", "listen": kept["listen"], "upstream": kept["upstream"]},
+        {"name": "new", "listen": "localhost:0", "upstream": "localhost:1"},
+        {"name": "off", "listen": "localhost:0", "upstream": "localhost:1", "enabled": False}])
+    assert status == 201
+    assert [proxy["name"] for proxy in said["proxies"]] == ["link", "new", "off"]
+    assert [len(proxy["toxics"]) for proxy in said["proxies"]] == [1, 0, 0]
+    assert [proxy["enabled"] for proxy in said["proxies"]] == [True, True, False]
+
+
+def test_populate_replaces_what_has_changed(chaos, link, upstream):
+    chaos.toxic("link", "noop")
+    _, said = chaos.call("POST", "/populate", [
+        {"name": "link", "listen": link, "upstream": "127.0.0.1:1"}])
+    assert said["proxies"][0]["toxics"] == [] and said["proxies"][0]["upstream"] == "127.0.0.1:1"
+
+
+@pytest.mark.parametrize("second, text", [
+    ({"upstream": "localhost:1"}, "missing required field: name at proxy 2"),
+    ({"name": "x"}, "missing required field: upstream at proxy 2")])
+def test_populate_checks_all_before_it_begins(chaos, second, text):
+    body = [{"name": "one", "upstream": "localhost:1"}, second]
+    status, _, answer = chaos.raw("POST", "/populate", body)
+    assert (status, answer) == (400, json.dumps({"error": text, "status": 400, "proxies": None},
+                                                separators=(",", ":")))
+    assert chaos.call("GET", "/proxies") == (200, {})
+
+
+def test_populate_says_what_it_has_done_when_it_fails(chaos, link):
+    status, said = chaos.call("POST", "/populate", [
+        {"name": "one", "upstream": "localhost:1", "listen": "localhost:0"},
+        {"name": "two", "upstream": "localhost:1", "listen": link}])
+    assert status == 500 and said["status"] == 500 and said["error"]
+    assert [proxy["name"] for proxy in said["proxies"]] == ["one"]
+
+
+def test_a_link_that_cannot_be_replaced_goes_on(chaos, link):
+    chaos.toxic("link", "noop")
+    before = chaos.call("GET", ROOT)
+    status, said = chaos.call("POST", "/populate", [
+        {"name": "link", "listen": str(chaos.address), "upstream": "localhost:1"}])
+    assert status == 500 and said["proxies"] == []
+    assert chaos.call("GET", ROOT) == before
+    with socket.create_connection(split_address(link), 30) as client:
+        round_trip(client)
+
+
+# ---- toxics
+
+
+def test_a_toxic_can_be_sent_back_as_it_is_shown(chaos, link):
+    shown = chaos.toxic("link", "abort")
+    assert shown["attributes"] == {"status": 503}
+    assert chaos.call("POST", f"{TOXICS}/{shown['name']}", shown) == (200, shown)
 
 
 @pytest.mark.parametrize("body, text", [
