@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -252,6 +253,10 @@ static bool as_number(const struct fault_parameter *parameter, const cJSON *valu
         return false;
     if (parameter->type == CONF_SHARE)
         return units_parse_share(value->valuestring, number);
+    if (parameter->type == CONF_INT) {
+        *number = strtod(value->valuestring, NULL); /* what is given is a number already */
+        return true;
+    }
     if (parameter->type == CONF_SIZE && units_parse_size(value->valuestring, &size)) {
         *number = (double)size;
         return true;
