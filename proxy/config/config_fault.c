@@ -119,6 +119,11 @@ bool config_fault_fits(const struct proxy_config *config, const struct fault_con
         *at = conf_member(fault->item, "name");
         snprintf(problem, FAULT_PROBLEM, "\"%s\" is what faults are called that requests ask for",
                  fault->name);
+    } else if (strlen(fault->name) > FAULT_NAME_LONGEST) {
+        *at = conf_member(fault->item, "name");
+        snprintf(problem, FAULT_PROBLEM,
+                 "a fault's name has %d bytes at most: the admin address could not call it",
+                 FAULT_NAME_LONGEST);
     } else if (strchr(fault->name, ',')) {
         *at = conf_member(fault->item, "name");
         snprintf(problem, FAULT_PROBLEM,

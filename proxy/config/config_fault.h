@@ -9,7 +9,7 @@
 struct proxy_config;
 
 /* More than these would not have a bit each in what a request remembers. */
-enum { FAULTS_MAX = 64, FAULT_PROBLEM = 256 };
+enum { FAULTS_MAX = 64, FAULT_PROBLEM = 256, FAULT_NAME_LONGEST = 255 };
 
 /* What faults that requests ask for are called, all of them together. */
 #define FAULT_ASKED_NAME "requested"

@@ -12,7 +12,7 @@
 #define ROOT "/faults"
 
 /* Room for a fault's name in a path. */
-#define NAME_SIZE 256
+#define NAME_SIZE (FAULT_NAME_LONGEST + 1)
 
 struct call {
     struct proxy *proxy;

@@ -214,6 +214,8 @@ BAD = {
                          r"no such endpoint"),
     "a process": ({"kind": "kill"}, 400, r"^body:1:\d+: kill is done to whole processes"),
     "a backend": ({"kind": "descriptors"}, 400, r"^body:1:\d+: descriptors is done to whole"),
+    "a name that no path has room for": ({"kind": "noop", "name": "x" * 256}, 400,
+                                         r"^body:1:\d+: .*255 bytes"),
     "there already": ({"name": "it", "kind": "refuse"}, 409, r'fault "it" already.*PUT'),
     "too long": (b" " * 70000, 413, None),
     "bytes": (bytes(range(256)), 400, r"^body:1:1: "),
