@@ -17,6 +17,12 @@ enum draw_purpose { DRAW_TOUCH, DRAW_UPSTREAM, DRAW_DOWNSTREAM, DRAW_PURPOSE_COU
  * whatever order they come, and on whatever connection, link or worker; else its number where it
  * passes. Requests of one trace have one key, a repeated try among them. */
 uint64_t draw_key(const struct http_head *head, uint64_t number);
+/* The same, when it has a valid trace id; false otherwise. */
+bool draw_trace_key(const struct http_head *head, uint64_t *key);
+
+/* What try `number` (from 1) of that request draws by: a further one has draws of its own, for that
+ * it is made again, or elsewhere, is to help. */
+uint64_t draw_key_of_try(uint64_t key, uint64_t number);
 
 /* Where the ordinal stands among all, in [0, 1): a fault touches those below its share. One that is
  * touched at a share is touched at every larger one. */

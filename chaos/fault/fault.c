@@ -162,6 +162,9 @@ static enum result check_process(struct conf_read *read, const struct fault_conf
     return OK;
 }
 
+/* In ns. Below, beginnings would be all that there is time for. */
+#define EVERY_LEAST 100e3
+
 static enum result check_schedule(struct conf_read *read, const struct fault_config *fault,
                                   const cJSON *item)
 {
@@ -173,6 +176,10 @@ static enum result check_schedule(struct conf_read *read, const struct fault_con
         return conf_fail(read, conf_member(item, "every"),
                          "\"every\" needs \"lasting\": a fault that does not end cannot begin "
                          "again");
+    if (fault->every.kind == DIST_CONSTANT && !dist_is_zero(&fault->every) &&
+        fault->every.a < EVERY_LEAST)
+        return conf_fail(read, conf_member(item, "every"),
+                         "\"every\" is below 100us: nothing can begin so often");
     if (fault->count > 0 && dist_is_zero(&fault->every))
         return conf_fail(read, conf_member(item, "count"),
                          "\"count\" needs \"every\": without it a fault begins once");

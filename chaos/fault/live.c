@@ -132,26 +132,32 @@ double live_share(const struct live_fault *live, mono now)
     return config->share * (double)since / (double)config->ramp.ns;
 }
 
-/* `key` is what is drawn by, `number` what is counted by. */
-static bool touches(const struct live_fault *live, uint64_t key, uint64_t number, bool already,
-                    mono now)
+/* `name` and `key` are what is drawn by, `number` what is counted by. */
+static bool touches(const struct live_fault *live, const char *name, uint64_t key, uint64_t number,
+                    bool already, mono now)
 {
     const struct fault_config *config = live_config(live);
     if (!live->on || (config->first > 0 && number >= (uint64_t)config->first))
         return false;
     if (!already && config->max_active > 0 && live->active >= (uint64_t)config->max_active)
         return false;
-    return draw_touches(live->seed, live->draws, key, live_share(live, now));
+    return draw_touches(live->seed, name, key, live_share(live, now));
 }
 
 bool live_touches(const struct live_fault *live, uint64_t ordinal, bool already, mono now)
 {
-    return touches(live, ordinal, ordinal, already, now);
+    return touches(live, live->draws, ordinal, ordinal, already, now);
 }
 
-bool live_touches_request(const struct live_fault *live, uint64_t key, uint64_t number, mono now)
+bool live_touches_request(const struct live_fault *live, const struct live_draw *draw,
+                          uint64_t number, mono now)
 {
-    return touches(live, key, number, false, now);
+    return touches(live, live_draws(live, draw), draw->key, number, false, now);
+}
+
+const char *live_draws(const struct live_fault *live, const struct live_draw *draw)
+{
+    return draw->traced ? live_config(live)->name : live->draws;
 }
 
 bool live_touches_all(const struct live_fault *live, mono now)

@@ -48,9 +48,20 @@ double live_share(const struct live_fault *live, mono now);
 /* Whether it touches a connection that it does not touch yet; `already`: that it does. */
 bool live_touches(const struct live_fault *live, uint64_t ordinal, bool already, mono now);
 
-/* The same of a new request that it matches, by its key (draw_key): `number` others have come
- * before while it was on. */
-bool live_touches_request(const struct live_fault *live, uint64_t key, uint64_t number, mono now);
+/* What a request is drawn by. With a trace id the link does not count: a request is touched or not
+ * wherever a gateway brings it, so that its balance changes nothing. */
+struct live_draw {
+    uint64_t key; /* draw_key_of_try, or the request's number on its link */
+    bool traced;
+};
+
+/* Whether it touches a new request that it matches: `number` others have come before while it was
+ * on. */
+bool live_touches_request(const struct live_fault *live, const struct live_draw *draw,
+                          uint64_t number, mono now);
+
+/* What that request's random numbers are named. */
+const char *live_draws(const struct live_fault *live, const struct live_draw *draw);
 
 /* Whether it touches every connection there is. */
 bool live_touches_all(const struct live_fault *live, mono now);

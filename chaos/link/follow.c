@@ -17,17 +17,36 @@ static bool is_on_bytes(const struct live_fault *live)
 
 /* ---- requests */
 
-static void touch(struct pair *pair, struct live_fault *live, uint64_t key, mono now)
+static void touch(struct pair *pair, struct live_fault *live, const struct live_draw *draw,
+                  mono now)
 {
     struct rng rng;
     const struct fault_config *config = live_config(live);
-    draw_stream(&rng, live->seed, live->draws, key,
+    draw_stream(&rng, live->seed, live_draws(live, draw), draw->key,
                 config->stream == FAULT_STREAM_UPSTREAM ? DRAW_UPSTREAM : DRAW_DOWNSTREAM);
     live->active++;
     live->touched++;
-    dialog_touch(pair->dialog, live->id, config, key, &rng, now);
+    dialog_touch(pair->dialog, live->id, config, draw->key, &rng, now);
     if (is_on_bytes(live))
-        pair_add_stages(pair, live, key, now);
+        pair_add_stages(pair, live, draw->key, now);
+}
+
+/* A trace id that was seen lately is a further try of the same request. */
+static uint64_t number_of_try(struct links *links, uint64_t key)
+{
+    struct links_sight *sight = &links->sights[key % LINKS_SIGHTS];
+    if (sight->key != key)
+        *sight = (struct links_sight){.key = key};
+    return ++sight->times;
+}
+
+static struct live_draw draw_for(struct link *link, const struct http_head *head)
+{
+    struct live_draw draw = {.key = link->requests++};
+    draw.traced = draw_trace_key(head, &draw.key);
+    if (draw.traced)
+        draw.key = draw_key_of_try(draw.key, number_of_try(link->links, draw.key));
+    return draw;
 }
 
 static void on_ask(struct dialog *dialog, const struct dialog_request *request, mono now,
@@ -35,15 +54,15 @@ static void on_ask(struct dialog *dialog, const struct dialog_request *request, 
 {
     struct pair *pair = owner;
     struct link *link = pair->link;
-    uint64_t key = draw_key(request->head, link->requests++);
+    struct live_draw draw = draw_for(link, request->head);
     list_foreach (node, &link->faults) {
         struct live_fault *live = live_at(node);
         if (!live_is_per_request(live) ||
             !fault_match_request(&live_config(live)->match, request->head))
             continue;
         live_turn(live, now);
-        if (live->on && live_touches_request(live, key, live->matched++, now))
-            touch(pair, live, key, now);
+        if (live->on && live_touches_request(live, &draw, live->matched++, now))
+            touch(pair, live, &draw, now);
     }
 }
 

@@ -129,6 +129,10 @@ enum result link_find_ends(struct link_ends *ends, struct error *error)
     if (result != OK)
         return result;
     result = resolve_address(&ends->upstream_address, ends->upstream, false, error);
+    if (result == OK && address_equal(&ends->listen_address, &ends->upstream_address))
+        return error_set(error, FAILED_INPUT,
+                         "\"%s\" is where the link listens: it would lead to itself",
+                         ends->upstream);
     if (result == OK || !resolve_has_form(ends->upstream))
         return result;
     ends->upstream_address = (struct address){.length = 0};
@@ -299,6 +303,7 @@ enum result links_init(struct links *links, struct loop *loop, const struct log 
     list_init(&links->all);
     list_init(&links->dead);
     list_init(&links->recent);
+    links->sights = mem_alloc(LINKS_SIGHTS, sizeof(*links->sights));
     soon_init(&links->bury, loop, free_dead, links);
     timer_init(&links->look, loop, look, links);
     return alarms_init(&links->alarms, loop, error);
@@ -311,6 +316,7 @@ void links_release(struct links *links)
     soon_cancel(&links->bury);
     timer_stop(&links->look);
     alarms_release(&links->alarms);
+    free(links->sights);
     free_dead(links);
 }
 

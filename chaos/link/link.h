@@ -12,6 +12,12 @@
 struct dialog_touched;
 struct pair;
 
+/* Trace ids that requests had lately, by their key; newer ones take the places of older ones. */
+enum { LINKS_SIGHTS = 16384 };
+struct links_sight {
+    uint64_t key, times;
+};
+
 /* What all links of a process share. */
 struct links {
     struct loop *loop;
@@ -24,8 +30,9 @@ struct links {
     struct list recent; /* pairs that have moved bytes lately */
     struct alarms alarms;
     struct soon bury;
-    struct timer look; /* for resets among the recent ones */
-    mono epoch;        /* of faults that were configured; not set: it has not come yet */
+    struct timer look;          /* for resets among the recent ones */
+    struct links_sight *sights; /* LINKS_SIGHTS */
+    mono epoch;                 /* of faults that were configured; not set: it has not come yet */
 };
 
 enum link_gate {

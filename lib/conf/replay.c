@@ -42,19 +42,18 @@ static size_t trimmed(const char *text, size_t length)
     return length;
 }
 
-static enum result bad_value(struct replay *replay, const char *text, size_t length)
+static enum result bad_value(struct replay *replay, const char *text)
 {
     const struct conf_doc *doc = replay->read->doc;
     size_t line, column;
     conf_text_position(doc->text, conf_read_place(replay->read, replay->item).value, &line,
                        &column);
     struct buf what = {0};
-    char value[LONGEST_VALUE + 1] = "", quoted[CONF_QUOTE];
-    memcpy(value, text, length < LONGEST_VALUE ? length : LONGEST_VALUE);
+    /* What the file says there is not shown: a path may come from far away, by an API. */
     buf_printf(&what,
-               "%s is not a value to replay (expected a duration such as \"2ms\" or a number of "
+               "this is not a value to replay (expected a duration such as \"2ms\" or a number of "
                "milliseconds; replayed by %s:%zu:%zu)%c",
-               conf_quote(quoted, value), doc->name, line, column, '\0');
+               doc->name, line, column, '\0');
     const char *start = buf_head(&replay->text);
     enum result result = conf_fail_beside(replay->read, replay->path, start, (size_t)(text - start),
                                           buf_head(&what));
@@ -77,7 +76,7 @@ static enum result read_line(struct replay *replay, const char *line, size_t len
     length = trimmed(line, comma ? (size_t)(comma - line) : length);
     duration value;
     if (!units_parse_duration_in(line, length, "ms", &value))
-        return bad_value(replay, line, length);
+        return bad_value(replay, line);
     add_value(replay, value);
     return OK;
 }

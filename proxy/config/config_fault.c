@@ -27,7 +27,9 @@ static const struct conf_key fault_headers_keys[] = {
      .offset = offsetof(struct fault_headers_config, max_delay),
      .otherwise = "10s",
      .max = 3.6e12,
-     .meaning = "No fault holds anything back for longer."},
+     .meaning =
+         "No delay, hold or timeout that is asked for is longer. Rates, and faults that lose "
+         "bytes, have no such limit: the gateway's own timeouts end what they hold."},
     {.name = "max_active",
      .type = CONF_INT,
      .offset = offsetof(struct fault_headers_config, max_active),

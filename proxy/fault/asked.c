@@ -199,6 +199,9 @@ static enum result cap_dist(struct dist *dist, duration most, bool zero_is_for_e
     return OK;
 }
 
+/* Of an oversized head: more than any sensible limit costs memory and shows nothing new. */
+#define HEAD_MOST ((uint64_t)1 << 20)
+
 /* It is nobody else's yet. */
 static enum result cap(struct fault_config *fault, const struct fault_headers_config *limits,
                        struct error *error)
@@ -210,6 +213,8 @@ static enum result cap(struct fault_config *fault, const struct fault_headers_co
     if (fault->jitter.ns > limits->max_delay.ns)
         fault->jitter = limits->max_delay;
     fault->max_active = limits->max_active;
+    if (fault->size > HEAD_MOST)
+        fault->size = HEAD_MOST;
     struct dist *dists[] = {&fault->latency, &fault->delay};
     for (size_t i = 0; i < ARRAY_LEN(dists) && result == OK; i++)
         result = cap_dist(dists[i], limits->max_delay, false, error);

@@ -54,17 +54,10 @@ void passing_match(struct exchange *exchange, const struct http_head *head)
         exchange->fault_key = key_of(worker, head);
 }
 
-/* A further try has draws of its own: that it is made elsewhere, or again, is to help. */
-static uint64_t key_of_attempt(const struct exchange *exchange)
-{
-    uint64_t number = exchange->attempt.record.number;
-    return number == 1 ? exchange->fault_key : hash_mix(exchange->fault_key + number);
-}
-
 static void touch_for_request(struct exchange *exchange, struct culprit *culprit, mono now)
 {
     struct uplink *uplink = exchange->attempt.uplink;
-    uint64_t key = key_of_attempt(exchange);
+    uint64_t key = draw_key_of_try(exchange->fault_key, exchange->attempt.record.number);
     /* Its bit may have been another's when the request began. */
     if (!culprit || mono_before(exchange->head_read, culprit->since) ||
         !culprit_matches_pool(culprit, uplink->pool) || !culprit_counts_in(culprit) ||

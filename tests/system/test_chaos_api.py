@@ -395,3 +395,25 @@ def test_metrics_count_bytes_and_connections(chaos, link, connect):
                         direction="upstream") == 5
     assert chaos.metric("tailgate_link_connections_total", link="link") == 1
     assert chaos.raw("GET", "/metrics")[1]["Content-Type"].startswith("text/plain; version=0.0.4")
+
+
+@pytest.mark.parametrize("upstream, why", [
+    ("127.0.0.1:99999", "is no address"), ("256.1.1.1:70000", "is no address"),
+    ("{listen}", "lead to itself")])
+def test_an_upstream_that_can_be_none(chaos, upstream, why):
+    """A link to itself would take every descriptor there is with its first connection."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        listen = f"127.0.0.1:{free.getsockname()[1]}"
+    status, said = chaos.call("POST", "/proxies", {
+        "name": "link", "listen": listen, "upstream": upstream.format(listen=listen)})
+    assert status in (400, 500) and why in said["error"]
+    assert chaos.call("GET", "/proxies") == (200, {})
+
+
+def test_a_file_is_not_shown(chaos, link, tmp_path):
+    (tmp_path / "secret").write_text("root:x:0:0\n")
+    status, said = chaos.call("POST", TOXICS, {
+        "type": "latency", "attributes": {"latency": {"replay": str(tmp_path / "secret")}}})
+    assert status == 400 and "is not a value to replay" in said["error"]
+    assert "root" not in said["error"]

@@ -308,8 +308,8 @@ def touched_requests(folder, variant):
 @pytest.mark.parametrize("fault", [{"kind": "reset_peer", "on": "gateway", "per": "request"},
                                    {"kind": "abort", "on": "@orders"}])
 def test_one_seed_faults_the_same_requests(injected, fault):
-    """Whatever the variant, the workers, the connections and the order."""
-    experiment = faulty({**fault, "share": "20%", "until": "1h"},
+    """Whatever the variant, the workers, the connections, the order and the instance."""
+    experiment = faulty({**fault, "share": "20%", "until": "1h"}, instances=2,
                         gateway={**with_upstream(connections={"idle": 0}), "workers": 2},
                         variants={"/gateway/cleanup": ["inline", "deferred"]},
                         load={"warmup": "0s", "rate": "200/s"})

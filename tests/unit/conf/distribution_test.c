@@ -119,8 +119,8 @@ static void absolute_paths_stay_absolute(void **state)
     end_replay(&reading);
 }
 
-#define BAD_VALUE                                                                    \
-    " is not a value to replay (expected a duration such as \"2ms\" or a number of " \
+#define BAD_VALUE                                                                        \
+    "this is not a value to replay (expected a duration such as \"2ms\" or a number of " \
     "milliseconds; replayed by sub/c.json:2:22)"
 
 static void bad_values_name_the_file_and_line(void **state)
@@ -130,13 +130,13 @@ static void bad_values_name_the_file_and_line(void **state)
         size_t length;
         const char *message;
     } cases[] = {
-        {"1\n  fast\n", 9, "sub/values.csv:2:3: \"fast\"" BAD_VALUE},
-        {"1\n\n-2\n", 6, "sub/values.csv:3:1: \"-2\"" BAD_VALUE},
-        {",5\n", 3, "sub/values.csv:1:1: \"\"" BAD_VALUE},
-        {"1e3", 3, "sub/values.csv:1:1: \"1e3\"" BAD_VALUE},
-        {"2ms 3ms", 7, "sub/values.csv:1:1: \"2ms 3ms\"" BAD_VALUE},
-        {"2ms\0\n", 5, "sub/values.csv:1:1: \"2ms\"" BAD_VALUE},
-        {"\xff\x1b\n", 3, "sub/values.csv:1:1: \"\?\?\"" BAD_VALUE},
+        {"1\n  fast\n", 9, "sub/values.csv:2:3: " BAD_VALUE},
+        {"1\n\n-2\n", 6, "sub/values.csv:3:1: " BAD_VALUE},
+        {",5\n", 3, "sub/values.csv:1:1: " BAD_VALUE},
+        {"1e3", 3, "sub/values.csv:1:1: " BAD_VALUE},
+        {"2ms 3ms", 7, "sub/values.csv:1:1: " BAD_VALUE},
+        {"2ms\0\n", 5, "sub/values.csv:1:1: " BAD_VALUE},
+        {"\xff\x1b\n", 3, "sub/values.csv:1:1: " BAD_VALUE},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         write_values(cases[i].text, cases[i].length);

@@ -133,6 +133,7 @@ static void the_impossible_is_refused_with_its_place(void **state)
     refused("{\"kind\":\"noop\",\"from\":\"2s\",\"until\":\"2s\"}", "\"until\"");
     refused("{\"kind\":\"noop\",\"every\":\"2s\"}", "needs \"lasting\"");
     refused("{\"kind\":\"noop\",\"count\":2}", "needs \"every\"");
+    refused("{\"kind\":\"noop\",\"every\":\"1ns\",\"lasting\":\"1ns\"}", "below 100us");
     refused("{\"kind\":\"noop\",\"first\":-1}", "out of bounds");
     refused("{\"kind\":\"noop\",\"max_active\":-1}", "out of bounds");
     refused("{\"kind\":\"noop\",\"stream\":\"sideways\"}", "not one of its choices");

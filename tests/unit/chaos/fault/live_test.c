@@ -110,7 +110,8 @@ static void a_late_look_catches_up(void **state)
 
 static void catching_up_ends(void **state)
 {
-    struct live_fault *live = begin("{\"kind\":\"noop\",\"every\":\"2ns\",\"lasting\":\"1ns\"}");
+    struct live_fault *live =
+        begin("{\"kind\":\"noop\",\"every\":\"uniform(1ns,3ns)\",\"lasting\":\"1ns\"}");
     assert_false(on_at(live, INT64_C(1000) * 3600));
     live_free(live);
 }
@@ -164,9 +165,10 @@ static void requests_are_drawn_by_key_and_counted_apart(void **state)
     unsigned count = 0;
     assert_true(live_is_per_request(live));
     for (uint64_t key = 0; key < 100; key++) {
-        bool touches = live_touches_request(live, key << 40, 1, at_ms(0));
-        assert_true(touches == live_touches_request(live, key << 40, 0, at_ms(0)));
-        assert_false(live_touches_request(live, key << 40, 2, at_ms(0)));
+        const struct live_draw draw = {.key = key << 40, .traced = key % 2 == 0};
+        bool touches = live_touches_request(live, &draw, 1, at_ms(0));
+        assert_true(touches == live_touches_request(live, &draw, 0, at_ms(0)));
+        assert_false(live_touches_request(live, &draw, 2, at_ms(0)));
         count += touches;
     }
     assert_in_range(count, 30, 70);
