@@ -129,7 +129,9 @@ enum result link_find_ends(struct link_ends *ends, struct error *error)
     if (result != OK)
         return result;
     result = resolve_address(&ends->upstream_address, ends->upstream, false, error);
-    if (result == OK && address_equal(&ends->listen_address, &ends->upstream_address))
+    struct ip_peer own = address_peer(&ends->listen_address);
+    bool any_port = own.kind == IP_PEER_IP && own.port == 0;
+    if (result == OK && !any_port && address_equal(&ends->listen_address, &ends->upstream_address))
         return error_set(error, FAILED_INPUT,
                          "\"%s\" is where the link listens: it would lead to itself",
                          ends->upstream);
