@@ -18,7 +18,7 @@ class Delay:
     title: str
     scenario: Scenario
     rate: int
-    connections: int = 8
+    connections: int = 64  # so many that nobody waits for one: 4 are busy on average
     median_off_ms: float = 0.1
     p99_off_ms: float = 0.5
     idle_share: float = 0.5  # of what Toxiproxy adds
