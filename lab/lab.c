@@ -145,7 +145,7 @@ static void analyse(struct run *run)
 {
     struct error error;
     char *path = run_dir_file(&run->dir, "run.db");
-    cut_short(run, findings_write(path, &error), &error);
+    cut_short(run, findings_write(path, run->dropped, &error), &error);
     free(path);
 }
 

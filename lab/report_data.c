@@ -91,6 +91,7 @@ static enum result add_variant(cJSON *variants, const struct summary *summary, s
     cJSON_AddItemToObject(json, "values",
                           cJSON_Duplicate(summary->plan->variants.items[number].values, true));
     cJSON_AddItemToObject(json, "table", table_json(variant));
+    cJSON_AddItemToObject(json, "blame", cJSON_Duplicate(variant->blame, true));
     cJSON_AddItemToObject(json, "faults", cJSON_Duplicate(variant->faults, true));
     cJSON_AddItemToObject(json, "distribution", distribution_json(variant->latency));
     cJSON *rounds = cJSON_AddArrayToObject(json, "rounds");

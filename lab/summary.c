@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "lab/agreement.h"
+#include "lab/blame_summary.h"
 #include "lab/judge.h"
 #include "lab/query.h"
 #include "lab/summary_faults.h"
@@ -162,6 +163,8 @@ static enum result read_variant(struct summary *summary, size_t number, struct h
     if (result == OK)
         result = summary_faults_read(&variant->faults, &summary->plan->variants.items[number],
                                      number, db, error);
+    if (result == OK)
+        result = blame_summary_read(&variant->blame, db, parameter, error);
     set_figures(&reading);
     if (variant->busy_share > summary->busy_share)
         summary->busy_share = variant->busy_share;
@@ -229,6 +232,11 @@ static void note_variant(struct summary *summary, const struct variant_summary *
              "which is part of their latency (load.connections is too low, if it was not meant)",
              variant->label, (unsigned long long)variant->queued,
              (unsigned long long)variant->requests);
+    uint64_t blamed = blame_summary_failures(variant->blame);
+    if (blamed != variant->gateway_failures)
+        note(summary, "in %s, %llu failures were counted and %llu have been blamed on something",
+             variant->label, (unsigned long long)variant->gateway_failures,
+             (unsigned long long)blamed);
     uint64_t refused = 0;
     for (int status = 400; status < 500; status++)
         refused += variant->statuses[status];
@@ -301,6 +309,7 @@ void summary_free(struct summary *summary)
     for (size_t i = 0; summary->variants && i < summary->plan->variants.count; i++) {
         hist_free(&summary->variants[i].latency);
         cJSON_Delete(summary->variants[i].faults);
+        cJSON_Delete(summary->variants[i].blame);
     }
     free(summary->variants);
     free(summary->verdicts);

@@ -32,6 +32,7 @@ struct variant_summary {
     uint64_t causes[CAUSE_COUNT]; /* of the gateway's rows; CAUSE_NONE counts failures alone */
     double busy_share;            /* of all cores, in the busiest round */
     struct hist *latency;
+    struct cJSON *blame;  /* what is behind its failures: lab/blame_summary.h */
     struct cJSON *faults; /* which were injected: summary_faults.h */
 };
 

@@ -68,6 +68,7 @@ static cJSON *variant_json(const struct summary *summary, size_t number)
     cJSON_AddNumberToObject(json, "failure_rate", variant->failure_rate);
     cJSON_AddItemToObject(json, "causes", causes_json(variant));
     cJSON_AddItemToObject(json, "faults", cJSON_Duplicate(variant->faults, true));
+    cJSON_AddItemToObject(json, "blame", cJSON_Duplicate(variant->blame, true));
     cJSON_AddNumberToObject(json, "collections_per_s", variant->collections_per_s);
     cJSON_AddNumberToObject(json, "busy_share", variant->busy_share);
     return json;

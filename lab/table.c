@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/table_blame.h"
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
 #include "lib/base/units.h"
@@ -271,6 +272,7 @@ void table_print(FILE *out, const cJSON *summary, const char *folder)
     print_rows(out, summary);
     print_faults(out, summary);
     print_causes(out, summary);
+    table_print_blame(out, summary);
     print_client_errors(out, summary);
     print_expectations(out, summary);
     print_notes(out, summary);

@@ -34,7 +34,7 @@ size_t stall_count_until(const int64_t *moments, size_t count, int64_t until)
     return low;
 }
 
-static size_t begun_until(const struct stall_view *view, int64_t until)
+size_t stall_begun_until(const struct stall_view *view, int64_t until)
 {
     size_t low = 0, high = view->count;
     while (low < high) {
@@ -49,7 +49,7 @@ static size_t begun_until(const struct stall_view *view, int64_t until)
 
 static size_t begun_within(const struct stall_view *view, int64_t from, int64_t to)
 {
-    return to > from ? begun_until(view, to) - begun_until(view, from) : 0;
+    return to > from ? stall_begun_until(view, to) - stall_begun_until(view, from) : 0;
 }
 
 static size_t count_within(const int64_t *moments, size_t count, int64_t from, int64_t to)
@@ -83,7 +83,7 @@ static size_t in_flight(const struct scene *scene, int64_t at)
 {
     size_t count = 0;
     for (size_t i = 0; i < scene->count; i++)
-        count += begun_until(&scene->views[i], at) -
+        count += stall_begun_until(&scene->views[i], at) -
                  stall_count_until(scene->views[i].ends, scene->views[i].end_count, at);
     return count;
 }
@@ -148,7 +148,7 @@ static bool is_common(const struct scene *scene, const struct stall *stall, stru
         const struct stall_view *view = &scene->views[i];
         if (i == stall->endpoint)
             continue;
-        size_t waiting = begun_until(view, middle.to) -
+        size_t waiting = stall_begun_until(view, middle.to) -
                          stall_count_until(view->ends, view->end_count, middle.from);
         if (count_within(view->moves, view->move_count, middle.from, middle.to) > 0)
             return false;
@@ -218,12 +218,12 @@ static void merge_gateways(struct stalls *stalls)
     stalls->count = kept;
 }
 
-void stall_scopes_judge(struct stalls *stalls, const struct stall_view *views)
+void stall_scopes_judge(struct stalls *stalls)
 {
     if (stalls->count == 0)
         return;
     struct scene scene = {
-        .endpoints = stalls->endpoints, .views = views, .count = stalls->endpoint_count};
+        .endpoints = stalls->endpoints, .views = stalls->views, .count = stalls->endpoint_count};
     look_around(&scene);
     for (size_t i = 0; i < stalls->count; i++)
         stalls->items[i].scope = scope_of(&scene, &stalls->items[i]);

@@ -6,21 +6,14 @@
 
 #include "lab/analysis/stalls.h"
 
-/* What happened on one endpoint, by time. */
-struct stall_view {
-    const struct stall_wait *waits;
-    size_t count;
-    const int64_t *ends; /* of all waits */
-    size_t end_count;
-    const int64_t *moves; /* the ends at which something came */
-    size_t move_count;
-};
-
 /* Sets the scope of every stall; stalls of the gateway that are one become one, without an
- * endpoint. `views` has one for each of the stalls' endpoints. */
-void stall_scopes_judge(struct stalls *stalls, const struct stall_view *views);
+ * endpoint. */
+void stall_scopes_judge(struct stalls *stalls);
 
 /* How many of the rising moments are not behind `until`. */
 size_t stall_count_until(const int64_t *moments, size_t count, int64_t until);
+
+/* How many waits did not begin behind `until`. */
+size_t stall_begun_until(const struct stall_view *view, int64_t until);
 
 #endif

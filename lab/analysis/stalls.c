@@ -200,12 +200,20 @@ static size_t count_of_endpoint(const struct stall_wait *waits, size_t count, ui
     return n;
 }
 
+static void hand_over(struct stall_view *view, struct search *search)
+{
+    struct sweep *sweep = &search->sweep;
+    *view = (struct stall_view){search->waits,    search->count, sweep->ends,
+                                sweep->end_count, sweep->moves,  sweep->move_count};
+    sweep->ends = sweep->moves = NULL;
+}
+
 void stalls_find(struct stalls *stalls, struct stall_wait *waits, size_t count, size_t endpoints)
 {
     *stalls = (struct stalls){.endpoint_count = endpoints};
     stalls->endpoints = mem_alloc(endpoints, sizeof(*stalls->endpoints));
     struct search *searches = mem_alloc(endpoints, sizeof(*searches));
-    struct stall_view *views = mem_alloc(endpoints, sizeof(*views));
+    stalls->views = mem_alloc(endpoints, sizeof(*stalls->views));
     if (count > 0)
         qsort(waits, count, sizeof(*waits), compare_waits);
     size_t at = 0;
@@ -217,11 +225,9 @@ void stalls_find(struct stalls *stalls, struct stall_wait *waits, size_t count, 
         at += search->count;
         find_gaps(search);
         add_stalls(stalls, search, i);
-        views[i] = (struct stall_view){search->waits,       search->count,
-                                       search->sweep.ends,  search->sweep.end_count,
-                                       search->sweep.moves, search->sweep.move_count};
+        hand_over(&stalls->views[i], search);
     }
-    stall_scopes_judge(stalls, views);
+    stall_scopes_judge(stalls);
     if (stalls->count > 0)
         qsort(stalls->items, stalls->count, sizeof(*stalls->items), compare_stalls);
     for (size_t i = 0; i < endpoints; i++) {
@@ -231,11 +237,15 @@ void stalls_find(struct stalls *stalls, struct stall_wait *waits, size_t count, 
         free(searches[i].false_share);
     }
     free(searches);
-    free(views);
 }
 
 void stalls_free(struct stalls *stalls)
 {
+    for (size_t i = 0; i < stalls->endpoint_count && stalls->views; i++) {
+        free(stalls->views[i].ends);
+        free(stalls->views[i].moves);
+    }
+    free(stalls->views);
     free(stalls->items);
     free(stalls->endpoints);
     *stalls = (struct stalls){0};

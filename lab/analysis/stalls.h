@@ -78,14 +78,25 @@ struct stall_endpoint {
     bool judged; /* false: too few moves to say anything */
 };
 
+/* What happened on one endpoint, by time. */
+struct stall_view {
+    const struct stall_wait *waits; /* by rising `from`: part of what was given to stalls_find */
+    size_t count;
+    int64_t *ends; /* of all waits */
+    size_t end_count;
+    int64_t *moves; /* the ends at which something came */
+    size_t move_count;
+};
+
 struct stalls {
-    struct stall *items; /* by beginning */
+    struct stall_view *views; /* one for each endpoint */
+    struct stall *items;      /* by beginning */
     size_t count;
     struct stall_endpoint *endpoints;
     size_t endpoint_count;
 };
 
-/* Sorts `waits` in place. Release with stalls_free. */
+/* Sorts `waits` in place, which have to outlive the result. Release with stalls_free. */
 void stalls_find(struct stalls *stalls, struct stall_wait *waits, size_t count, size_t endpoints);
 void stalls_free(struct stalls *stalls);
 

@@ -39,6 +39,11 @@ function readRound(raw, index) {
   };
 }
 
+function readBlame(raw) {
+  const classes = (items) => list(items).map(object).filter((item) => isNumber(item.count));
+  return { failed: classes(raw.failed), slow: classes(raw.slow), notes: list(raw.notes) };
+}
+
 function readVariant(raw, index) {
   return {
     index,
@@ -46,6 +51,7 @@ function readVariant(raw, index) {
     values: object(raw.values),
     table: object(raw.table),
     faults: list(raw.faults).map(object),
+    blame: readBlame(object(raw.blame)),
     rounds: list(raw.rounds).map(readRound),
     distribution: list(raw.distribution).filter(([ms, n]) => isNumber(ms) && isNumber(n) && n > 0),
   };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Reads the data in the page and puts the sections into it.
 
+import { blame } from "./blame.js";
 import { causes } from "./causes.js";
 import { readReport } from "./data.js";
 import { distribution } from "./distribution.js";
@@ -37,6 +38,7 @@ function show(report, page) {
     spread?.node,
     faults(report),
     causes(report),
+    blame(report),
     expectations(report),
     machine(report),
     configuration(report),

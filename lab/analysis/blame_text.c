@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* Blame in words. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lab/analysis/blame.h"
+#include "lib/base/units.h"
+#include "lib/record/reader.h"
+
+/* A text in a place of fixed size; what does not fit is cut. */
+struct words {
+    char *out;
+    size_t size, length;
+};
+
+static void say(struct words *words, const char *format, ...) PRINTF_LIKE(2, 3);
+static void say(struct words *words, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int wanted = vsnprintf(words->out + words->length, words->size - words->length, format, args);
+    va_end(args);
+    words->length += wanted > 0 ? (size_t)wanted : 0;
+    if (words->length >= words->size)
+        words->length = words->size - 1;
+}
+
+static const char *length_text(char out[32], int64_t length)
+{
+    units_format_duration(out, 32, duration_ns(length));
+    return out;
+}
+
+static const char *name_of(const char *const *names, size_t count, uint32_t number)
+{
+    return number < count ? names[number] : "every endpoint";
+}
+
+static void say_span(struct words *words, const struct blame_book *book,
+                     const struct blame_span *span)
+{
+    const char *where = span->target
+                            ? span->target
+                            : name_of(book->endpoints, book->endpoint_count, span->endpoint);
+    switch (span->class) {
+    case BLAME_INJECTED:
+        say(words, "the injected %s \"%s\" on %s", span->kind, span->name, where);
+        break;
+    case BLAME_PAUSE:
+        say(words, "a %s of %s", span->kind, where);
+        break;
+    case BLAME_GATEWAY:
+        say(words, "a stall of the gateway itself");
+        break;
+    default:
+        say(words, "a stall of %s that was seen from outside alone", where);
+    }
+}
+
+/* ---- the chain */
+
+void blame_chain(char out[BLAME_CHAIN], const struct blame_book *book,
+                 const struct blame_case *item)
+{
+    struct words words = {out, BLAME_CHAIN, 0};
+    out[0] = '\0';
+    if (item->span != BLAME_NONE) {
+        const struct blame_span *span = &book->spans[item->span];
+        say(&words, "%s%s%s > ", span->kind, span->name[0] ? " " : "", span->name);
+    }
+    if (item->state != BLAME_NONE) {
+        const struct blame_state *state = &book->states[item->state];
+        if (item->failures > 0)
+            say(&words, "%u x %s > ", item->failures, cause_row(item->failure)->name);
+        say(&words, "%s %s > ", state_kind_name(state->kind), state->subject);
+    } else if (item->failed && item->failures > 1) {
+        say(&words, "%u tries > ", item->failures);
+    }
+    say(&words, "%s", item->failed ? cause_row(item->cause)->name : "slow");
+}
+
+/* ---- the verdict */
+
+static void say_what(struct words *words, const struct blame_case *item)
+{
+    char text[32];
+    int64_t whole = item->until - item->from;
+    if (!item->failed)
+        say(words, "answered after %s",
+            length_text(text, item->latency > 0 ? item->latency : whole));
+    else
+        say(words, "%d, %s, after %s", item->status, cause_row(item->cause)->name,
+            length_text(text, whole));
+}
+
+static void say_overlap(struct words *words, const struct blame_book *book,
+                        const struct blame_case *item)
+{
+    const struct blame_span *span = &book->spans[item->span];
+    char text[32];
+    int64_t first = span->from > item->from ? span->from : item->from;
+    int64_t last = span->to < item->until ? span->to : item->until;
+    if (item->aftermath)
+        say(words, ", in the aftermath of ");
+    else if (last > first)
+        say(words, ", %s of it in ", length_text(text, last - first));
+    else
+        say(words, ", by ");
+    say_span(words, book, span);
+}
+
+static void say_class(struct words *words, const struct blame_case *item)
+{
+    char text[32];
+    int64_t amount = item->overlaps[item->class];
+    if (amount > 0 && item->class != BLAME_UNATTRIBUTED)
+        say(words, ", %s of it by ", length_text(text, amount));
+    else
+        say(words, ": ");
+    say(words, "%s", blame_class_meaning(item->class));
+}
+
+static void say_counterfactual(struct words *words, const struct blame_case *item)
+{
+    char text[32];
+    if (item->timeout < 0)
+        return;
+    if (item->true_wait < 0)
+        say(words, "; no late arrival was recorded, so whether it would have been answered in time "
+                   "is not known");
+    else if (item->span == BLAME_NONE)
+        say(words, "; the response came after %s", length_text(text, item->true_wait));
+    else
+        say(words, "; the response came after %s: without that it would %s been in time",
+            length_text(text, item->true_wait), item->would_succeed ? "have" : "not have");
+}
+
+void blame_verdict(char out[BLAME_VERDICT], const struct blame_book *book,
+                   const struct blame_case *item)
+{
+    struct words words = {out, BLAME_VERDICT, 0};
+    out[0] = '\0';
+    say_what(&words, item);
+    if (item->state != BLAME_NONE)
+        say(&words, ", refused since %s of %s", state_kind_name(book->states[item->state].kind),
+            book->states[item->state].subject);
+    if (item->state != BLAME_NONE && item->failures > 0)
+        say(&words, " behind %u failed tries (%s)", item->failures, cause_row(item->failure)->name);
+    if (item->span != BLAME_NONE && item->state != BLAME_NONE) {
+        say(&words, "; behind that, ");
+        say_span(&words, book, &book->spans[item->span]);
+    } else if (item->span != BLAME_NONE) {
+        say_overlap(&words, book, item);
+    } else {
+        say_class(&words, item);
+    }
+    say_counterfactual(&words, item);
+}
