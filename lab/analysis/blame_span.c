@@ -117,7 +117,8 @@ void blame_spans_each(const struct blame_book *book, const struct blame_window *
                       blame_visit *visit, void *context)
 {
     int64_t from = window->from - BLAME_ECHO;
-    for (size_t i = begun_before(book, window->until); i-- > 0 && book->reach[i] >= from;) {
+    for (size_t i = begun_before(book, window->until + BLAME_EARLIER);
+         i-- > 0 && book->reach[i] >= from;) {
         const struct blame_span *span = &book->spans[i];
         bool here = span->endpoint == BLAME_EVERYWHERE || window->endpoint == BLAME_EVERYWHERE ||
                     span->endpoint == window->endpoint;
@@ -153,10 +154,11 @@ static double cover(const struct blame_window *window, const struct blame_span *
     int64_t length = window->until - window->from;
     int64_t covered = common(span->from, span->settled, window->from, window->until);
     if (window->effects & EFFECT_DELAYS) {
-        double share = length > 0 ? (double)covered / (double)length : covered >= 0;
+        bool there = span->from <= window->until && span->settled >= window->from;
+        double share = length > 0 ? (double)covered / (double)length : there;
         return share >= LEAST_COVER ? share : 0;
     }
-    if (span->from > window->until || span->to + BLAME_ECHO < window->from)
+    if (span->from > window->until + BLAME_EARLIER || span->to + BLAME_ECHO < window->from)
         return 0;
     return span->to >= window->from ? 1 : ECHO_COVER;
 }

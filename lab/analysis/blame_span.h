@@ -9,6 +9,10 @@
 /* How long behind its end something may still be what closed a connection. */
 #define BLAME_ECHO INT64_C(100000000)
 
+/* How long before what is recorded as its beginning it may have closed one: who did it notes the
+ * moment behind the deed. */
+#define BLAME_EARLIER INT64_C(10000000)
+
 /* Sets the aftermath and the risk of every span, and book->reach. */
 void blame_spans_prepare(struct blame_book *book);
 
