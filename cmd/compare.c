@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `tailgate compare`: two runs, or two variants of one, side by side. */
-#include "lab/compare.h"
+#include "lab/compare/compare.h"
 #include "cmd/arguments.h"
 #include "cmd/commands.h"
 

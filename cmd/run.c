@@ -3,8 +3,8 @@
 #include "backend/config.h"
 #include "cmd/arguments.h"
 #include "cmd/commands.h"
-#include "lab/experiment.h"
 #include "lab/lab.h"
+#include "lab/plan/experiment.h"
 #include "proxy/config/config.h"
 
 enum { OPTION_OUTPUT, OPTION_SEED };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `tailgate whatif`: a run at other settings. */
-#include "lab/whatif.h"
+#include "lab/whatif/whatif.h"
 #include "cmd/arguments.h"
 #include "cmd/commands.h"
 #include "proxy/config/config.h"

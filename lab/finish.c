@@ -6,11 +6,11 @@
 
 #include <cjson/cJSON.h>
 
-#include "lab/query.h"
-#include "lab/report_data.h"
-#include "lab/report_page.h"
-#include "lab/summary.h"
-#include "lab/table.h"
+#include "lab/read/query.h"
+#include "lab/report/report_data.h"
+#include "lab/report/report_page.h"
+#include "lab/result/summary.h"
+#include "lab/result/table.h"
 
 static enum result write_page(const struct summary *summary, struct sqlite3 *db,
                               const struct run_dir *dir, struct error *error)

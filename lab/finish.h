@@ -3,8 +3,8 @@
 #ifndef TAILGATE_LAB_FINISH_H
 #define TAILGATE_LAB_FINISH_H
 
-#include "lab/plan.h"
-#include "lab/run_dir.h"
+#include "lab/plan/plan.h"
+#include "lab/run/run_dir.h"
 
 /* Writes the files, prints the table to stdout, and sets whether every expectation holds. `problem`
  * says why the run was cut short; NULL when it is complete. */

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lab/findings.h"
 #include "lab/finish.h"
-#include "lab/plan.h"
-#include "lab/round.h"
+#include "lab/plan/plan.h"
+#include "lab/run/findings.h"
+#include "lab/run/round.h"
 
 /* What a request leaves on the disk at most: its rows in the database with their indexes, and the
  * records they come from, which stay until the database is complete. */

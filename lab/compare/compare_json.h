@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* A comparison as a tree, and what is printed of that tree. */
+#ifndef TAILGATE_LAB_COMPARE_COMPARE_JSON_H
+#define TAILGATE_LAB_COMPARE_COMPARE_JSON_H
+
+#include <stdio.h>
+
+#include "lab/compare/compare_figures.h"
+#include "lab/read/recorded_run.h"
+
+struct cJSON;
+
+/* One pair of variants. */
+struct compared {
+    const char *a_label, *b_label;
+    size_t a_requests, b_requests, rounds;
+    bool paired;
+    char withheld[512];        /* why nothing is said; empty = something is */
+    struct cJSON *differences; /* of the experiments: experiment_diff.h */
+    struct compare_figures figures;
+};
+
+/* The verdict on a pair as a whole. */
+enum compare_overall {
+    OVERALL_SAME,
+    OVERALL_A_BETTER,
+    OVERALL_B_BETTER,
+    OVERALL_MIXED,
+    OVERALL_WITHHELD
+};
+enum compare_overall compared_overall(const struct compared *compared);
+
+/* Whether b is worse in any main figure, or in one of a route. */
+bool compared_b_is_worse(const struct compared *compared);
+
+/* `notes` is taken over. Free the result with cJSON_Delete. */
+struct cJSON *compare_json(const struct recorded_run *a, const struct recorded_run *b,
+                           const struct compared *items, size_t count, size_t questions,
+                           struct cJSON *notes);
+
+void compare_print(FILE *out, const struct cJSON *comparison, bool markdown);
+
+#endif

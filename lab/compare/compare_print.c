@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "lab/compare/compare_json.h"
+
+#define MOST_SHOWN 60 /* bytes of a value that differs */
+
+static const char *text(const cJSON *object, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+static double number(const cJSON *object, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+static enum compare_unit unit_of(const cJSON *figure)
+{
+    const char *unit = text(figure, "unit");
+    return strcmp(unit, "ms") == 0 ? COMPARE_MS : unit[0] == 's' ? COMPARE_SHARE : COMPARE_RATE;
+}
+
+/* "p99", "p99 /orders", "response_timeout". */
+static void title_of(const cJSON *figure, char *out, size_t size)
+{
+    const char *cause = text(figure, "cause"), *route = text(figure, "route");
+    if (cause[0])
+        snprintf(out, size, "%s", cause);
+    else
+        snprintf(out, size, "%s%s%s", text(figure, "figure"), route[0] ? " " : "", route);
+}
+
+static void print_figure(FILE *out, const cJSON *figure, int width, bool markdown)
+{
+    char title[300], a[40], b[40];
+    title_of(figure, title, sizeof(title));
+    compare_value(a, sizeof(a), unit_of(figure), number(figure, "a"));
+    compare_value(b, sizeof(b), unit_of(figure), number(figure, "b"));
+    if (markdown)
+        fprintf(out, "| %s | %s | %s | %s |\n", title, a, b, text(figure, "text"));
+    else
+        fprintf(out, "%-*s  %10s  %10s  %s\n", width, title, a, b, text(figure, "text"));
+}
+
+static int widest_title(const cJSON *figures)
+{
+    int width = 12;
+    const cJSON *figure;
+    cJSON_ArrayForEach(figure, figures)
+    {
+        char title[300];
+        title_of(figure, title, sizeof(title));
+        width = (int)strlen(title) > width ? (int)strlen(title) : width;
+    }
+    return width;
+}
+
+static void print_figures(FILE *out, const cJSON *pair, bool markdown)
+{
+    const cJSON *figure, *figures = cJSON_GetObjectItemCaseSensitive(pair, "figures");
+    int width = widest_title(figures);
+    if (cJSON_GetArraySize(figures) == 0)
+        return;
+    if (markdown)
+        fputs("| | A | B | |\n|---|--:|--:|---|\n", out);
+    else
+        fprintf(out, "%-*s  %10s  %10s\n", width, "", "A", "B");
+    cJSON_ArrayForEach(figure, figures) print_figure(out, figure, width, markdown);
+    fputc('\n', out);
+}
+
+static void print_differences(FILE *out, const cJSON *pair, bool markdown)
+{
+    const cJSON *entry, *list = cJSON_GetObjectItemCaseSensitive(pair, "differences");
+    cJSON_ArrayForEach(entry, list)
+    {
+        const char *where = text(entry, "where");
+        fprintf(out, markdown ? "- `%s`: A `%.*s`, B `%.*s`\n" : "differs  %s: A %.*s, B %.*s\n",
+                where[0] ? where : "(the file)", MOST_SHOWN, text(entry, "a"), MOST_SHOWN,
+                text(entry, "b"));
+    }
+    if (cJSON_GetArraySize(list) > 0)
+        fputc('\n', out);
+}
+
+static void print_head(FILE *out, const cJSON *run, const cJSON *pair, const char *side,
+                       bool markdown)
+{
+    char requests[32];
+    snprintf(requests, sizeof(requests), "%s_requests", side);
+    fprintf(out,
+            markdown ? "- **%c** %s, %s: %.0f requests in %.0f round%s\n"
+                     : "%c  %s  (%s)  %.0f requests in %.0f round%s\n",
+            side[0] - 'a' + 'A', text(run, "run"), text(pair, side), number(pair, requests),
+            number(pair, "rounds"), number(pair, "rounds") == 1 ? "" : "s");
+}
+
+static void print_pair(FILE *out, const cJSON *comparison, const cJSON *pair, bool markdown)
+{
+    print_head(out, cJSON_GetObjectItemCaseSensitive(comparison, "a"), pair, "a", markdown);
+    print_head(out, cJSON_GetObjectItemCaseSensitive(comparison, "b"), pair, "b", markdown);
+    fputc('\n', out);
+    print_differences(out, pair, markdown);
+    print_figures(out, pair, markdown);
+    if (number(pair, "left_out") > 0)
+        fprintf(out, "%.0f route%s or cause%s left out: there is too little of each.\n\n",
+                number(pair, "left_out"), number(pair, "left_out") == 1 ? "" : "s",
+                number(pair, "left_out") == 1 ? "" : "s");
+    fprintf(out, markdown ? "**%s**\n" : "%s\n", text(pair, "text"));
+}
+
+void compare_print(FILE *out, const cJSON *comparison, bool markdown)
+{
+    const cJSON *item;
+    bool first = true;
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(comparison, "comparisons"))
+    {
+        if (!first)
+            fputs(markdown ? "\n" : "\n\n", out);
+        print_pair(out, comparison, item, markdown);
+        first = false;
+    }
+    if (number(comparison, "questions") > 0)
+        fprintf(out,
+                "\n(%.0f figures: all their intervals hold at once in 95 %% of comparisons.)\n",
+                number(comparison, "questions"));
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(comparison, "notes"))
+        fprintf(out, "%s%s\n", markdown ? "\nNote: " : "note: ", item->valuestring);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* What a run will do: for every variant, the configuration of each process, ready but for what only
+ * the running shows (addresses) or what differs by round (seeds, folders). Everything that can be
+ * wrong with the experiment is found here, before anything is started. */
+#ifndef TAILGATE_LAB_PLAN_PLAN_H
+#define TAILGATE_LAB_PLAN_PLAN_H
+
+#include "lab/lab.h"
+#include "lab/plan/endpoints.h"
+#include "lab/plan/variant.h"
+#include "lab/result/expect.h"
+
+#define GATEWAY_PROCESS "gateway"
+#define LOAD_PROCESS    "load"
+#define LAB_PROCESS     "lab" /* in records */
+
+struct plan_process {
+    char name[ENDPOINT_PROCESS]; /* "orders-0", GATEWAY_PROCESS */
+    struct cJSON *config;
+};
+
+struct plan_variant {
+    struct plan_process *backends;
+    size_t backend_count;
+    struct plan_process links;   /* without a configuration: there are none */
+    struct plan_process gateway; /* its endpoints are still placeholders */
+    duration response_timeout;   /* of its first upstream */
+};
+
+struct plan {
+    const char *path;
+    struct variants variants;
+    struct plan_variant *items; /* one for each of variants.items */
+    uint64_t seed;
+    int64_t rounds;
+    struct expectation *expectations;
+    size_t expectation_count;
+};
+
+enum result plan_make(struct plan *plan, const struct lab_options *options,
+                      struct error *error) MUST_USE;
+
+/* Harmless on a zeroed one. */
+void plan_free(struct plan *plan);
+
+static inline const struct experiment *plan_experiment(const struct plan *plan, size_t variant)
+{
+    return &plan->variants.items[variant].experiment;
+}
+
+/* Whether the values of the first pointer are cleanup strategies: what the table calls its rows. */
+const char *plan_axis_name(const struct plan *plan);
+
+/* What is random in a process follows from it; a function of the run's seed, the process's name and
+ * the round. */
+uint64_t plan_process_seed(const struct plan *plan, const char *process, int64_t round);
+
+/* The configuration of a process in a round; free with cJSON_Delete. Links and gateway need the
+ * addresses that they lead to. */
+struct cJSON *plan_config(const struct plan *plan, size_t variant,
+                          const struct plan_process *process, int64_t round, const char *records,
+                          const struct endpoint_book *book);
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/plan/variant.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/utf8.h"
+
+#define MAX_VARIANTS 64
+
+/* What may vary: the rest says how the run as a whole is made. */
+static const char *const variable_parts[] = {"/backends/", "/gateway/", "/load/", "/faults/"};
+
+static enum result check_axis(const struct conf_doc *doc, const struct cJSON *axis,
+                              struct error *error)
+{
+    bool known = false;
+    for (size_t i = 0; i < ARRAY_LEN(variable_parts); i++)
+        known |= strncmp(axis->string, variable_parts[i], strlen(variable_parts[i])) == 0;
+    if (!known)
+        return conf_error_at(
+            doc, axis, error,
+            "\"%s\" cannot vary (expected a JSON Pointer into /backends, /gateway, "
+            "/load or /faults)",
+            axis->string);
+    if (!cJSON_IsArray(axis) || cJSON_GetArraySize(axis) == 0)
+        return conf_error_at(doc, axis, error,
+                             "\"%s\" needs a list of values to try (expected at "
+                             "least one)",
+                             axis->string);
+    const cJSON *value;
+    cJSON_ArrayForEach(value, axis) for (
+        const cJSON *earlier = axis->child; earlier != value;
+        earlier = earlier->next) if (cJSON_Compare(earlier, value,
+                                                   true)) return conf_error_at(doc, value, error,
+                                                                               "this value is in "
+                                                                               "the list already");
+    return OK;
+}
+
+/* How many variants the file asks for. */
+static enum result count_variants(const struct conf_doc *doc, const cJSON *axes, size_t *count,
+                                  struct error *error)
+{
+    *count = 1;
+    if (!axes)
+        return OK;
+    if (!cJSON_IsObject(axes))
+        return conf_error_at(doc, axes, error,
+                             "variants are written as an object (expected "
+                             "{ \"/POINTER\": [ VALUE, ... ] })");
+    const cJSON *axis;
+    cJSON_ArrayForEach(axis, axes)
+    {
+        enum result result = check_axis(doc, axis, error);
+        if (result != OK)
+            return result;
+        *count *= (size_t)cJSON_GetArraySize(axis);
+        if (*count > MAX_VARIANTS)
+            return conf_error_at(doc, axis, error,
+                                 "these are more than %d variants (expected fewer values)",
+                                 MAX_VARIANTS);
+    }
+    return OK;
+}
+
+/* The last name of a pointer, unescaped, and the pointer to its parent. */
+static void split_pointer(const char *pointer, struct arena *arena, char **parent, char **last)
+{
+    const char *slash = strrchr(pointer, '/');
+    *parent = arena_text(arena, pointer, (size_t)(slash - pointer));
+    *last = arena_text(arena, slash + 1, strlen(slash + 1));
+    char *to = *last;
+    for (const char *from = *last; *from; from++) {
+        bool escape = from[0] == '~' && (from[1] == '0' || from[1] == '1');
+        *to++ = !escape ? *from : from[1] == '1' ? '/' : '~';
+        from += escape;
+    }
+    *to = '\0';
+}
+
+void variant_put(struct variant *variant, cJSON *object, const char *key, cJSON *item)
+{
+    cJSON *old = cJSON_DetachItemFromObjectCaseSensitive(object, key);
+    if (old)
+        cJSON_AddItemToArray(variant->detached, old);
+    if (item)
+        cJSON_AddItemToObject(object, key, item);
+}
+
+static bool put_into_list(struct variant *variant, cJSON *list, const char *number, cJSON *value)
+{
+    size_t digits = strspn(number, "0123456789");
+    if (digits == 0 || digits > 6 || number[digits] != '\0')
+        return false;
+    int index = atoi(number);
+    if (index >= cJSON_GetArraySize(list))
+        return false;
+    cJSON_AddItemToArray(variant->detached, cJSON_DetachItemFromArray(list, index));
+    cJSON_InsertItemInArray(list, index, value);
+    return true;
+}
+
+/* Moves a value out of the list of the axis to where the pointer says; moved, and not copied, it
+ * keeps its place in the file. */
+static enum result put_value(struct variant *variant, cJSON *axis, int which, struct error *error)
+{
+    char *parent_pointer, *last;
+    split_pointer(axis->string, &variant->arena, &parent_pointer, &last);
+    cJSON *parent = conf_pointer(conf_doc_root(variant->doc), parent_pointer);
+    if (!parent)
+        return conf_error_at(variant->doc, axis, error,
+                             "nothing stands at \"%s\" (expected a JSON Pointer into this file)",
+                             parent_pointer);
+    cJSON *value = cJSON_DetachItemFromArray(axis, which);
+    if (cJSON_IsObject(parent))
+        variant_put(variant, parent, last, value);
+    else if (!cJSON_IsArray(parent) || !put_into_list(variant, parent, last, value)) {
+        cJSON_AddItemToArray(variant->detached, value);
+        return conf_error_at(variant->doc, axis, error, "\"%s\" has no member \"%s\"",
+                             parent_pointer, last);
+    }
+    return OK;
+}
+
+/* Labels go to terminals, where a control character would drive them. */
+static void append_label(struct buf *label, const cJSON *value)
+{
+    if (buf_len(label) > 0)
+        buf_append_text(label, ", ");
+    if (cJSON_IsString(value)) {
+        utf8_append_visible(label, value->valuestring);
+        return;
+    }
+    char *text = cJSON_PrintUnformatted(value);
+    utf8_append_visible(label, text);
+    cJSON_free(text);
+}
+
+/* Chooses the values of variant `number`: the first axis turns slowest. */
+static enum result put_values(struct variant *variant, size_t number, struct error *error)
+{
+    cJSON *axes = cJSON_GetObjectItemCaseSensitive(conf_doc_root(variant->doc), "variants");
+    struct buf label = {0};
+    size_t block = 1;
+    cJSON *axis;
+    cJSON_ArrayForEach(axis, axes) block *= (size_t)cJSON_GetArraySize(axis);
+    enum result result = OK;
+    cJSON_ArrayForEach(axis, axes)
+    {
+        size_t values = (size_t)cJSON_GetArraySize(axis);
+        block /= values;
+        int which = (int)(number / block % values);
+        const cJSON *value = cJSON_GetArrayItem(axis, which);
+        append_label(&label, value);
+        cJSON_AddItemToObject(variant->values, axis->string, cJSON_Duplicate(value, true));
+        result = put_value(variant, axis, which, error);
+        if (result != OK)
+            break;
+    }
+    variant->label = mem_text("baseline");
+    if (buf_len(&label) > 0) {
+        free(variant->label);
+        buf_append(&label, "", 1);
+        variant->label = mem_text(buf_head(&label));
+    }
+    buf_free(&label);
+    return result;
+}
+
+static enum result read_variant(struct variant *variant, const struct variants *variants,
+                                const char *name, size_t number, struct error *error)
+{
+    variant->values = cJSON_CreateObject();
+    variant->detached = cJSON_CreateArray();
+    enum result result =
+        conf_doc_parse(&variant->doc, name, variants->text, variants->length, error);
+    if (result == OK)
+        result = put_values(variant, number, error);
+    if (result == OK)
+        result = conf_read(variant->doc, conf_doc_root(variant->doc), &experiment_conf_table,
+                           &variant->experiment, &variant->arena, error);
+    return result;
+}
+
+static void free_variant(struct variant *variant)
+{
+    free(variant->label);
+    cJSON_Delete(variant->values);
+    cJSON_Delete(variant->detached);
+    conf_doc_free(&variant->doc);
+    arena_free(&variant->arena);
+}
+
+/* Reads the file as it stands, before anything varies: how many variants it asks for. */
+static enum result read_base(const struct variants *variants, const char *name, size_t *count,
+                             struct error *error)
+{
+    struct conf_doc *doc = NULL;
+    struct experiment experiment;
+    struct arena arena = {0};
+    enum result result = conf_doc_parse(&doc, name, variants->text, variants->length, error);
+    if (result == OK)
+        result =
+            conf_read(doc, conf_doc_root(doc), &experiment_conf_table, &experiment, &arena, error);
+    if (result == OK)
+        result = count_variants(doc, experiment.variants, count, error);
+    arena_free(&arena);
+    conf_doc_free(&doc);
+    return result;
+}
+
+enum result variants_parse(struct variants *variants, const char *name, char *text, size_t length,
+                           struct error *error)
+{
+    *variants = (struct variants){.text = text, .length = length};
+    size_t count = 0;
+    enum result result = read_base(variants, name, &count, error);
+    if (result == OK)
+        variants->items = mem_alloc(count, sizeof(*variants->items));
+    while (result == OK && variants->count < count) {
+        size_t number = variants->count++;
+        result = read_variant(&variants->items[number], variants, name, number, error);
+    }
+    if (result != OK)
+        variants_free(variants);
+    return result;
+}
+
+enum result variants_read(struct variants *variants, const char *path, struct error *error)
+{
+    *variants = (struct variants){0};
+    struct buf text = {0};
+    enum result result = buf_read_file(&text, path, error);
+    if (result != OK) {
+        buf_free(&text);
+        return result;
+    }
+    return variants_parse(variants, path, text.data, buf_len(&text), error);
+}
+
+void variants_free(struct variants *variants)
+{
+    for (size_t i = 0; i < variants->count; i++)
+        free_variant(&variants->items[i]);
+    free(variants->items);
+    free(variants->text);
+    *variants = (struct variants){0};
+}

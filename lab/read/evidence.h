@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* What the records of one round say, as arrays for the analysis: read from run.db in one pass over
+ * each table, round after round in the order in which they were added. */
+#ifndef TAILGATE_LAB_READ_EVIDENCE_H
+#define TAILGATE_LAB_READ_EVIDENCE_H
+
+#include "lab/analysis/blame.h"
+#include "lab/read/keymap.h"
+#include "lab/read/query.h"
+#include "lib/base/hist.h"
+
+/* Texts by number. */
+struct evidence_names {
+    const char **items;
+    size_t count, last; /* last: the one that was asked for most recently */
+};
+
+struct evidence {
+    int64_t variant, round;
+    struct evidence_names endpoints; /* addresses, as struct stall_wait numbers them */
+    struct evidence_names upstreams;
+    struct evidence_names texts; /* everything else that has a name */
+    struct evidence_place {      /* which endpoint leads to which process */
+        const char *process;
+        uint32_t endpoint;
+    } * places;
+    size_t place_count;
+
+    struct stall_wait *waits;
+    size_t wait_count, wait_capacity;
+    struct stalls stalls;
+
+    /* The generator's records, until the requests are read. */
+    struct evidence_client {
+        uint64_t key;
+        int64_t latency;
+        bool measured, answered;
+    } * clients;
+    size_t client_count, client_capacity;
+    struct keymap client_of; /* by trace: those of warm-up, that were not answered, or slow */
+    struct hist *latency;    /* of those that were measured and answered */
+
+    struct blame_case *cases;
+    size_t case_count, case_capacity;
+    struct keymap case_of; /* by trace */
+    struct blame_try *tries;
+    size_t try_count, try_capacity;
+    struct blame_span *spans;
+    size_t span_count, span_capacity;
+    struct evidence_touch { /* a fault says whom it touched */
+        uint32_t touched;   /* the case */
+        const char *name;
+        int64_t at;
+    } * touches;
+    size_t touch_count, touch_capacity;
+    struct blame_state *states;
+    size_t state_count, state_capacity;
+
+    size_t measured;          /* requests of the generator */
+    int64_t slower_from;      /* ns: above this it is one of the slowest */
+    size_t failures;          /* cases that failed */
+    size_t unknown;           /* failed requests that the generator has no record of */
+    size_t timeouts, unheard; /* tries that waited in vain; of these: not listened to any more */
+    int64_t last;             /* the latest moment of all */
+};
+
+/* The open passes. */
+#define EVIDENCE_TABLES 7
+struct evidence_source {
+    struct query_cursor tables[EVIDENCE_TABLES];
+};
+
+/* Close with evidence_close, whatever the result. */
+enum result evidence_open(struct evidence_source *source, struct sqlite3 *db,
+                          struct error *error) MUST_USE;
+void evidence_close(struct evidence_source *source);
+
+/* Reads the next round and finds its stalls. Release with evidence_free, whatever the result. */
+enum result evidence_read(struct evidence *evidence, struct evidence_source *source,
+                          int64_t variant, int64_t round, struct error *error) MUST_USE;
+void evidence_free(struct evidence *evidence);
+
+/* The book on it, in which everything is judged. It refers to the evidence, which it is released
+ * with. */
+void evidence_judge(struct evidence *evidence, struct blame_book *book);
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/report/report_format.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+#include <cjson/cJSON.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/units.h"
+
+static const cJSON *member(const cJSON *object, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
+static const char *text(const cJSON *object, const char *key)
+{
+    const cJSON *item = member(object, key);
+    return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+static double number(const cJSON *object, const char *key)
+{
+    const cJSON *item = member(object, key);
+    return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+static bool holds(const cJSON *verdict)
+{
+    return cJSON_IsTrue(member(verdict, "holds"));
+}
+
+static int count_failed(const cJSON *verdicts)
+{
+    int failed = 0;
+    const cJSON *verdict;
+    cJSON_ArrayForEach(verdict, verdicts) failed += !holds(verdict);
+    return failed;
+}
+
+/* ---- JUnit */
+
+/* Text of XML 1.0; control characters, which it cannot hold, become spaces. */
+static void print_xml(FILE *out, const char *from)
+{
+    for (; *from; from++) {
+        unsigned char byte = (unsigned char)*from;
+        const char *entity = byte == '&'   ? "&amp;"
+                             : byte == '<' ? "&lt;"
+                             : byte == '>' ? "&gt;"
+                             : byte == '"' ? "&quot;"
+                                           : NULL;
+        if (entity)
+            fputs(entity, out);
+        else
+            fputc(byte < ' ' ? ' ' : byte, out);
+    }
+}
+
+static void print_attribute(FILE *out, const char *name, const char *value)
+{
+    fprintf(out, " %s=\"", name);
+    print_xml(out, value);
+    fputc('"', out);
+}
+
+static void print_case(FILE *out, const cJSON *summary, const cJSON *verdict)
+{
+    fputs("    <testcase", out);
+    print_attribute(out, "classname", text(summary, "name"));
+    fputs(" name=\"", out);
+    print_xml(out, text(verdict, "variant"));
+    fputs(": ", out);
+    print_xml(out, text(verdict, "text"));
+    if (holds(verdict)) {
+        fputs("\"/>\n", out);
+        return;
+    }
+    fputs("\">\n      <failure message=\"it was ", out);
+    print_xml(out, text(verdict, "shown"));
+    fputs("\"/>\n    </testcase>\n", out);
+}
+
+/* What is expected of a run that was cut short was not looked at: that is an error, not a failure.
+ */
+static void print_cut_short(FILE *out, const cJSON *summary)
+{
+    fputs("    <testcase", out);
+    print_attribute(out, "classname", text(summary, "name"));
+    fputs(" name=\"the run\">\n      <error", out);
+    print_attribute(out, "message", text(summary, "problem"));
+    fputs("/>\n    </testcase>\n", out);
+}
+
+static void print_counts(FILE *out, const cJSON *summary, bool complete)
+{
+    const cJSON *verdicts = member(summary, "expect");
+    print_attribute(out, "name", text(summary, "name"));
+    fprintf(out, " tests=\"%d\" failures=\"%d\" errors=\"%d\"",
+            cJSON_GetArraySize(verdicts) + !complete, count_failed(verdicts), !complete);
+}
+
+void report_print_junit(FILE *out, const cJSON *summary)
+{
+    bool complete = cJSON_IsTrue(member(summary, "complete"));
+    const cJSON *item;
+    fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites", out);
+    print_counts(out, summary, complete);
+    fputs(">\n  <testsuite", out);
+    print_counts(out, summary, complete);
+    print_attribute(out, "timestamp", text(summary, "started"));
+    fputs(">\n", out);
+    cJSON_ArrayForEach(item, member(summary, "expect")) print_case(out, summary, item);
+    if (!complete)
+        print_cut_short(out, summary);
+    if (cJSON_GetArraySize(member(summary, "notes")) > 0) {
+        fputs("    <system-err>", out);
+        cJSON_ArrayForEach(item, member(summary, "notes"))
+        {
+            print_xml(out, cJSON_IsString(item) ? item->valuestring : "");
+            fputc('\n', out);
+        }
+        fputs("</system-err>\n", out);
+    }
+    fputs("  </testsuite>\n</testsuites>\n", out);
+}
+
+/* ---- Markdown */
+
+/* A cell must not end early. */
+static void print_cell(FILE *out, const char *from)
+{
+    for (; *from; from++) {
+        if (*from == '|' || *from == '<')
+            fputc('\\', out);
+        fputc(*from == '\n' ? ' ' : *from, out);
+    }
+}
+
+static void print_time(FILE *out, const cJSON *latency, const char *key)
+{
+    char shown[32];
+    duration time = duration_ns((int64_t)llround(number(latency, key) * 1e6));
+    fprintf(out, " %s |", units_format_duration(shown, sizeof(shown), time));
+}
+
+static void print_variant(FILE *out, const cJSON *variant)
+{
+    static const char *const percentiles[] = {"p50", "p90", "p99", "p999"};
+    fputs("| ", out);
+    print_cell(out, text(variant, "label"));
+    fputs(" |", out);
+    for (size_t i = 0; i < sizeof(percentiles) / sizeof(*percentiles); i++)
+        print_time(out, member(variant, "latency_ms"), percentiles[i]);
+    fprintf(out, " %.0f/s | %.0f | %.2f%% |", number(variant, "throughput_rps"),
+            number(variant, "requests"), number(variant, "failure_rate") * 100);
+    const cJSON *cause;
+    const char *between = " ";
+    cJSON_ArrayForEach(cause, member(variant, "causes"))
+    {
+        fprintf(out, "%s%s %.0f", between, cause->string, cause->valuedouble);
+        between = ", ";
+    }
+    fputs(" |\n", out);
+}
+
+static void print_verdicts(FILE *out, const cJSON *summary)
+{
+    const cJSON *verdict, *verdicts = member(summary, "expect");
+    int all = cJSON_GetArraySize(verdicts), failed = count_failed(verdicts);
+    if (all == 0)
+        return;
+    fprintf(
+        out,
+        "\n%d of %d expectations hold.\n\n| | variant | expected | measured |\n|---|---|---|--:|\n",
+        all - failed, all);
+    cJSON_ArrayForEach(verdict, verdicts)
+    {
+        fputs(holds(verdict) ? "| holds | " : "| **falls short** | ", out);
+        print_cell(out, text(verdict, "variant"));
+        fputs(" | ", out);
+        print_cell(out, text(verdict, "text"));
+        fputs(" | ", out);
+        print_cell(out, text(verdict, "shown"));
+        fputs(" |\n", out);
+    }
+}
+
+void report_print_markdown(FILE *out, const cJSON *summary)
+{
+    const cJSON *item;
+    fprintf(out, "### %s\n\n", text(summary, "name"));
+    if (!cJSON_IsTrue(member(summary, "complete")))
+        fprintf(out, "**The run was cut short:** %s\n\n", text(summary, "problem"));
+    fprintf(out,
+            "| %s | p50 | p90 | p99 | p99.9 | throughput | requests | failure rate | causes |\n"
+            "|---|--:|--:|--:|--:|--:|--:|--:|---|\n",
+            text(summary, "axis")[0] ? text(summary, "axis") : "variant");
+    cJSON_ArrayForEach(item, member(summary, "variants")) print_variant(out, item);
+    print_verdicts(out, summary);
+    if (cJSON_GetArraySize(member(summary, "notes")) > 0)
+        fputc('\n', out);
+    cJSON_ArrayForEach(item, member(summary, "notes"))
+        fprintf(out, "> %s\n", cJSON_IsString(item) ? item->valuestring : "");
+}

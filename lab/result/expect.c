@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/result/expect.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lab/result/summary.h"
+#include "lib/base/units.h"
+#include "lib/conf/conf.h"
+
+enum metric_unit { UNIT_TIME, UNIT_SHARE, UNIT_RATE, UNIT_COUNT };
+
+struct expect_metric {
+    const char *name;
+    enum metric_unit unit;
+    size_t offset; /* in struct variant_summary: a double, or for counts a uint64_t */
+};
+
+#define AT(member) offsetof(struct variant_summary, member)
+static const struct expect_metric metrics[] = {
+    {"mean", UNIT_TIME, AT(mean_ms)},
+    {"p50", UNIT_TIME, AT(p50_ms)},
+    {"p90", UNIT_TIME, AT(p90_ms)},
+    {"p99", UNIT_TIME, AT(p99_ms)},
+    {"p99.9", UNIT_TIME, AT(p999_ms)},
+    {"max", UNIT_TIME, AT(max_ms)},
+    {"failure_rate", UNIT_SHARE, AT(failure_rate)},
+    {"throughput", UNIT_RATE, AT(throughput_rps)},
+    {"collections_per_s", UNIT_RATE, AT(collections_per_s)},
+    {"gateway_failures", UNIT_COUNT, AT(gateway_failures)},
+    {"client_errors", UNIT_COUNT, AT(client_error_count)},
+    {"requests", UNIT_COUNT, AT(requests)},
+};
+#undef AT
+
+static const char *const unit_forms[] = {
+    [UNIT_TIME] = "a duration such as 250ms",
+    [UNIT_SHARE] = "a share such as 0.1%",
+    [UNIT_RATE] = "a rate such as 1000/s, or a number",
+    [UNIT_COUNT] = "a number, or a share such as 0.1%",
+};
+
+/* The longest first, so that "<=" is not read as "<". */
+static const struct operator_row {
+    const char *text;
+    enum expect_operator comparison;
+} operators[] = {
+    {"<=", EXPECT_AT_MOST}, {">=", EXPECT_AT_LEAST}, {"==", EXPECT_EQUAL},
+    {"<", EXPECT_LESS},     {">", EXPECT_MORE},
+};
+
+static const char *skip_blanks(const char *at)
+{
+    while (*at == ' ' || *at == '\t')
+        at++;
+    return at;
+}
+
+/* "inline: p99 < 5ms": a label may itself hold colons and commas, so known ones are tried. */
+static enum result take_label(struct expectation *expectation, const char **at,
+                              const char *const *labels, size_t count, struct error *error)
+{
+    expectation->variant = -1;
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(labels[i]);
+        if (strncmp(*at, labels[i], length) == 0 && (*at)[length] == ':') {
+            expectation->variant = (int)i;
+            *at = skip_blanks(*at + length + 1);
+            return OK;
+        }
+    }
+    const char *colon = memrchr(*at, ':', strcspn(*at, "<>="));
+    if (!colon)
+        return OK;
+    char label[128];
+    snprintf(label, sizeof(label), "%.*s", (int)(colon - *at), *at);
+    const char *nearest = conf_nearest(label, labels, count);
+    return error_set(error, FAILED_INPUT,
+                     "no variant has the label \"%s\" (nearest known one: "
+                     "\"%s\")",
+                     label,
+                     nearest     ? nearest
+                     : count > 0 ? labels[0]
+                                 : "none");
+}
+
+static enum result unknown_metric(const char *name, bool causes_alone, struct error *error)
+{
+    const char *names[ARRAY_LEN(metrics) + CAUSE_COUNT];
+    size_t count = 0;
+    for (size_t i = 0; i < ARRAY_LEN(metrics) && !causes_alone; i++)
+        names[count++] = metrics[i].name;
+    for (int cause = CAUSE_NONE + 1; cause < CAUSE_COUNT; cause++)
+        names[count++] = cause_row((enum cause)cause)->name;
+    const char *nearest = conf_nearest(name, names, count);
+    return error_set(error, FAILED_INPUT,
+                     "there is no %s \"%s\" (expected %s; nearest known one: %s)",
+                     causes_alone ? "cause" : "metric", name,
+                     causes_alone ? "share(CAUSE)" : "a metric, a status or a cause",
+                     nearest        ? nearest
+                     : causes_alone ? "connect_refused"
+                                    : "gateway_failures");
+}
+
+/* "share(connect_refused)": the name between the brackets, in place; false when it is none. */
+static bool take_brackets(char *name)
+{
+    static const char opening[] = "share(";
+    size_t length = strlen(name), before = strlen(opening);
+    if (strncmp(name, opening, before) != 0 || name[length - 1] != ')')
+        return false;
+    memmove(name, name + before, length - before);
+    name[length - before - 1] = '\0';
+    return true;
+}
+
+static enum result take_metric(struct expectation *expectation, const char **at,
+                               struct error *error)
+{
+    char name[64];
+    size_t length = strcspn(*at, " \t<>=");
+    snprintf(name, sizeof(name), "%.*s", (int)length, *at);
+    *at = skip_blanks(*at + length);
+    expectation->of_failures = take_brackets(name);
+    for (size_t i = 0; i < ARRAY_LEN(metrics) && !expectation->of_failures; i++)
+        if (strcmp(metrics[i].name, name) == 0)
+            expectation->metric = &metrics[i];
+    if (expectation->metric)
+        return OK;
+    if (!expectation->of_failures && strlen(name) == 3 && name[0] >= '1' && name[0] <= '5' &&
+        isdigit(name[1]) && isdigit(name[2])) {
+        expectation->status = atoi(name);
+        return OK;
+    }
+    expectation->cause = cause_by_name(name);
+    if (expectation->cause != CAUSE_COUNT && expectation->cause != CAUSE_NONE)
+        return OK;
+    return unknown_metric(name, expectation->of_failures, error);
+}
+
+/* "on /orders". The load's pace is nothing that a route has. */
+static enum result take_route(struct expectation *expectation, const char **at, struct error *error)
+{
+    if (strncmp(*at, "on ", 3) != 0)
+        return OK;
+    const char *route = skip_blanks(*at + 3);
+    size_t length = strcspn(route, " \t<>=");
+    if (length == 0 || length >= sizeof(expectation->route))
+        return error_set(error, FAILED_INPUT,
+                         "\"%s\" does not name a route (expected \"METRIC on ROUTE < VALUE\")",
+                         route);
+    if (expectation->metric && expectation->metric->unit == UNIT_RATE)
+        return error_set(error, FAILED_INPUT,
+                         "%s is not counted by route (expected it without \"on %.*s\")",
+                         expectation->metric->name, (int)length, route);
+    memcpy(expectation->route, route, length);
+    *at = skip_blanks(route + length);
+    return OK;
+}
+
+static enum result take_operator(struct expectation *expectation, const char **at,
+                                 struct error *error)
+{
+    for (size_t i = 0; i < ARRAY_LEN(operators); i++) {
+        size_t length = strlen(operators[i].text);
+        if (strncmp(*at, operators[i].text, length) == 0) {
+            expectation->comparison = operators[i].comparison;
+            *at = skip_blanks(*at + length);
+            return OK;
+        }
+    }
+    return error_set(error, FAILED_INPUT,
+                     "\"%s\" does not begin with a comparison (expected one "
+                     "of < <= > >= ==)",
+                     *at);
+}
+
+static enum metric_unit unit_of(const struct expectation *expectation)
+{
+    if (expectation->of_failures)
+        return UNIT_SHARE;
+    return expectation->metric ? expectation->metric->unit : UNIT_COUNT;
+}
+
+static bool parse_time(const char *text, double *ms)
+{
+    duration time;
+    if (!units_parse_duration(text, &time))
+        return false;
+    *ms = (double)time.ns / (double)NS_PER_MS;
+    return true;
+}
+
+/* "deferred", or "0.5 * deferred": a variant's figure in place of a value. */
+static bool take_variant(struct expectation *expectation, const char *text,
+                         const char *const *labels, size_t count)
+{
+    char factor[64] = "1";
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(text), label = strlen(labels[i]);
+        if (length < label || strcmp(text + length - label, labels[i]) != 0)
+            continue;
+        size_t before = length - label;
+        if (before > 0) {
+            const char *star = memrchr(text, '*', before);
+            if (!star || before >= sizeof(factor) || skip_blanks(star + 1) != text + before)
+                continue;
+            snprintf(factor, sizeof(factor), "%.*s", (int)strcspn(text, " \t*"), text);
+            if (skip_blanks(text + strlen(factor)) != star)
+                continue;
+        }
+        if (!units_parse_number(factor, &expectation->value))
+            continue;
+        expectation->against = (int)i;
+        expectation->share = unit_of(expectation) == UNIT_SHARE;
+        return true;
+    }
+    return false;
+}
+
+static enum result take_value(struct expectation *expectation, const char *text,
+                              struct error *error)
+{
+    enum metric_unit unit = unit_of(expectation);
+    double *value = &expectation->value;
+    bool right = false;
+    if (unit == UNIT_TIME)
+        right = parse_time(text, value);
+    if (unit == UNIT_SHARE || unit == UNIT_COUNT)
+        right = expectation->share = units_parse_share(text, value);
+    if (unit == UNIT_RATE)
+        right = units_parse_rate(text, value);
+    if (!right && (unit == UNIT_RATE || unit == UNIT_COUNT))
+        right = units_parse_number(text, value);
+    if (right)
+        return OK;
+    return error_set(error, FAILED_INPUT,
+                     "\"%s\" cannot be compared with (expected %s, or a variant's label)", text,
+                     unit_forms[unit]);
+}
+
+enum result expect_parse(struct expectation *expectation, const char *text,
+                         const char *const *labels, size_t label_count, struct error *error)
+{
+    *expectation = (struct expectation){.text = text, .against = -1};
+    const char *at = skip_blanks(text);
+    enum result result = take_label(expectation, &at, labels, label_count, error);
+    if (result == OK)
+        result = take_metric(expectation, &at, error);
+    if (result == OK)
+        result = take_route(expectation, &at, error);
+    if (result == OK)
+        result = take_operator(expectation, &at, error);
+    if (result != OK)
+        return result;
+    char value[256];
+    size_t length = strlen(at);
+    while (length > 0 && (at[length - 1] == ' ' || at[length - 1] == '\t'))
+        length--;
+    snprintf(value, sizeof(value), "%.*s", (int)length, at);
+    if (take_variant(expectation, value, labels, label_count))
+        return OK;
+    return take_value(expectation, value, error);
+}
+
+static double as_asked(const struct expectation *expectation, uint64_t count, uint64_t of)
+{
+    if (!expectation->share)
+        return (double)count;
+    return of == 0 ? 0 : (double)count / (double)of;
+}
+
+static double share_of_failures(const struct variant_summary *summary, int cause)
+{
+    uint64_t all = 0;
+    for (int i = 0; i < CAUSE_COUNT; i++)
+        all += summary->causes[i];
+    return all == 0 ? 0 : (double)summary->causes[cause] / (double)all;
+}
+
+double expect_figure(const struct expectation *expectation, const struct variant_summary *summary)
+{
+    const struct expect_metric *metric = expectation->metric;
+    if (expectation->of_failures)
+        return share_of_failures(summary, expectation->cause);
+    if (!metric)
+        return as_asked(expectation,
+                        expectation->status ? summary->statuses[expectation->status]
+                                            : summary->causes[expectation->cause],
+                        summary->requests);
+    const char *member = (const char *)summary + metric->offset;
+    if (metric->unit == UNIT_COUNT)
+        return as_asked(expectation, *(const uint64_t *)(const void *)member, summary->requests);
+    return *(const double *)(const void *)member;
+}
+
+double expect_limit(const struct expectation *expectation, const struct variant_summary *other)
+{
+    if (expectation->against < 0)
+        return expectation->value;
+    return expectation->value * expect_figure(expectation, other);
+}
+
+bool expect_holds(const struct expectation *expectation, double figure, double limit)
+{
+    switch (expectation->comparison) {
+    case EXPECT_LESS:
+        return figure < limit;
+    case EXPECT_AT_MOST:
+        return figure <= limit;
+    case EXPECT_MORE:
+        return figure > limit;
+    case EXPECT_AT_LEAST:
+        return figure >= limit;
+    case EXPECT_EQUAL:
+        return figure == limit;
+    }
+    return false;
+}
+
+const char *expect_format(const struct expectation *expectation, double value, char *out,
+                          size_t size)
+{
+    enum metric_unit unit = unit_of(expectation);
+    if (unit == UNIT_TIME)
+        return units_format_duration(out, size, duration_ns((int64_t)(value * 1e6)));
+    if (expectation->share)
+        snprintf(out, size, "%.3g%%", value * 100);
+    else
+        snprintf(out, size, unit == UNIT_RATE ? "%.1f/s" : "%.0f", value);
+    return out;
+}

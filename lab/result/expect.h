@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* Expectations: "METRIC OPERATOR VALUE", for every variant, or after "LABEL: " for one. A metric is
+ * a figure ("p99"), a status ("502"), a cause ("connect_refused": how many requests, or which share
+ * of all), or "share(CAUSE)": which share of the requests that have a cause has this one. "METRIC
+ * on ROUTE" is about the requests of one route, as the gateway's records call it. The value is one
+ * of the metric's unit ("250ms"), or what another variant has, "LABEL", or some times that, "0.5 *
+ * LABEL". */
+#ifndef TAILGATE_LAB_RESULT_EXPECT_H
+#define TAILGATE_LAB_RESULT_EXPECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/base/result.h"
+
+struct variant_summary;
+struct expect_metric;
+
+enum expect_operator { EXPECT_LESS, EXPECT_AT_MOST, EXPECT_MORE, EXPECT_AT_LEAST, EXPECT_EQUAL };
+
+struct expectation {
+    const char *text;                   /* as written; the caller's */
+    int variant;                        /* -1 = every one */
+    char route[112];                    /* or empty */
+    const struct expect_metric *metric; /* NULL: the count of a status or of a cause */
+    int status;                         /* or 0 */
+    int cause;                          /* when there is neither metric nor status */
+    bool of_failures;                   /* its share of all requests with a cause */
+    enum expect_operator comparison;
+    double value; /* milliseconds, a share, a rate a second, or a count */
+    int against;  /* the variant whose figure it is so many times of; -1 = none */
+    bool share;   /* of all measured requests, instead of a count */
+};
+
+/* `text` and `labels` must outlive the expectation. The message says what was expected, without a
+ * place. */
+enum result expect_parse(struct expectation *expectation, const char *text,
+                         const char *const *labels, size_t label_count,
+                         struct error *error) MUST_USE;
+
+/* The figure that the expectation is about, in the unit of its value. */
+double expect_figure(const struct expectation *expectation, const struct variant_summary *summary);
+
+/* What it is compared with; `other` is the variant that it is against, and not looked at when there
+ * is none. */
+double expect_limit(const struct expectation *expectation, const struct variant_summary *other);
+bool expect_holds(const struct expectation *expectation, double figure, double limit);
+
+/* The figure for a person: "12.3ms", "0.25%", "1500/s", "17". Returns `out`. */
+const char *expect_format(const struct expectation *expectation, double value, char *out,
+                          size_t size);
+
+#endif

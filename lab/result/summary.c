@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/result/summary.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+#include <sqlite3.h>
+
+#include "lab/read/query.h"
+#include "lab/result/agreement.h"
+#include "lab/result/blame_summary.h"
+#include "lab/result/judge.h"
+#include "lab/result/summary_faults.h"
+#include "lib/base/memory.h"
+#include "lib/record/reader.h"
+
+#define LATE_LAG_MS   5.0 /* a generator that lags more is part of what it measures */
+#define LATE_FAULT_MS 20.0
+#define STARVED       0.9
+
+/* What the queries of one variant fill. */
+struct reading {
+    struct variant_summary *variant;
+    struct hist *lag;
+    uint64_t in_time;     /* answered below 500 within the measured time */
+    uint64_t collections; /* of all backends, within it */
+    double seconds;       /* the measured time of all rounds */
+};
+
+static double ms_of(duration time)
+{
+    return (double)time.ns / (double)NS_PER_MS;
+}
+
+/* ---- one query each */
+
+static void take_client(void *context, sqlite3_stmt *row)
+{
+    struct reading *reading = context;
+    struct variant_summary *variant = reading->variant;
+    variant->requests++;
+    hist_record(variant->latency, duration_ns(sqlite3_column_int64(row, 0)));
+    hist_record(reading->lag, duration_ns(sqlite3_column_int64(row, 1)));
+    int status = sqlite3_column_int(row, 2);
+    bool answered = sqlite3_column_int(row, 3) != 0, within = sqlite3_column_int(row, 4) != 0;
+    if (!answered)
+        return;
+    variant->statuses[status >= 0 && status < SUMMARY_STATUSES ? status : 0]++;
+    reading->in_time += within && status < 500;
+}
+
+static void take_client_error(void *context, sqlite3_stmt *row)
+{
+    struct variant_summary *variant = ((struct reading *)context)->variant;
+    const char *name = (const char *)sqlite3_column_text(row, 0);
+    uint64_t count = (uint64_t)sqlite3_column_int64(row, 1);
+    for (int i = 0; i < CLIENT_ERROR_COUNT; i++)
+        if (strcmp(client_error_name((enum client_error)i), name) == 0)
+            variant->client_errors[i] += count;
+    variant->client_error_count += count;
+}
+
+void summary_count_cause(struct variant_summary *variant, const char *name, int status,
+                         uint64_t count)
+{
+    enum cause cause = cause_by_name(name);
+    if (cause == CAUSE_COUNT)
+        cause = CAUSE_NONE;
+    bool failed = cause_is_gateway_failure(cause, status);
+    variant->gateway_requests += count;
+    variant->gateway_failures += failed ? count : 0;
+    if (failed || cause != CAUSE_NONE)
+        variant->causes[cause] += count;
+}
+
+static void take_gateway(void *context, sqlite3_stmt *row)
+{
+    summary_count_cause(((struct reading *)context)->variant,
+                        (const char *)sqlite3_column_text(row, 0), sqlite3_column_int(row, 1),
+                        (uint64_t)sqlite3_column_int64(row, 2));
+}
+
+static void take_collections(void *context, sqlite3_stmt *row)
+{
+    ((struct reading *)context)->collections = (uint64_t)sqlite3_column_int64(row, 0);
+}
+
+static void take_queued(void *context, sqlite3_stmt *row)
+{
+    ((struct reading *)context)->variant->queued = (uint64_t)sqlite3_column_int64(row, 0);
+}
+
+static void take_time(void *context, sqlite3_stmt *row)
+{
+    struct reading *reading = context;
+    reading->seconds = sqlite3_column_double(row, 0) / 1e9;
+    reading->variant->busy_share = sqlite3_column_double(row, 1);
+}
+
+static const struct {
+    const char *sql; /* ?1 is the variant */
+    query_row *visit;
+} queries[] = {
+    {"SELECT c.done_ns - c.intended_ns, c.lag_ns, c.status, c.error = 'none',"
+     " c.done_ns < r.epoch_ns + r.duration_ns FROM client c"
+     " JOIN round r ON r.variant = c.variant AND r.round = c.round"
+     " WHERE c.variant = ?1 AND NOT c.warmup",
+     take_client},
+    {"SELECT error, count(*) FROM client WHERE variant = ?1 AND NOT warmup AND error <> 'none'"
+     " GROUP BY error",
+     take_client_error},
+    {"SELECT r.cause, r.status, count(*) FROM client c JOIN request r ON " SAME_REQUEST("r", "c")
+
+         " WHERE c.variant = ?1 AND NOT c.warmup GROUP BY r.cause, r.status",
+     take_gateway},
+    {"SELECT count(*) FROM pause p JOIN round r ON r.variant = p.variant AND r.round = p.round"
+     " WHERE p.variant = ?1 AND p.kind = 'collection'"
+     " AND p.started_ns BETWEEN r.epoch_ns AND r.epoch_ns + r.duration_ns",
+     take_collections},
+    {"SELECT sum(n) FROM tally WHERE variant = ?1 AND part = 'measured' AND what = 'queued'",
+     take_queued},
+    {"SELECT sum(max(0, min(ended_ns, epoch_ns + duration_ns) - epoch_ns)), max(busy_share)"
+     " FROM round WHERE variant = ?1 AND epoch_ns > 0",
+     take_time},
+};
+
+void summary_set_shares(struct variant_summary *variant)
+{
+    const struct hist *latency = variant->latency;
+    variant->mean_ms = ms_of(hist_mean(latency));
+    variant->p50_ms = ms_of(hist_quantile(latency, 0.5));
+    variant->p90_ms = ms_of(hist_quantile(latency, 0.9));
+    variant->p99_ms = ms_of(hist_quantile(latency, 0.99));
+    variant->p999_ms = ms_of(hist_quantile(latency, 0.999));
+    variant->max_ms = ms_of(hist_max(latency));
+    if (variant->requests > 0)
+        variant->failure_rate = (double)variant->gateway_failures / (double)variant->requests;
+}
+
+static void set_figures(struct reading *reading)
+{
+    struct variant_summary *variant = reading->variant;
+    summary_set_shares(variant);
+    if (reading->seconds > 0) {
+        variant->throughput_rps = (double)reading->in_time / reading->seconds;
+        variant->collections_per_s = (double)reading->collections / reading->seconds;
+    }
+}
+
+static enum result read_variant(struct summary *summary, size_t number, struct hist *lag,
+                                sqlite3 *db, struct error *error)
+{
+    struct variant_summary *variant = &summary->variants[number];
+    variant->label = summary->plan->variants.items[number].label;
+    variant->latency = hist_new();
+    struct reading reading = {.variant = variant, .lag = lag};
+    const int64_t parameter = (int64_t)number;
+    enum result result = OK;
+    for (size_t i = 0; i < ARRAY_LEN(queries) && result == OK; i++)
+        result = query_each(db, queries[i].sql, &parameter, 1, queries[i].visit, &reading, error);
+    if (result == OK)
+        result = summary_faults_read(&variant->faults, &summary->plan->variants.items[number],
+                                     number, db, error);
+    if (result == OK)
+        result = blame_summary_read(&variant->blame, db, parameter, error);
+    set_figures(&reading);
+    if (variant->busy_share > summary->busy_share)
+        summary->busy_share = variant->busy_share;
+    return result;
+}
+
+/* ---- over all variants */
+
+static void take_process(void *context, sqlite3_stmt *row)
+{
+    cJSON_AddNumberToObject(context, (const char *)sqlite3_column_text(row, 0),
+                            sqlite3_column_double(row, 1));
+}
+
+static void note(struct summary *summary, const char *format, ...) PRINTF_LIKE(2, 3);
+static void note(struct summary *summary, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    cJSON_AddItemToArray(summary->notes, cJSON_CreateString(text));
+}
+
+static double figure(const cJSON *object, const char *name)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    return item ? item->valuedouble : 0;
+}
+
+static void note_fault(struct summary *summary, const struct variant_summary *variant,
+                       const cJSON *fault)
+{
+    const char *name = cJSON_GetObjectItemCaseSensitive(fault, "name")->valuestring;
+    const char *target = cJSON_GetObjectItemCaseSensitive(fault, "target")->valuestring;
+    double missed = figure(fault, "missed"), late = figure(fault, "late_ms");
+    if (figure(fault, "touched") == 0)
+        note(summary, "in %s, the fault \"%s\" touched nothing on %s", variant->label, name,
+             target);
+    else if (missed > 0)
+        note(summary,
+             "in %s, the fault \"%s\" could not be done to %s %.0f times, for the process was "
+             "away or held already",
+             variant->label, name, target, missed);
+    if (figure(fault, "unended") > 0)
+        note(summary, "in %s, the fault \"%s\" ended %s, which did not come back", variant->label,
+             name, target);
+    if (late > LATE_FAULT_MS)
+        note(summary, "in %s, the fault \"%s\" began up to %.1f ms late", variant->label, name,
+             late);
+}
+
+/* What a variant's figures do not show by themselves. */
+static void note_variant(struct summary *summary, const struct variant_summary *variant)
+{
+    if (variant->requests == 0)
+        note(summary, "nothing was measured of %s, so none of its expectations can hold",
+             variant->label);
+    const cJSON *fault;
+    cJSON_ArrayForEach(fault, variant->faults) note_fault(summary, variant, fault);
+    if (variant->queued > 0)
+        note(summary,
+             "in %s, %llu of %llu requests waited for a free connection of the load generator, "
+             "which is part of their latency (load.connections is too low, if it was not meant)",
+             variant->label, (unsigned long long)variant->queued,
+             (unsigned long long)variant->requests);
+    uint64_t blamed = blame_summary_failures(variant->blame);
+    if (blamed != variant->gateway_failures)
+        note(summary, "in %s, %llu failures were counted and %llu have been blamed on something",
+             variant->label, (unsigned long long)variant->gateway_failures,
+             (unsigned long long)blamed);
+    uint64_t refused = 0;
+    for (int status = 400; status < 500; status++)
+        refused += variant->statuses[status];
+    if (refused > variant->requests / 2)
+        note(summary,
+             "in %s, %llu of %llu requests were answered by a 4xx, which is no gateway failure: "
+             "are the paths of the load those of the routes and handlers?",
+             variant->label, (unsigned long long)refused, (unsigned long long)variant->requests);
+}
+
+static void add_notes(struct summary *summary)
+{
+    if (summary->busy_share > STARVED)
+        note(summary,
+             "the machine was starved: its cores were %.0f %% busy in a round; do not "
+             "trust these latencies (lower the rate, or use more cores)",
+             summary->busy_share * 100);
+    if (summary->lag_p99_ms > LATE_LAG_MS)
+        note(summary,
+             "the load generator itself was late: by %.1f ms at its p99, which is part of "
+             "every latency here",
+             summary->lag_p99_ms);
+    if (summary->records_dropped > 0)
+        note(summary, "%llu records could not be written and are missing from every figure",
+             (unsigned long long)summary->records_dropped);
+    int differences = cJSON_GetArraySize(summary->differences);
+    if (differences > 0)
+        note(summary,
+             "the counts of the load generator and of the gateway do not agree in %d "
+             "place%s: %s",
+             differences, differences == 1 ? "" : "s",
+             cJSON_GetArrayItem(summary->differences, 0)->valuestring);
+    for (size_t i = 0; i < summary->plan->variants.count; i++)
+        note_variant(summary, &summary->variants[i]);
+}
+
+static enum result read_all(struct summary *summary, struct hist *lag, sqlite3 *db,
+                            struct error *error)
+{
+    enum result result = OK;
+    for (size_t i = 0; i < summary->plan->variants.count && result == OK; i++)
+        result = read_variant(summary, i, lag, db, error);
+    if (result == OK)
+        result = query_each(db, "SELECT process, sum(cpu_s) FROM process GROUP BY process", NULL, 0,
+                            take_process, summary->processes, error);
+    return result == OK ? agreement_check(db, summary->differences, &summary->tallied, error)
+                        : result;
+}
+
+enum result summary_read(struct summary *summary, sqlite3 *db, struct error *error)
+{
+    summary->variants = mem_alloc(summary->plan->variants.count, sizeof(*summary->variants));
+    summary->processes = cJSON_CreateObject();
+    summary->differences = cJSON_CreateArray();
+    summary->notes = cJSON_CreateArray();
+    struct hist *lag = hist_new();
+    enum result result = read_all(summary, lag, db, error);
+    summary->lag_p99_ms = ms_of(hist_quantile(lag, 0.99));
+    summary->lag_max_ms = ms_of(hist_max(lag));
+    hist_free(&lag);
+    if (result == OK) {
+        result = judge_expectations(summary, db, error);
+        add_notes(summary);
+    }
+    return result;
+}
+
+void summary_free(struct summary *summary)
+{
+    for (size_t i = 0; summary->variants && i < summary->plan->variants.count; i++) {
+        hist_free(&summary->variants[i].latency);
+        cJSON_Delete(summary->variants[i].faults);
+        cJSON_Delete(summary->variants[i].blame);
+    }
+    free(summary->variants);
+    free(summary->verdicts);
+    cJSON_Delete(summary->processes);
+    cJSON_Delete(summary->differences);
+    cJSON_Delete(summary->notes);
+    *summary = (struct summary){0};
+}
+
+bool summary_holds(const struct summary *summary)
+{
+    for (size_t i = 0; i < summary->verdict_count; i++)
+        if (!summary->verdicts[i].holds)
+            return false;
+    return true;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* What a run amounts to: the figures of each variant, over all rounds and measured requests. Times
+ * count from the intended moment of a request; a request that was given up counts with the time
+ * until then. */
+#ifndef TAILGATE_LAB_RESULT_SUMMARY_H
+#define TAILGATE_LAB_RESULT_SUMMARY_H
+
+#include <stdint.h>
+
+#include "lab/plan/plan.h"
+#include "lib/base/hist.h"
+#include "lib/record/cause.h"
+#include "lib/record/tables.h"
+
+#define SUMMARY_STATUSES 1000
+
+struct sqlite3;
+
+struct variant_summary {
+    const char *label;
+    uint64_t requests; /* measured: one client record each */
+    uint64_t queued;   /* of these waited in the generator until one of its connections was free */
+    double mean_ms, p50_ms, p90_ms, p99_ms, p999_ms, max_ms;
+    double throughput_rps;               /* answered below 500 within the measured time */
+    double collections_per_s;            /* of all backends together */
+    uint64_t statuses[SUMMARY_STATUSES]; /* of complete responses, as the client saw them */
+    uint64_t client_errors[CLIENT_ERROR_COUNT];
+    uint64_t client_error_count;
+    uint64_t gateway_requests; /* rows of the gateway that belong to measured requests */
+    uint64_t gateway_failures;
+    double failure_rate;          /* gateway failures by measured requests */
+    uint64_t causes[CAUSE_COUNT]; /* of the gateway's rows; CAUSE_NONE counts failures alone */
+    double busy_share;            /* of all cores, in the busiest round */
+    struct hist *latency;
+    struct cJSON *blame;  /* what is behind its failures: lab/result/blame_summary.h */
+    struct cJSON *faults; /* which were injected: summary_faults.h */
+};
+
+struct verdict {
+    const struct expectation *expectation;
+    size_t variant;
+    double value;
+    double limit; /* what it was compared with */
+    bool holds;
+};
+
+struct summary {
+    const struct plan *plan;
+    const char *started; /* UTC */
+    const char *problem; /* why the run was cut short; NULL = it is complete */
+    struct variant_summary *variants;
+    struct verdict *verdicts; /* of a complete run */
+    size_t verdict_count;
+    uint64_t records_dropped;
+    uint64_t tallied;              /* measured requests, by the generator's own count */
+    struct cJSON *differences;     /* texts: where tally, client and gateway do not agree */
+    double lag_p99_ms, lag_max_ms; /* how late the generator itself was */
+    double busy_share;             /* in the busiest round */
+    struct cJSON *processes;       /* CPU seconds of each process, over all rounds */
+    struct cJSON *notes;           /* texts: what makes the figures less trustworthy */
+};
+
+/* Set plan, started, problem and records_dropped first. */
+enum result summary_read(struct summary *summary, struct sqlite3 *db, struct error *error) MUST_USE;
+void summary_free(struct summary *summary);
+
+/* Counts requests that the gateway ended so. */
+void summary_count_cause(struct variant_summary *variant, const char *name, int status,
+                         uint64_t count);
+
+/* Sets what follows from the latencies and counts: percentiles and the failure rate. */
+void summary_set_shares(struct variant_summary *variant);
+
+/* Whether every expectation holds. */
+bool summary_holds(const struct summary *summary);
+
+/* summary.json as a tree; free it with cJSON_Delete. */
+struct cJSON *summary_json(const struct summary *summary);
+
+#endif

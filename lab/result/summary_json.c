@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
+#include <cjson/cJSON.h>
+
+#include "lab/result/summary.h"
+#include "lab/run/machine.h"
+#include "lib/record/reader.h"
+
+static cJSON *latency_json(const struct variant_summary *variant)
+{
+    cJSON *latency = cJSON_CreateObject();
+    cJSON_AddNumberToObject(latency, "mean", variant->mean_ms);
+    cJSON_AddNumberToObject(latency, "p50", variant->p50_ms);
+    cJSON_AddNumberToObject(latency, "p90", variant->p90_ms);
+    cJSON_AddNumberToObject(latency, "p99", variant->p99_ms);
+    cJSON_AddNumberToObject(latency, "p999", variant->p999_ms);
+    cJSON_AddNumberToObject(latency, "max", variant->max_ms);
+    return latency;
+}
+
+static cJSON *statuses_json(const struct variant_summary *variant)
+{
+    cJSON *statuses = cJSON_CreateObject();
+    for (int status = 0; status < SUMMARY_STATUSES; status++) {
+        char name[16];
+        snprintf(name, sizeof(name), "%d", status);
+        if (variant->statuses[status] > 0)
+            cJSON_AddNumberToObject(statuses, name, (double)variant->statuses[status]);
+    }
+    return statuses;
+}
+
+static cJSON *client_errors_json(const struct variant_summary *variant)
+{
+    cJSON *errors = cJSON_CreateObject();
+    for (int i = 0; i < CLIENT_ERROR_COUNT; i++)
+        if (variant->client_errors[i] > 0)
+            cJSON_AddNumberToObject(errors, client_error_name((enum client_error)i),
+                                    (double)variant->client_errors[i]);
+    return errors;
+}
+
+static cJSON *causes_json(const struct variant_summary *variant)
+{
+    cJSON *causes = cJSON_CreateObject();
+    for (int i = 0; i < CAUSE_COUNT; i++)
+        if (variant->causes[i] > 0)
+            cJSON_AddNumberToObject(causes, cause_row((enum cause)i)->name,
+                                    (double)variant->causes[i]);
+    return causes;
+}
+
+static cJSON *variant_json(const struct summary *summary, size_t number)
+{
+    const struct variant_summary *variant = &summary->variants[number];
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "label", variant->label);
+    cJSON_AddItemToObject(json, "values",
+                          cJSON_Duplicate(summary->plan->variants.items[number].values, true));
+    cJSON_AddNumberToObject(json, "requests", (double)variant->requests);
+    cJSON_AddNumberToObject(json, "throughput_rps", variant->throughput_rps);
+    cJSON_AddItemToObject(json, "latency_ms", latency_json(variant));
+    cJSON_AddItemToObject(json, "statuses", statuses_json(variant));
+    cJSON_AddItemToObject(json, "client_errors", client_errors_json(variant));
+    cJSON_AddNumberToObject(json, "gateway_requests", (double)variant->gateway_requests);
+    cJSON_AddNumberToObject(json, "gateway_failures", (double)variant->gateway_failures);
+    cJSON_AddNumberToObject(json, "failure_rate", variant->failure_rate);
+    cJSON_AddItemToObject(json, "causes", causes_json(variant));
+    cJSON_AddItemToObject(json, "faults", cJSON_Duplicate(variant->faults, true));
+    cJSON_AddItemToObject(json, "blame", cJSON_Duplicate(variant->blame, true));
+    cJSON_AddNumberToObject(json, "collections_per_s", variant->collections_per_s);
+    cJSON_AddNumberToObject(json, "busy_share", variant->busy_share);
+    return json;
+}
+
+static cJSON *verdicts_json(const struct summary *summary)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; i < summary->verdict_count; i++) {
+        const struct verdict *verdict = &summary->verdicts[i];
+        cJSON *json = cJSON_CreateObject();
+        cJSON_AddStringToObject(json, "text", verdict->expectation->text);
+        cJSON_AddStringToObject(json, "variant", summary->variants[verdict->variant].label);
+        cJSON_AddNumberToObject(json, "value", verdict->value);
+        cJSON_AddNumberToObject(json, "limit", verdict->limit);
+        char figure[32], limit[32], shown[80];
+        expect_format(verdict->expectation, verdict->value, figure, sizeof(figure));
+        expect_format(verdict->expectation, verdict->limit, limit, sizeof(limit));
+        bool against = verdict->expectation->against >= 0;
+        snprintf(shown, sizeof(shown), "%s%s%s", figure, against ? " against " : "",
+                 against ? limit : "");
+        cJSON_AddStringToObject(json, "shown", shown);
+        cJSON_AddBoolToObject(json, "holds", verdict->holds);
+        cJSON_AddItemToArray(list, json);
+    }
+    return list;
+}
+
+static cJSON *agreement_json(const struct summary *summary)
+{
+    uint64_t client = 0, gateway = 0;
+    for (size_t i = 0; i < summary->plan->variants.count; i++) {
+        client += summary->variants[i].requests;
+        gateway += summary->variants[i].gateway_requests;
+    }
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(json, "tally", (double)summary->tallied);
+    cJSON_AddNumberToObject(json, "client_rows", (double)client);
+    cJSON_AddNumberToObject(json, "gateway_rows", (double)gateway);
+    cJSON_AddItemToObject(json, "differences", cJSON_Duplicate(summary->differences, true));
+    return json;
+}
+
+static cJSON *machine_json(const struct summary *summary)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(json, "cores", machine_cores());
+    cJSON_AddNumberToObject(json, "busy_share", summary->busy_share);
+    cJSON_AddItemToObject(json, "cpu_s", cJSON_Duplicate(summary->processes, true));
+    return json;
+}
+
+cJSON *summary_json(const struct summary *summary)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "name", plan_experiment(summary->plan, 0)->name);
+    cJSON_AddNumberToObject(json, "seed", (double)summary->plan->seed);
+    cJSON_AddStringToObject(json, "started", summary->started);
+    cJSON_AddStringToObject(json, "tailgate", PACKAGE_VERSION);
+    cJSON_AddBoolToObject(json, "complete", summary->problem == NULL);
+    cJSON_AddItemToObject(json, "problem",
+                          summary->problem ? cJSON_CreateString(summary->problem)
+                                           : cJSON_CreateNull());
+    cJSON_AddStringToObject(json, "axis", plan_axis_name(summary->plan));
+    cJSON *variants = cJSON_AddArrayToObject(json, "variants");
+    for (size_t i = 0; i < summary->plan->variants.count; i++)
+        cJSON_AddItemToArray(variants, variant_json(summary, i));
+    cJSON_AddItemToObject(json, "expect", verdicts_json(summary));
+    cJSON_AddNumberToObject(json, "records_dropped", (double)summary->records_dropped);
+    cJSON *lag = cJSON_AddObjectToObject(json, "load_lag_ms");
+    cJSON_AddNumberToObject(lag, "p99", summary->lag_p99_ms);
+    cJSON_AddNumberToObject(lag, "max", summary->lag_max_ms);
+    cJSON_AddItemToObject(json, "agreement", agreement_json(summary));
+    cJSON_AddItemToObject(json, "machine", machine_json(summary));
+    cJSON_AddItemToObject(json, "notes", cJSON_Duplicate(summary->notes, true));
+    return json;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* The figures of those requests of a variant that one route of the gateway took. */
+#ifndef TAILGATE_LAB_RESULT_SUMMARY_ROUTE_H
+#define TAILGATE_LAB_RESULT_SUMMARY_ROUTE_H
+
+#include "lab/result/summary.h"
+
+/* Fills what requests have by themselves: counts, latencies, statuses, failures and causes. Free
+ * `latency` with hist_free. */
+enum result summary_route_read(struct variant_summary *summary, size_t variant, const char *route,
+                               struct sqlite3 *db, struct error *error) MUST_USE;
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/result/table.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "lab/result/table_blame.h"
+#include "lib/base/clock.h"
+#include "lib/base/result.h"
+#include "lib/base/units.h"
+#include "lib/record/cause.h"
+
+/* ---- the table */
+
+enum cell_kind { CELL_LABEL, CELL_MS, CELL_RATE, CELL_NUMBER, CELL_COUNT, CELL_SHARE };
+
+/* A column: what stands over it, and where its figure is in a variant. */
+static const struct column {
+    const char *title;
+    enum cell_kind kind;
+    const char *group; /* of summary.json, or NULL */
+    const char *key;
+} columns[] = {
+    {"strategy", CELL_LABEL, NULL, "label"},
+    {"mean", CELL_MS, "latency_ms", "mean"},
+    {"p50", CELL_MS, "latency_ms", "p50"},
+    {"p99", CELL_MS, "latency_ms", "p99"},
+    {"p99.9", CELL_MS, "latency_ms", "p999"},
+    {"throughput", CELL_RATE, NULL, "throughput_rps"},
+    {"collections/s", CELL_NUMBER, NULL, "collections_per_s"},
+    {"502", CELL_COUNT, "statuses", "502"},
+    {"503", CELL_COUNT, "statuses", "503"},
+    {"504", CELL_COUNT, "statuses", "504"},
+    {"failure rate", CELL_SHARE, NULL, "failure_rate"},
+};
+
+#define CELL_TEXT 64
+
+static double number(const cJSON *item)
+{
+    return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+static const char *text(const cJSON *object, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+static const cJSON *member(const cJSON *object, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
+/* The cell's text: written to `out`, or a label, which may have any length. */
+static const char *cell_text(char out[CELL_TEXT], const struct column *column, const cJSON *variant)
+{
+    const cJSON *item =
+        member(column->group ? member(variant, column->group) : variant, column->key);
+    double value = number(item);
+    switch (column->kind) {
+    case CELL_LABEL:
+        return text(variant, column->key);
+    case CELL_MS:
+        units_format_duration(out, CELL_TEXT, duration_ns((int64_t)(value * 1e6)));
+        break;
+    case CELL_RATE:
+        snprintf(out, CELL_TEXT, "%.0f/s", value);
+        break;
+    case CELL_NUMBER:
+        snprintf(out, CELL_TEXT, "%.1f", value);
+        break;
+    case CELL_COUNT:
+        snprintf(out, CELL_TEXT, "%.0f", value);
+        break;
+    case CELL_SHARE:
+        snprintf(out, CELL_TEXT, value > 0 && value < 0.0001 ? "%.4f%%" : "%.2f%%", value * 100);
+        break;
+    }
+    return out;
+}
+
+/* In characters: each byte of UTF-8 but the continuing ones begins one. */
+static int width_of(const char *cell)
+{
+    int width = 0;
+    for (; *cell; cell++)
+        width += ((unsigned char)*cell & 0xc0) != 0x80;
+    return width;
+}
+
+static void print_cell(FILE *out, const struct column *column, int width, const char *cell)
+{
+    int padding = width - width_of(cell);
+    if (column->kind == CELL_LABEL)
+        fprintf(out, "%s%*s", cell, padding, "");
+    else
+        fprintf(out, "  %*s%s", padding, "", cell);
+}
+
+static void print_rows(FILE *out, const cJSON *summary)
+{
+    int widths[ARRAY_LEN(columns)];
+    const char *titles[ARRAY_LEN(columns)];
+    char cell[CELL_TEXT];
+    const cJSON *variants = member(summary, "variants"), *variant;
+    const char *axis = text(summary, "axis");
+    for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
+        titles[i] = columns[i].kind == CELL_LABEL && axis[0] ? axis : columns[i].title;
+        widths[i] = width_of(titles[i]);
+        cJSON_ArrayForEach(variant, variants)
+        {
+            int width = width_of(cell_text(cell, &columns[i], variant));
+            widths[i] = width > widths[i] ? width : widths[i];
+        }
+        print_cell(out, &columns[i], widths[i], titles[i]);
+    }
+    fputc('\n', out);
+    cJSON_ArrayForEach(variant, variants)
+    {
+        for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
+            const char *shown = cell_text(cell, &columns[i], variant);
+            print_cell(out, &columns[i], widths[i], shown);
+        }
+        fputc('\n', out);
+    }
+}
+
+/* ---- what stands below it */
+
+/* "deferred 312, inline 2": the variants in which a name of `group` was counted; false: in none. */
+static bool print_counts(FILE *out, const cJSON *summary, const char *group, const char *name,
+                         const char *before)
+{
+    bool any = false;
+    const cJSON *variant;
+    cJSON_ArrayForEach(variant, member(summary, "variants"))
+    {
+        double count = number(member(member(variant, group), name));
+        if (count <= 0)
+            continue;
+        if (!any)
+            fputs(before, out);
+        fprintf(out, "%s%s %.0f", any ? ", " : "", text(variant, "label"), count);
+        any = true;
+    }
+    return any;
+}
+
+static void print_causes(FILE *out, const cJSON *summary)
+{
+    bool any = false;
+    for (int i = 0; i < CAUSE_COUNT; i++) {
+        const struct cause_row *row = cause_row((enum cause)i);
+        char before[128];
+        snprintf(before, sizeof(before), "%s  %s: ", any ? "" : "\ncauses\n", row->name);
+        if (!print_counts(out, summary, "causes", row->name, before))
+            continue;
+        any = true;
+        fprintf(out, "\n      %s\n", row->meaning);
+        if (row->advice[0])
+            fprintf(out, "      what helps: %s\n", row->advice);
+    }
+}
+
+static bool is_same_fault(const cJSON *one, const cJSON *other)
+{
+    return strcmp(text(one, "name"), text(other, "name")) == 0 &&
+           strcmp(text(one, "target"), text(other, "target")) == 0;
+}
+
+static const cJSON *find_fault(const cJSON *variant, const cJSON *like)
+{
+    const cJSON *fault;
+    cJSON_ArrayForEach(fault,
+                       member(variant, "faults")) if (is_same_fault(fault, like)) return fault;
+    return NULL;
+}
+
+/* Whether a variant before this one has it as well. */
+static bool is_listed(const cJSON *variant, const cJSON *fault)
+{
+    for (const cJSON *each = variant->prev; each->next; each = each->prev)
+        if (find_fault(each, fault))
+            return true;
+    return false;
+}
+
+/* One fault, in this variant and those behind it. */
+static void print_fault(FILE *out, const cJSON *variant, const cJSON *fault)
+{
+    fprintf(out, "  %s (%s on %s): ", text(fault, "name"), text(fault, "kind"),
+            text(fault, "target"));
+    for (const char *before = ""; variant; variant = variant->next) {
+        const cJSON *same = find_fault(variant, fault);
+        if (!same)
+            continue;
+        double touched = number(member(same, "touched"));
+        int unit = (int)strlen(text(same, "unit")) - (touched == 1); /* one time, not 1 times */
+        fprintf(out, "%s%s %.0f %.*s", before, text(variant, "label"), touched, unit,
+                text(same, "unit"));
+        before = ", ";
+    }
+    fputc('\n', out);
+}
+
+static void print_faults(FILE *out, const cJSON *summary)
+{
+    const cJSON *variant, *fault;
+    const char *title = "\nfaults injected\n";
+    cJSON_ArrayForEach(variant, member(summary, "variants"))
+        cJSON_ArrayForEach(fault, member(variant, "faults"))
+    {
+        if (is_listed(variant, fault))
+            continue;
+        fputs(title, out);
+        title = "";
+        print_fault(out, variant, fault);
+    }
+}
+
+/* Names come from the variants themselves: whatever errors there were. */
+static void print_client_errors(FILE *out, const cJSON *summary)
+{
+    const cJSON *variant, *count;
+    cJSON_ArrayForEach(variant, member(summary, "variants"))
+        cJSON_ArrayForEach(count, member(variant, "client_errors"))
+            fprintf(out, "\nclient-side errors in %s: %s %.0f", text(variant, "label"),
+                    count->string, number(count));
+    cJSON_ArrayForEach(variant, member(summary, "variants"))
+    {
+        if (!member(variant, "client_errors")->child)
+            continue;
+        fputc('\n', out);
+        return;
+    }
+}
+
+static void print_expectations(FILE *out, const cJSON *summary)
+{
+    const cJSON *verdict, *list = member(summary, "expect");
+    if (cJSON_GetArraySize(list) > 0)
+        fputs("\nexpectations\n", out);
+    cJSON_ArrayForEach(verdict, list)
+    {
+        bool holds = cJSON_IsTrue(member(verdict, "holds"));
+        const char *label = text(verdict, "variant"), *expectation = text(verdict, "text");
+        bool named =
+            strncmp(expectation, label, strlen(label)) == 0 && expectation[strlen(label)] == ':';
+        fprintf(out, "  %-11s  %s%s%s  (%s)\n", holds ? "holds" : "falls short", named ? "" : label,
+                named ? "" : ": ", expectation, text(verdict, "shown"));
+    }
+}
+
+static void print_notes(FILE *out, const cJSON *summary)
+{
+    const cJSON *note, *notes = member(summary, "notes");
+    if (cJSON_GetArraySize(notes) > 0)
+        fputc('\n', out);
+    cJSON_ArrayForEach(note, notes)
+        fprintf(out, "warning: %s\n", cJSON_IsString(note) ? note->valuestring : "");
+    if (!cJSON_IsTrue(member(summary, "complete")))
+        fprintf(out, "\nThe run was cut short (%s): these are the figures until then.\n",
+                text(summary, "problem"));
+}
+
+void table_print(FILE *out, const cJSON *summary, const char *folder)
+{
+    print_rows(out, summary);
+    print_faults(out, summary);
+    print_causes(out, summary);
+    table_print_blame(out, summary);
+    print_client_errors(out, summary);
+    print_expectations(out, summary);
+    print_notes(out, summary);
+    if (folder)
+        fprintf(out, "\nreport   %s/report.html\nsummary  %s/summary.json\n", folder, folder);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of `tailgate whatif` hand to each other. */
+#ifndef TAILGATE_LAB_WHATIF_WHATIF_RESULT_H
+#define TAILGATE_LAB_WHATIF_WHATIF_RESULT_H
+
+#include "lab/analysis/prediction.h"
+#include "lab/plan/variant.h"
+#include "lab/read/recorded_run.h"
+#include "lab/read/trace_read.h"
+#include "lab/result/expect.h"
+#include "lab/whatif/whatif.h"
+#include "lab/whatif/whatif_grid.h"
+
+enum { WHATIF_CONDITIONS = 16 };
+
+struct whatif_point {
+    struct prediction prediction;
+    char withheld[160]; /* why nothing is said of it; "" = it is */
+    bool meets;         /* the objective */
+    double change;      /* how far it is from the present setting */
+};
+
+/* One setting, predicted and measured in one run. */
+struct whatif_proof {
+    size_t point;
+    uint64_t seed;
+    bool same_seed; /* as that of the run */
+    struct prediction measured;
+    bool within; /* the measured failure rate lies in the predicted interval */
+    double relative_error;
+};
+
+struct whatif {
+    const struct whatif_options *options;
+    struct recorded_run run;
+    int variant;
+    struct variants variants; /* of the run's experiment */
+    struct cJSON *upstream;   /* its configuration, in the variant's tree */
+    struct replay_setting present;
+    struct replay_world world;
+    struct trace trace;
+    struct trace_facts facts;
+    struct replay_outcome *outcomes;
+    struct prediction recorded;
+    struct grid grid;
+    struct whatif_point *points; /* of grid.points */
+    struct expectation conditions[WHATIF_CONDITIONS];
+    size_t condition_count;
+    char *condition_texts; /* what they point into */
+    int best;              /* a point, or -1 */
+    struct cJSON *notes;   /* texts */
+    struct whatif_proof *proofs;
+    size_t proof_count;
+};
+
+/* Says something of the result as a whole. */
+void whatif_note(struct whatif *whatif, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Prints the result in the format that was asked for. */
+void whatif_print(const struct whatif *whatif);
+
+/* The result as a tree; free it with cJSON_Delete. */
+struct cJSON *whatif_json(const struct whatif *whatif);
+
+/* Runs the experiment at the present setting, the recommended one and a few others, with the run's
+ * seed and with a new one, and adds what was measured. */
+enum result whatif_prove(struct whatif *whatif, struct error *error) MUST_USE;
+
+#endif
