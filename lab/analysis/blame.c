@@ -303,6 +303,14 @@ static int64_t known(int64_t length)
     return length > 0 ? length : 0;
 }
 
+/* Two lengths that the backend reported, as far as they can have been in the try: a response that
+ * came after it had been given up tells of more. */
+static int64_t within(const struct blame_try *try, int64_t one, int64_t other)
+{
+    int64_t reported = known(one) + known(other);
+    return reported < try->until - try->from ? reported : try->until - try->from;
+}
+
 static void sum_overlaps(const struct blame_book *book, struct blame_case *item,
                          const struct tries *tries)
 {
@@ -312,9 +320,8 @@ static void sum_overlaps(const struct blame_book *book, struct blame_case *item,
         struct blame_window window = window_of(try, item);
         window.effects = EFFECT_ALL;
         blame_spans_each(book, &window, add_overlap, &overlapping);
-        item->overlaps[BLAME_LOCK] += known(try->backend_queue) + known(try->backend_lock);
-        item->overlaps[BLAME_WORK] += known(try->backend_work) + known(try->backend_cleanup);
-        item->overlaps[BLAME_QUEUE] = known(item->queue);
+        item->overlaps[BLAME_LOCK] += within(try, try->backend_queue, try->backend_lock);
+        item->overlaps[BLAME_WORK] += within(try, try->backend_work, try->backend_cleanup);
         if (item->overlaps[BLAME_PAUSE] < known(try->backend_gc))
             item->overlaps[BLAME_PAUSE] = known(try->backend_gc);
     }
@@ -354,6 +361,14 @@ static void set_aftermath(const struct blame_book *book, struct blame_case *item
     item->aftermath = until > from && until - from > own;
 }
 
+/* By the backend's own account, when that is a third of its time. */
+static enum blame_class class_by_account(const struct blame_case *item)
+{
+    const int64_t *overlaps = item->overlaps;
+    enum blame_class most = overlaps[BLAME_LOCK] > overlaps[BLAME_WORK] ? BLAME_LOCK : BLAME_WORK;
+    return overlaps[most] * 3 >= item->until - item->from ? most : BLAME_UNATTRIBUTED;
+}
+
 static void judge_failure(const struct judge *judge, struct blame_case *item,
                           const struct tries *tries)
 {
@@ -365,6 +380,8 @@ static void judge_failure(const struct judge *judge, struct blame_case *item,
     if (item->span != BLAME_NONE) {
         item->class = judge->book->spans[item->span].class;
         set_aftermath(judge->book, item);
+    } else if (item->class == BLAME_UNATTRIBUTED) {
+        item->class = class_by_account(item);
     }
 }
 

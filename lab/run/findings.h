@@ -25,11 +25,12 @@
  *     aftermath      1: it met more of what followed that than of it
  *     injected_ns, pause_ns, stall_ns, gateway_ns     what was in force while its tries waited; the
  *                    sum where several were
- *     lock_ns, work_ns, queue_ns, client_ns           as the backend, the gateway and the client
- * say timeout_ns     how long its last try lasted, when that was given up true_ns        how long
- * that would have lasted, when it was listened for (timeout.late) would_succeed  whether without
- * the span it would have been answered in time chain          from what is behind it, by what
- * turned it into a failure, to its cause verdict        the same as a sentence
+ *     lock_ns, work_ns, queue_ns, client_ns           as the backend, the gateway, the client say
+ *     timeout_ns     how long its last try lasted, when that was given up
+ *     true_ns        how long that would have lasted, when it was listened for (late)
+ *     would_succeed  whether without the span it would have been answered in time
+ *     chain          from what is behind it, by what turned it into a failure, to its cause
+ *     verdict        the same as a sentence
  *
  * finding_note (variant, text): what the analysis could not do, or may have got wrong.
  */

@@ -5,6 +5,7 @@
 
 #include "lib/base/memory.h"
 #include "proxy/observe/journal.h"
+#include "proxy/request/response.h"
 
 /* A try that was given up. */
 struct late {
@@ -85,7 +86,8 @@ void late_listen(struct exchange *exchange)
     uplink_set_apart(uplink, late);
 }
 
-/* Whether the final response's head has come, or what is no head: that is an answer as well. */
+/* Whether the final response's head has come, or what is no head: that is an answer as well. What
+ * the backend says in it of the time it took is what the timeout hid. */
 static bool has_come(struct uplink *uplink)
 {
     struct http_head *head = &uplink->upstream->worker->response_head;
@@ -94,8 +96,12 @@ static bool has_come(struct uplink *uplink)
             http_head_end(buf_head(&uplink->in), buf_len(&uplink->in), &uplink->head_scanned);
         if (length == 0)
             return buf_len(&uplink->in) > config_of(uplink->upstream)->bytes;
-        if (http_parse_response(head, buf_head(&uplink->in), length) || head->status >= 200)
+        if (http_parse_response(head, buf_head(&uplink->in), length))
             return true;
+        if (head->status >= 200) {
+            response_note_timing(&uplink->late->record, head);
+            return true;
+        }
         uplink->head_scanned = 0;
         buf_consume(&uplink->in, length);
     }

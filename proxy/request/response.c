@@ -12,10 +12,9 @@
 /* What reading and passing on a head takes from a connection's turn, beside its bytes. */
 enum { HEAD_COST = 1024 };
 
-static void note_backend_timing(struct exchange *exchange, const struct http_head *head)
+void response_note_timing(struct attempt_record *record, const struct http_head *head)
 {
     struct timing timing;
-    struct attempt_record *record = &exchange->attempt.record;
     if (!http_has(head, HTTP_FIELD_SERVER_TIMING))
         return;
     timing_clear(&timing);
@@ -109,7 +108,7 @@ static bool is_tried_again(struct exchange *exchange, const struct http_head *he
 {
     if (head->status < 200)
         return false;
-    note_backend_timing(exchange, head);
+    response_note_timing(&exchange->attempt.record, head);
     return retry_looks_at_responses(exchange->passage->retry) &&
            attempt_retries_response(exchange, head);
 }

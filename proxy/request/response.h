@@ -12,4 +12,7 @@
 enum cause response_take_head(struct exchange *exchange, const char *bytes, size_t available,
                               size_t *used);
 
+/* Notes what the backend says itself of how long it took (Server-Timing), if it says so. */
+void response_note_timing(struct attempt_record *record, const struct http_head *head);
+
 #endif

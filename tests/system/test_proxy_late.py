@@ -55,6 +55,17 @@ def test_how_late_it_came(gateway, upstream, later, before):
     assert_let_go(server)
 
 
+def test_what_the_backend_says_of_the_time_it_took(gateway, upstream, later):
+    """What the timeout hid: was it the lock, or the work?"""
+    said = response_bytes(200, b"hello", {"Server-Timing": "queue;dur=250, work;dur=1.5"})
+    proxy = gateway(upstream([read_request, wait_for(later), said]), upstream=listening())
+    assert proxy.request().status == 504
+    later.set()
+    row = only_attempt(proxy)
+    assert (row["backend_queue_ns"], row["backend_work_ns"]) == (250 * MS, 3 * MS // 2)
+    assert "status" not in row or row["status"] in (0, None)  # the client got none of it
+
+
 def test_the_real_latency_is_that_of_the_endpoint(gateway, upstream):
     """What the client waited and what it would have waited more: what it would have taken."""
     pause = threading.Event()

@@ -182,6 +182,26 @@ static void a_fault_cannot_have_just_any_consequence(void **state)
     assert_string_equal(blamed(scene, 2), "backend");
 }
 
+/* A late response tells what the timeout hid; of more time than the try had, it has no more than
+ * that. */
+static void without_anything_recorded_the_backends_account_tells(void **state)
+{
+    struct scene *scene = *state;
+    struct blame_try *locked =
+        fail_once(scene, CAUSE_RESPONSE_TIMEOUT, 0, SECOND, SECOND + TIMEOUT);
+    locked->backend_queue = 380 * MS;
+    locked->backend_work = 20 * MS;
+    fail_once(scene, CAUSE_RESPONSE_TIMEOUT, 0, 3 * SECOND, 3 * SECOND + TIMEOUT)->backend_work =
+        400 * MS;
+    fail_once(scene, CAUSE_RESPONSE_TIMEOUT, 0, 5 * SECOND, 5 * SECOND + TIMEOUT)->backend_work =
+        20 * MS;
+    judge(scene);
+    assert_string_equal(blamed(scene, 0), "lock");
+    assert_int_equal(scene->cases[0].overlaps[BLAME_LOCK], TIMEOUT);
+    assert_string_equal(blamed(scene, 1), "work");
+    assert_string_equal(blamed(scene, 2), "unattributed");
+}
+
 static void a_fault_that_names_whom_it_touched_has_no_others(void **state)
 {
     struct scene *scene = *state;
@@ -325,6 +345,7 @@ int main(void)
         TEST(a_pause_takes_the_blame_on_its_endpoint_alone),
         TEST(what_is_always_there_does_not_take_the_blame),
         TEST(a_fault_cannot_have_just_any_consequence),
+        TEST(without_anything_recorded_the_backends_account_tells),
         TEST(a_fault_that_names_whom_it_touched_has_no_others),
         TEST(what_was_seen_from_outside_comes_last),
         TEST(a_race_without_a_fault_is_a_class_of_its_own),
