@@ -7,6 +7,13 @@
 #include "lab/analysis/contrast.h"
 #include "lab/analysis/outcomes.h"
 
+/* Failures, or requests beyond a quantile: fewer say nothing. */
+#define FIGURE_LEAST_EVENTS 10
+
+/* A load generator that is itself late is part of what it measures: by this share of a figure at
+ * most. */
+#define FIGURE_MOST_LAG 0.2
+
 enum figure_kind {
     FIGURE_FAILURES,   /* the share of requests that are gateway failures */
     FIGURE_CAUSE,      /* the share that has the cause */

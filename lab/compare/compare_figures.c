@@ -13,15 +13,11 @@
 #define MISSES_MAIN   0.04 /* of comparisons, by chance */
 #define MISSES_DETAIL 0.01
 
-#define LEAST_EVENTS   10 /* failures, or requests beyond a quantile: fewer say nothing */
 #define LEAST_BLOCKS   8
 #define LEAST_FREEDOM  2.0  /* about twice the stretches of time that matter */
 #define LEAST_REQUESTS 1000 /* of a route */
 #define LEAST_OF_CAUSE 20
 #define MOST_DETAILS   8 /* routes, and causes */
-
-/* A generator that is itself late is part of what it measures: by this share of a quantile. */
-#define MOST_LAG 0.2
 
 /* What is usual, as a share of the figure (of throughput: of what was not answered): standard
  * deviations from one round to the next, and from one run to the next. How long a request takes
@@ -141,20 +137,20 @@ static void check_counts(struct compare_figure *figure, const struct figure *a,
         withhold(figure, "withheld: nothing was measured of %s", a->requests ? "B" : "A");
     } else if (row->kind == FIGURE_QUANTILE) {
         double most = 1 - row->share;
-        if (beyond < LEAST_EVENTS)
+        if (beyond < FIGURE_LEAST_EVENTS)
             withhold(figure,
                      "withheld: %.0f of %zu requests are slower than that; it takes %d (a longer "
                      "run has more)",
-                     beyond, fewer, LEAST_EVENTS);
+                     beyond, fewer, FIGURE_LEAST_EVENTS);
         else if ((double)a->unanswered >= most * (double)a->requests ||
                  (double)b->unanswered >= most * (double)b->requests)
             withhold(figure, "withheld: more requests than that were given up, and how long they "
                              "would have taken is not known");
-    } else if (row->kind != FIGURE_THROUGHPUT && events < LEAST_EVENTS) {
+    } else if (row->kind != FIGURE_THROUGHPUT && events < FIGURE_LEAST_EVENTS) {
         if (events == 0)
             withhold(figure, "withheld: none on either side");
         else
-            withhold(figure, "withheld: only %zu in all; it takes %d", events, LEAST_EVENTS);
+            withhold(figure, "withheld: only %zu in all; it takes %d", events, FIGURE_LEAST_EVENTS);
     }
 }
 
@@ -165,8 +161,8 @@ static void check_lag(struct compare_figure *figure, const struct compare_basis 
     int64_t a = outcomes_lag(basis->a, figure->row->share);
     int64_t b = outcomes_lag(basis->b, figure->row->share);
     char lag[32];
-    if ((double)a > MOST_LAG * figure->a * (double)NS_PER_MS ||
-        (double)b > MOST_LAG * figure->b * (double)NS_PER_MS)
+    if ((double)a > FIGURE_MOST_LAG * figure->a * (double)NS_PER_MS ||
+        (double)b > FIGURE_MOST_LAG * figure->b * (double)NS_PER_MS)
         withhold(figure,
                  "withheld: the load generator was itself late, by %s at its %s (a lower rate, or "
                  "a machine with less to do)",

@@ -9,7 +9,7 @@
 #include "lib/conf/conf.h"
 
 /* Keys at the top that do not change what a round does. */
-static const char *const passed_over[] = {"name", "variants", "rounds", "expect", "seed"};
+static const char *const passed_over[] = {"name", "variants", "rounds", "expect", "claims", "seed"};
 
 struct side {
     struct conf_doc *doc;

@@ -6,6 +6,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/result/claim.h"
+
 #define MAX_ARRIVALS 20e6 /* a round's schedule is drawn in advance and kept in memory */
 
 static enum result check_request(struct conf_read *read, void *object, const struct cJSON *item)
@@ -279,6 +281,11 @@ static const struct conf_key experiment_keys[] = {
          "that have a cause alone. \"p99 on /orders < 250ms\" about those of one route. In place "
          "of a value there may be another variant, or some times "
          "it: \"inline: p99 < 0.5 * deferred\"."},
+    {.name = "claims",
+     .type = CONF_LIST,
+     .offset = offsetof(struct experiment, claims),
+     .sub = &claim_conf_table,
+     .meaning = "What others claim, to be set beside what is measured."},
 };
 
 const struct conf_table experiment_conf_table = {

@@ -45,6 +45,7 @@ struct experiment {
     const struct cJSON *variants; /* JSON Pointer -> list of values; NULL = none */
     int64_t rounds;
     struct conf_list expect; /* const char * */
+    struct conf_list claims; /* struct claim_spec */
     const struct cJSON *item;
 };
 

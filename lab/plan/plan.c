@@ -294,13 +294,11 @@ static enum result check_labels(const struct plan *plan, struct error *error)
     return OK;
 }
 
-static enum result plan_expectations(struct plan *plan, struct error *error)
+static enum result plan_expectations(struct plan *plan, const char *const *labels,
+                                     struct error *error)
 {
     const struct variant *first = &plan->variants.items[0];
     const struct conf_list *texts = &first->experiment.expect;
-    const char **labels = mem_alloc(plan->variants.count, sizeof(*labels));
-    for (size_t i = 0; i < plan->variants.count; i++)
-        labels[i] = plan->variants.items[i].label;
     plan->expectations = mem_alloc(texts->count + 1, sizeof(*plan->expectations));
     const cJSON *list = conf_member(conf_doc_root(first->doc), "expect");
     enum result result = OK;
@@ -312,6 +310,39 @@ static enum result plan_expectations(struct plan *plan, struct error *error)
         if (result != OK)
             conf_error_at(first->doc, cJSON_GetArrayItem(list, (int)i), error, "%s", why.text);
     }
+    return result;
+}
+
+static enum result plan_claims(struct plan *plan, const char *const *labels, struct error *error)
+{
+    const struct variant *first = &plan->variants.items[0];
+    const struct claim_spec *specs = first->experiment.claims.items;
+    size_t count = first->experiment.claims.count;
+    plan->claims = mem_alloc(count + 1, sizeof(*plan->claims));
+    enum result result = OK;
+    while (plan->claim_count < count && result == OK) {
+        const struct claim_spec *spec = &specs[plan->claim_count];
+        enum claim_part part;
+        struct error why;
+        result = claim_parse(&plan->claims[plan->claim_count++], spec, labels, plan->variants.count,
+                             &part, &why);
+        if (result != OK)
+            conf_error_at(first->doc,
+                          conf_member(spec->item, part == CLAIM_PART_MEASURE ? "measure" : "holds"),
+                          error, "%s", why.text);
+    }
+    return result;
+}
+
+/* What is asked of variants by their labels. */
+static enum result plan_questions(struct plan *plan, struct error *error)
+{
+    const char **labels = mem_alloc(plan->variants.count, sizeof(*labels));
+    for (size_t i = 0; i < plan->variants.count; i++)
+        labels[i] = plan->variants.items[i].label;
+    enum result result = plan_expectations(plan, labels, error);
+    if (result == OK)
+        result = plan_claims(plan, labels, error);
     free(labels);
     return result;
 }
@@ -321,7 +352,7 @@ static enum result plan_all(struct planning *planning)
     struct plan *plan = planning->plan;
     enum result result = check_labels(plan, planning->error);
     if (result == OK)
-        result = plan_expectations(plan, planning->error);
+        result = plan_questions(plan, planning->error);
     plan->items = mem_alloc(plan->variants.count, sizeof(*plan->items));
     for (size_t i = 0; i < plan->variants.count && result == OK; i++)
         result = plan_variant(planning, i);
@@ -355,6 +386,7 @@ void plan_free(struct plan *plan)
     }
     free(plan->items);
     free(plan->expectations);
+    free(plan->claims);
     variants_free(&plan->variants);
     *plan = (struct plan){0};
 }

@@ -8,7 +8,7 @@
 #include "lab/lab.h"
 #include "lab/plan/endpoints.h"
 #include "lab/plan/variant.h"
-#include "lab/result/expect.h"
+#include "lab/result/claim.h"
 
 #define GATEWAY_PROCESS "gateway"
 #define LOAD_PROCESS    "load"
@@ -35,6 +35,8 @@ struct plan {
     int64_t rounds;
     struct expectation *expectations;
     size_t expectation_count;
+    struct claim *claims;
+    size_t claim_count;
 };
 
 enum result plan_make(struct plan *plan, const struct lab_options *options,

@@ -154,7 +154,7 @@ enum result report_data_read(cJSON **data, const struct summary *summary, struct
     cJSON *whole = summary_json(summary); /* what the two have in common comes from there */
     cJSON *json = *data = cJSON_CreateObject();
     static const char *const common[] = {"tailgate", "name",    "started", "seed",
-                                         "complete", "problem", "expect"};
+                                         "complete", "problem", "expect",  "claims"};
     for (size_t i = 0; i < ARRAY_LEN(common); i++)
         cJSON_AddItemToObject(json, common[i],
                               cJSON_DetachItemFromObjectCaseSensitive(whole, common[i]));

@@ -187,6 +187,32 @@ static void print_verdicts(FILE *out, const cJSON *summary)
     }
 }
 
+static void print_claim(FILE *out, const cJSON *claim)
+{
+    static const char *const cells[] = {"section", "text", "claimed", "shown", "range", "verdict"};
+    fputc('|', out);
+    for (size_t i = 0; i < sizeof(cells) / sizeof(*cells); i++) {
+        fputc(' ', out);
+        print_cell(out, text(claim, cells[i]));
+        fputs(i + 1 < sizeof(cells) / sizeof(*cells) ? " |" : "", out);
+    }
+    if (text(claim, "reason")[0]) {
+        fputs(": ", out);
+        print_cell(out, text(claim, "reason"));
+    }
+    fputs(" |\n", out);
+}
+
+static void print_claims(FILE *out, const cJSON *summary)
+{
+    const cJSON *claim, *claims = member(summary, "claims");
+    if (cJSON_GetArraySize(claims) > 0)
+        fputs("\n| § | claim | claimed | measured | in all rounds | holds? |\n"
+              "|---|---|---|---|---|---|\n",
+              out);
+    cJSON_ArrayForEach(claim, claims) print_claim(out, claim);
+}
+
 void report_print_markdown(FILE *out, const cJSON *summary)
 {
     const cJSON *item;
@@ -199,6 +225,7 @@ void report_print_markdown(FILE *out, const cJSON *summary)
             text(summary, "axis")[0] ? text(summary, "axis") : "variant");
     cJSON_ArrayForEach(item, member(summary, "variants")) print_variant(out, item);
     print_verdicts(out, summary);
+    print_claims(out, summary);
     if (cJSON_GetArraySize(member(summary, "notes")) > 0)
         fputc('\n', out);
     cJSON_ArrayForEach(item, member(summary, "notes"))

@@ -2,6 +2,7 @@
 #include "lab/result/expect.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,29 +11,43 @@
 #include "lib/base/units.h"
 #include "lib/conf/conf.h"
 
-enum metric_unit { UNIT_TIME, UNIT_SHARE, UNIT_RATE, UNIT_COUNT };
-
 struct expect_metric {
     const char *name;
     enum metric_unit unit;
-    size_t offset; /* in struct variant_summary: a double, or for counts a uint64_t */
+    size_t offset;   /* in struct variant_summary: a double, or for counts a uint64_t */
+    size_t events;   /* of a share or rate: the count that it is made of; 0: there is none */
+    double quantile; /* that it is of latency; 0: it is none */
+    bool inside;     /* of the processes, and not of the requests */
 };
 
 #define AT(member) offsetof(struct variant_summary, member)
+#define METRIC(text, of, member, ...)                               \
+    {                                                               \
+        .name = text, .unit = of, .offset = AT(member), __VA_ARGS__ \
+    }
 static const struct expect_metric metrics[] = {
-    {"mean", UNIT_TIME, AT(mean_ms)},
-    {"p50", UNIT_TIME, AT(p50_ms)},
-    {"p90", UNIT_TIME, AT(p90_ms)},
-    {"p99", UNIT_TIME, AT(p99_ms)},
-    {"p99.9", UNIT_TIME, AT(p999_ms)},
-    {"max", UNIT_TIME, AT(max_ms)},
-    {"failure_rate", UNIT_SHARE, AT(failure_rate)},
-    {"throughput", UNIT_RATE, AT(throughput_rps)},
-    {"collections_per_s", UNIT_RATE, AT(collections_per_s)},
-    {"gateway_failures", UNIT_COUNT, AT(gateway_failures)},
-    {"client_errors", UNIT_COUNT, AT(client_error_count)},
-    {"requests", UNIT_COUNT, AT(requests)},
+    METRIC("mean", UNIT_TIME, mean_ms),
+    METRIC("p50", UNIT_TIME, p50_ms, .quantile = 0.5),
+    METRIC("p90", UNIT_TIME, p90_ms, .quantile = 0.9),
+    METRIC("p99", UNIT_TIME, p99_ms, .quantile = 0.99),
+    METRIC("p99.9", UNIT_TIME, p999_ms, .quantile = 0.999),
+    METRIC("max", UNIT_TIME, max_ms),
+    METRIC("failure_rate", UNIT_SHARE, failure_rate, .events = AT(gateway_failures)),
+    METRIC("throughput", UNIT_RATE, throughput_rps),
+    METRIC("collections_per_s", UNIT_RATE, collections_per_s, .events = AT(collections)),
+    METRIC("gateway_failures", UNIT_COUNT, gateway_failures),
+    METRIC("client_errors", UNIT_COUNT, client_error_count),
+    METRIC("requests", UNIT_COUNT, requests),
+    METRIC("backend_queue", UNIT_TIME, inside.queue_ms, .inside = true),
+    METRIC("backend_lock", UNIT_TIME, inside.lock_ms, .inside = true),
+    METRIC("backend_work", UNIT_TIME, inside.work_ms, .inside = true),
+    METRIC("backend_gc", UNIT_TIME, inside.gc_ms, .inside = true),
+    METRIC("backend_cleanup", UNIT_TIME, inside.cleanup_ms, .inside = true),
+    METRIC("backend_span", UNIT_TIME, inside.span_ms, .inside = true),
+    METRIC("gateway_cpu", UNIT_TIME, inside.gateway_cpu_ms, .inside = true),
+    METRIC("backend_cpu", UNIT_TIME, inside.backend_cpu_ms, .inside = true),
 };
+#undef METRIC
 #undef AT
 
 static const char *const unit_forms[] = {
@@ -120,7 +135,7 @@ static enum result take_metric(struct expectation *expectation, const char **at,
                                struct error *error)
 {
     char name[64];
-    size_t length = strcspn(*at, " \t<>=");
+    size_t length = strcspn(*at, " \t<>=[");
     snprintf(name, sizeof(name), "%.*s", (int)length, *at);
     *at = skip_blanks(*at + length);
     expectation->of_failures = take_brackets(name);
@@ -146,12 +161,13 @@ static enum result take_route(struct expectation *expectation, const char **at, 
     if (strncmp(*at, "on ", 3) != 0)
         return OK;
     const char *route = skip_blanks(*at + 3);
-    size_t length = strcspn(route, " \t<>=");
+    size_t length = strcspn(route, " \t<>=[");
     if (length == 0 || length >= sizeof(expectation->route))
         return error_set(error, FAILED_INPUT,
                          "\"%s\" does not name a route (expected \"METRIC on ROUTE < VALUE\")",
                          route);
-    if (expectation->metric && expectation->metric->unit == UNIT_RATE)
+    if (expectation->metric &&
+        (expectation->metric->unit == UNIT_RATE || expectation->metric->inside))
         return error_set(error, FAILED_INPUT,
                          "%s is not counted by route (expected it without \"on %.*s\")",
                          expectation->metric->name, (int)length, route);
@@ -160,7 +176,7 @@ static enum result take_route(struct expectation *expectation, const char **at, 
     return OK;
 }
 
-static enum result take_operator(struct expectation *expectation, const char **at,
+enum result expect_take_operator(struct expectation *expectation, const char **at,
                                  struct error *error)
 {
     for (size_t i = 0; i < ARRAY_LEN(operators); i++) {
@@ -177,7 +193,7 @@ static enum result take_operator(struct expectation *expectation, const char **a
                      *at);
 }
 
-static enum metric_unit unit_of(const struct expectation *expectation)
+enum metric_unit expect_unit(const struct expectation *expectation)
 {
     if (expectation->of_failures)
         return UNIT_SHARE;
@@ -214,7 +230,7 @@ static bool take_variant(struct expectation *expectation, const char *text,
         if (!units_parse_number(factor, &expectation->value))
             continue;
         expectation->against = (int)i;
-        expectation->share = unit_of(expectation) == UNIT_SHARE;
+        expectation->share = expect_unit(expectation) == UNIT_SHARE;
         return true;
     }
     return false;
@@ -223,7 +239,7 @@ static bool take_variant(struct expectation *expectation, const char *text,
 static enum result take_value(struct expectation *expectation, const char *text,
                               struct error *error)
 {
-    enum metric_unit unit = unit_of(expectation);
+    enum metric_unit unit = expect_unit(expectation);
     double *value = &expectation->value;
     bool right = false;
     if (unit == UNIT_TIME)
@@ -241,6 +257,21 @@ static enum result take_value(struct expectation *expectation, const char *text,
                      unit_forms[unit]);
 }
 
+enum result expect_take_figure(struct expectation *expectation, const char **at,
+                               struct error *error)
+{
+    enum result result = take_metric(expectation, at, error);
+    return result == OK ? take_route(expectation, at, error) : result;
+}
+
+enum result expect_take_limit(struct expectation *expectation, const char *text,
+                              struct error *error)
+{
+    const char *at = skip_blanks(text);
+    enum result result = expect_take_operator(expectation, &at, error);
+    return result == OK ? take_value(expectation, at, error) : result;
+}
+
 enum result expect_parse(struct expectation *expectation, const char *text,
                          const char *const *labels, size_t label_count, struct error *error)
 {
@@ -248,11 +279,9 @@ enum result expect_parse(struct expectation *expectation, const char *text,
     const char *at = skip_blanks(text);
     enum result result = take_label(expectation, &at, labels, label_count, error);
     if (result == OK)
-        result = take_metric(expectation, &at, error);
+        result = expect_take_figure(expectation, &at, error);
     if (result == OK)
-        result = take_route(expectation, &at, error);
-    if (result == OK)
-        result = take_operator(expectation, &at, error);
+        result = expect_take_operator(expectation, &at, error);
     if (result != OK)
         return result;
     char value[256];
@@ -296,6 +325,28 @@ double expect_figure(const struct expectation *expectation, const struct variant
     return *(const double *)(const void *)member;
 }
 
+bool expect_is_inside(const struct expectation *expectation)
+{
+    return expectation->metric && expectation->metric->inside;
+}
+
+double expect_events(const struct expectation *expectation, const struct variant_summary *summary)
+{
+    const struct expect_metric *metric = expectation->metric;
+    if (!metric)
+        return (double)(expectation->status ? summary->statuses[expectation->status]
+                                            : summary->causes[expectation->cause]);
+    size_t offset = metric->unit == UNIT_COUNT ? metric->offset : metric->events;
+    if (offset == 0)
+        return NAN;
+    return (double)*(const uint64_t *)(const void *)((const char *)summary + offset);
+}
+
+double expect_quantile(const struct expectation *expectation)
+{
+    return expectation->metric ? expectation->metric->quantile : 0;
+}
+
 double expect_limit(const struct expectation *expectation, const struct variant_summary *other)
 {
     if (expectation->against < 0)
@@ -323,7 +374,7 @@ bool expect_holds(const struct expectation *expectation, double figure, double l
 const char *expect_format(const struct expectation *expectation, double value, char *out,
                           size_t size)
 {
-    enum metric_unit unit = unit_of(expectation);
+    enum metric_unit unit = expect_unit(expectation);
     if (unit == UNIT_TIME)
         return units_format_duration(out, size, duration_ns((int64_t)(value * 1e6)));
     if (expectation->share)

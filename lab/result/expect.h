@@ -16,6 +16,8 @@
 struct variant_summary;
 struct expect_metric;
 
+enum metric_unit { UNIT_TIME, UNIT_SHARE, UNIT_RATE, UNIT_COUNT };
+
 enum expect_operator { EXPECT_LESS, EXPECT_AT_MOST, EXPECT_MORE, EXPECT_AT_LEAST, EXPECT_EQUAL };
 
 struct expectation {
@@ -37,6 +39,28 @@ struct expectation {
 enum result expect_parse(struct expectation *expectation, const char *text,
                          const char *const *labels, size_t label_count,
                          struct error *error) MUST_USE;
+
+/* The parts of the grammar, for those who put them together otherwise (claim.h). Each moves `*at`
+ * behind what it has read. A figure is "METRIC" or "METRIC on ROUTE", up to a bracket; a limit is
+ * an operator and a value in the figure's unit, to the text's end. */
+enum result expect_take_figure(struct expectation *expectation, const char **at,
+                               struct error *error) MUST_USE;
+enum result expect_take_operator(struct expectation *expectation, const char **at,
+                                 struct error *error) MUST_USE;
+enum result expect_take_limit(struct expectation *expectation, const char *text,
+                              struct error *error) MUST_USE;
+
+enum metric_unit expect_unit(const struct expectation *expectation);
+
+/* Whether the figure comes from the processes (Server-Timing, CPU time): summary_inside.h. */
+bool expect_is_inside(const struct expectation *expectation);
+
+/* How many events the figure is made of (failures, statuses, collections); NaN when it is not made
+ * of such. */
+double expect_events(const struct expectation *expectation, const struct variant_summary *summary);
+
+/* 0.99 for p99; 0 when the figure is no quantile of latency. */
+double expect_quantile(const struct expectation *expectation);
 
 /* The figure that the expectation is about, in the unit of its value. */
 double expect_figure(const struct expectation *expectation, const struct variant_summary *summary);

@@ -1,39 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/result/judge.h"
 
-#include "lab/result/summary_route.h"
+#include "lab/result/subject.h"
 #include "lib/base/memory.h"
-
-/* What an expectation is about: a variant, or one route of it. */
-struct subject {
-    const struct variant_summary *measured;
-    struct variant_summary of_route;
-};
-
-static enum result subject_find(struct subject *subject, const struct summary *summary,
-                                const struct expectation *expectation, size_t variant,
-                                struct sqlite3 *db, struct error *error)
-{
-    *subject = (struct subject){.measured = &summary->variants[variant]};
-    if (!expectation->route[0])
-        return OK;
-    subject->measured = &subject->of_route;
-    return summary_route_read(&subject->of_route, variant, expectation->route, db, error);
-}
-
-static void subject_release(struct subject *subject)
-{
-    hist_free(&subject->of_route.latency);
-}
 
 static enum result judge_one(struct summary *summary, const struct expectation *expectation,
                              size_t variant, struct sqlite3 *db, struct error *error)
 {
     size_t against = expectation->against < 0 ? variant : (size_t)expectation->against;
     struct subject one = {0}, other = {0};
-    enum result result = subject_find(&one, summary, expectation, variant, db, error);
+    enum result result = subject_read(&one, summary, expectation, variant, -1, db, error);
     if (result == OK)
-        result = subject_find(&other, summary, expectation, against, db, error);
+        result = subject_read(&other, summary, expectation, against, -1, db, error);
     if (result == OK) {
         double value = expect_figure(expectation, one.measured);
         double limit = expect_limit(expectation, other.measured);

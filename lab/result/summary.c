@@ -11,6 +11,7 @@
 #include "lab/read/query.h"
 #include "lab/result/agreement.h"
 #include "lab/result/blame_summary.h"
+#include "lab/result/claim_result.h"
 #include "lab/result/judge.h"
 #include "lab/result/summary_faults.h"
 #include "lib/base/memory.h"
@@ -23,10 +24,8 @@
 /* What the queries of one variant fill. */
 struct reading {
     struct variant_summary *variant;
-    struct hist *lag;
-    uint64_t in_time;     /* answered below 500 within the measured time */
-    uint64_t collections; /* of all backends, within it */
-    double seconds;       /* the measured time of all rounds */
+    uint64_t in_time; /* answered below 500 within the measured time */
+    double seconds;   /* the measured time of all rounds */
 };
 
 static double ms_of(duration time)
@@ -42,7 +41,7 @@ static void take_client(void *context, sqlite3_stmt *row)
     struct variant_summary *variant = reading->variant;
     variant->requests++;
     hist_record(variant->latency, duration_ns(sqlite3_column_int64(row, 0)));
-    hist_record(reading->lag, duration_ns(sqlite3_column_int64(row, 1)));
+    hist_record(variant->lag, duration_ns(sqlite3_column_int64(row, 1)));
     int status = sqlite3_column_int(row, 2);
     bool answered = sqlite3_column_int(row, 3) != 0, within = sqlite3_column_int(row, 4) != 0;
     if (!answered)
@@ -84,7 +83,7 @@ static void take_gateway(void *context, sqlite3_stmt *row)
 
 static void take_collections(void *context, sqlite3_stmt *row)
 {
-    ((struct reading *)context)->collections = (uint64_t)sqlite3_column_int64(row, 0);
+    ((struct reading *)context)->variant->collections = (uint64_t)sqlite3_column_int64(row, 0);
 }
 
 static void take_queued(void *context, sqlite3_stmt *row)
@@ -100,29 +99,32 @@ static void take_time(void *context, sqlite3_stmt *row)
 }
 
 static const struct {
-    const char *sql; /* ?1 is the variant */
+    const char *sql; /* ?1 is the variant, ?2 the round or -1 */
     query_row *visit;
 } queries[] = {
     {"SELECT c.done_ns - c.intended_ns, c.lag_ns, c.status, c.error = 'none',"
      " c.done_ns < r.epoch_ns + r.duration_ns FROM client c"
      " JOIN round r ON r.variant = c.variant AND r.round = c.round"
-     " WHERE c.variant = ?1 AND NOT c.warmup",
+     " WHERE c.variant = ?1 AND (?2 < 0 OR c.round = ?2) AND NOT c.warmup",
      take_client},
-    {"SELECT error, count(*) FROM client WHERE variant = ?1 AND NOT warmup AND error <> 'none'"
+    {"SELECT error, count(*) FROM client WHERE variant = ?1 AND (?2 < 0 OR round = ?2)"
+     " AND NOT warmup AND error <> 'none'"
      " GROUP BY error",
      take_client_error},
     {"SELECT r.cause, r.status, count(*) FROM client c JOIN request r ON " SAME_REQUEST("r", "c")
 
-         " WHERE c.variant = ?1 AND NOT c.warmup GROUP BY r.cause, r.status",
+         " WHERE c.variant = ?1 AND (?2 < 0 OR c.round = ?2) AND NOT c.warmup GROUP BY r.cause, "
+         "r.status",
      take_gateway},
     {"SELECT count(*) FROM pause p JOIN round r ON r.variant = p.variant AND r.round = p.round"
-     " WHERE p.variant = ?1 AND p.kind = 'collection'"
+     " WHERE p.variant = ?1 AND (?2 < 0 OR p.round = ?2) AND p.kind = 'collection'"
      " AND p.started_ns BETWEEN r.epoch_ns AND r.epoch_ns + r.duration_ns",
      take_collections},
-    {"SELECT sum(n) FROM tally WHERE variant = ?1 AND part = 'measured' AND what = 'queued'",
+    {"SELECT sum(n) FROM tally WHERE variant = ?1 AND (?2 < 0 OR round = ?2) AND part = 'measured' "
+     "AND what = 'queued'",
      take_queued},
     {"SELECT sum(max(0, min(ended_ns, epoch_ns + duration_ns) - epoch_ns)), max(busy_share)"
-     " FROM round WHERE variant = ?1 AND epoch_ns > 0",
+     " FROM round WHERE variant = ?1 AND (?2 < 0 OR round = ?2) AND epoch_ns > 0",
      take_time},
 };
 
@@ -145,8 +147,23 @@ static void set_figures(struct reading *reading)
     summary_set_shares(variant);
     if (reading->seconds > 0) {
         variant->throughput_rps = (double)reading->in_time / reading->seconds;
-        variant->collections_per_s = (double)reading->collections / reading->seconds;
+        variant->collections_per_s = (double)variant->collections / reading->seconds;
     }
+}
+
+enum result summary_read_part(struct variant_summary *variant, size_t number, int64_t round,
+                              sqlite3 *db, struct error *error)
+{
+    variant->latency = hist_new();
+    variant->lag = hist_new();
+    struct reading reading = {.variant = variant};
+    const int64_t parameters[] = {(int64_t)number, round};
+    enum result result = OK;
+    for (size_t i = 0; i < ARRAY_LEN(queries) && result == OK; i++)
+        result = query_each(db, queries[i].sql, parameters, ARRAY_LEN(parameters), queries[i].visit,
+                            &reading, error);
+    set_figures(&reading);
+    return result;
 }
 
 static enum result read_variant(struct summary *summary, size_t number, struct hist *lag,
@@ -154,18 +171,13 @@ static enum result read_variant(struct summary *summary, size_t number, struct h
 {
     struct variant_summary *variant = &summary->variants[number];
     variant->label = summary->plan->variants.items[number].label;
-    variant->latency = hist_new();
-    struct reading reading = {.variant = variant, .lag = lag};
-    const int64_t parameter = (int64_t)number;
-    enum result result = OK;
-    for (size_t i = 0; i < ARRAY_LEN(queries) && result == OK; i++)
-        result = query_each(db, queries[i].sql, &parameter, 1, queries[i].visit, &reading, error);
+    enum result result = summary_read_part(variant, number, -1, db, error);
     if (result == OK)
         result = summary_faults_read(&variant->faults, &summary->plan->variants.items[number],
                                      number, db, error);
     if (result == OK)
-        result = blame_summary_read(&variant->blame, db, parameter, error);
-    set_figures(&reading);
+        result = blame_summary_read(&variant->blame, db, (int64_t)number, error);
+    hist_merge(lag, variant->lag);
     if (variant->busy_share > summary->busy_share)
         summary->busy_share = variant->busy_share;
     return result;
@@ -301,6 +313,8 @@ enum result summary_read(struct summary *summary, sqlite3 *db, struct error *err
         result = judge_expectations(summary, db, error);
         add_notes(summary);
     }
+    if (result == OK)
+        result = claim_results_read(&summary->claims, summary, db, error);
     return result;
 }
 
@@ -308,11 +322,13 @@ void summary_free(struct summary *summary)
 {
     for (size_t i = 0; summary->variants && i < summary->plan->variants.count; i++) {
         hist_free(&summary->variants[i].latency);
+        hist_free(&summary->variants[i].lag);
         cJSON_Delete(summary->variants[i].faults);
         cJSON_Delete(summary->variants[i].blame);
     }
     free(summary->variants);
     free(summary->verdicts);
+    free(summary->claims);
     cJSON_Delete(summary->processes);
     cJSON_Delete(summary->differences);
     cJSON_Delete(summary->notes);

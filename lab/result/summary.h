@@ -16,13 +16,22 @@
 
 struct sqlite3;
 
+/* What the processes say of themselves, in ms; NaN where nobody said it. Of the backends' phases,
+ * the mean of the tries whose response had a Server-Timing; CPU time by measured request. */
+struct inside_figures {
+    double queue_ms, lock_ms, work_ms, gc_ms, cleanup_ms;
+    double span_ms; /* all phases together */
+    double gateway_cpu_ms, backend_cpu_ms;
+};
+
 struct variant_summary {
     const char *label;
     uint64_t requests; /* measured: one client record each */
     uint64_t queued;   /* of these waited in the generator until one of its connections was free */
     double mean_ms, p50_ms, p90_ms, p99_ms, p999_ms, max_ms;
-    double throughput_rps;               /* answered below 500 within the measured time */
-    double collections_per_s;            /* of all backends together */
+    double throughput_rps; /* answered below 500 within the measured time */
+    uint64_t collections;  /* of all backends together */
+    double collections_per_s;
     uint64_t statuses[SUMMARY_STATUSES]; /* of complete responses, as the client saw them */
     uint64_t client_errors[CLIENT_ERROR_COUNT];
     uint64_t client_error_count;
@@ -32,8 +41,10 @@ struct variant_summary {
     uint64_t causes[CAUSE_COUNT]; /* of the gateway's rows; CAUSE_NONE counts failures alone */
     double busy_share;            /* of all cores, in the busiest round */
     struct hist *latency;
-    struct cJSON *blame;  /* what is behind its failures: lab/result/blame_summary.h */
-    struct cJSON *faults; /* which were injected: summary_faults.h */
+    struct hist *lag;             /* how late the generator itself was */
+    struct inside_figures inside; /* read when it is asked for: summary_inside.h */
+    struct cJSON *blame;          /* what is behind its failures: lab/result/blame_summary.h */
+    struct cJSON *faults;         /* which were injected: summary_faults.h */
 };
 
 struct verdict {
@@ -51,6 +62,7 @@ struct summary {
     struct variant_summary *variants;
     struct verdict *verdicts; /* of a complete run */
     size_t verdict_count;
+    struct claim_result *claims; /* one for each of the plan's: claim_result.h */
     uint64_t records_dropped;
     uint64_t tallied;              /* measured requests, by the generator's own count */
     struct cJSON *differences;     /* texts: where tally, client and gateway do not agree */
@@ -63,6 +75,11 @@ struct summary {
 /* Set plan, started, problem and records_dropped first. */
 enum result summary_read(struct summary *summary, struct sqlite3 *db, struct error *error) MUST_USE;
 void summary_free(struct summary *summary);
+
+/* The figures of a variant's round, or of all rounds (-1), without blame and faults. Free `latency`
+ * and `lag`. */
+enum result summary_read_part(struct variant_summary *variant, size_t number, int64_t round,
+                              struct sqlite3 *db, struct error *error) MUST_USE;
 
 /* Counts requests that the gateway ended so. */
 void summary_count_cause(struct variant_summary *variant, const char *name, int status,

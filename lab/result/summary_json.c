@@ -3,6 +3,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/result/claim_result.h"
 #include "lab/result/summary.h"
 #include "lab/run/machine.h"
 #include "lib/record/reader.h"
@@ -137,6 +138,8 @@ cJSON *summary_json(const struct summary *summary)
     for (size_t i = 0; i < summary->plan->variants.count; i++)
         cJSON_AddItemToArray(variants, variant_json(summary, i));
     cJSON_AddItemToObject(json, "expect", verdicts_json(summary));
+    cJSON_AddItemToObject(json, "claims",
+                          claim_results_json(summary->claims, summary->plan->claim_count));
     cJSON_AddNumberToObject(json, "records_dropped", (double)summary->records_dropped);
     cJSON *lag = cJSON_AddObjectToObject(json, "load_lag_ms");
     cJSON_AddNumberToObject(lag, "p99", summary->lag_p99_ms);

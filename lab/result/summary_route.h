@@ -5,9 +5,9 @@
 
 #include "lab/result/summary.h"
 
-/* Fills what requests have by themselves: counts, latencies, statuses, failures and causes. Free
- * `latency` with hist_free. */
-enum result summary_route_read(struct variant_summary *summary, size_t variant, const char *route,
-                               struct sqlite3 *db, struct error *error) MUST_USE;
+/* Fills what requests have by themselves: counts, latencies, statuses, failures and causes, of one
+ * round or of all (-1). Free `latency` and `lag`. */
+enum result summary_route_read(struct variant_summary *summary, size_t variant, int64_t round,
+                               const char *route, struct sqlite3 *db, struct error *error) MUST_USE;
 
 #endif

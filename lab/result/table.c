@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "lab/result/table_blame.h"
+#include "lab/result/table_claims.h"
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
 #include "lib/base/units.h"
@@ -275,6 +276,7 @@ void table_print(FILE *out, const cJSON *summary, const char *folder)
     table_print_blame(out, summary);
     print_client_errors(out, summary);
     print_expectations(out, summary);
+    table_print_claims(out, summary);
     print_notes(out, summary);
     if (folder)
         fprintf(out, "\nreport   %s/report.html\nsummary  %s/summary.json\n", folder, folder);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 int machine_cores(void)
@@ -51,17 +52,11 @@ double machine_busy_share(struct machine_sample from, struct machine_sample to)
     return (double)(to.busy - from.busy) / (double)(to.total - from.total);
 }
 
-/* "PID (NAME) STATE ppid ...": user and system time are the 12th and 13th behind the state. */
 double machine_cpu_seconds(pid_t pid)
 {
-    char path[64], text[1024];
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    if (!read_proc(path, text, sizeof(text)))
+    clockid_t clock;
+    struct timespec used;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0)
         return 0;
-    const char *end = strrchr(text, ')');
-    unsigned long long user = 0, system = 0;
-    if (!end || sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
-                       &system) != 2)
-        return 0;
-    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+    return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 }

@@ -72,12 +72,12 @@ static enum result read_conditions(struct whatif *whatif, struct error *error)
                              "it without \"on %s\")",
                              text, condition->route);
         for (size_t i = 0; i < ARRAY_LEN(unpredicted); i++)
-            if (strstr(text, unpredicted[i]))
+            if (expect_is_inside(condition) || strstr(text, unpredicted[i]))
                 return error_set(error, FAILED_INPUT,
-                                 "the objective \"%s\": %s is not predicted (expected "
+                                 "the objective \"%s\": this is not predicted (expected "
                                  "gateway_failures, failure_rate, client_errors, a quantile of "
                                  "latency, or a cause)",
-                                 text, unpredicted[i]);
+                                 text);
     }
     return OK;
 }

@@ -57,6 +57,12 @@ function readVariant(raw, index) {
   };
 }
 
+const CLAIM_TEXTS = ["text", "section", "claimed", "measure", "note", "verdict", "shown", "range", "reason"];
+
+function readClaim(raw) {
+  return Object.fromEntries(CLAIM_TEXTS.map((name) => [name, String(object(raw)[name] ?? "")]));
+}
+
 // Causes in the order of how much they matter here; those that never struck are left out.
 function readCauses(raw) {
   const total = (cause) => Object.values(cause.counts).reduce((sum, n) => sum + n, 0);
@@ -94,6 +100,7 @@ export function readReport(text) {
     failureNames: failureNames(variants),
     causes: readCauses(raw.causes),
     expect: list(raw.expect),
+    claims: list(raw.claims).map(readClaim),
     machine: object(raw.machine),
     config: String(raw.config ?? ""),
   };

@@ -3,6 +3,7 @@
 
 import { blame } from "./blame.js";
 import { causes } from "./causes.js";
+import { claims } from "./claims.js";
 import { readReport } from "./data.js";
 import { distribution } from "./distribution.js";
 import { el } from "./dom.js";
@@ -40,6 +41,7 @@ function show(report, page) {
     causes(report),
     blame(report),
     expectations(report),
+    claims(report),
     machine(report),
     configuration(report),
     footer(report),
