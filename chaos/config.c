@@ -143,6 +143,17 @@ static const struct conf_key chaos_keys[] = {
      .max = 1 << 30,
      .meaning = "Bytes that faults may hold of one direction of a connection; then its sender has "
                 "to wait. It limits the rate at a long latency: 1 MiB at 100 ms is 10 MiB/s."},
+    {.name = "stay_awake",
+     .type = CONF_DURATION,
+     .offset = offsetof(struct chaos_config, stay_awake),
+     .flags = CONF_AT_START,
+     .otherwise = "100us",
+     .max = 10e6,
+     .meaning = "How long the process stays awake behind bytes that came after a quiet moment (of "
+                "eight times as long), to meet what answers them without the time that waking "
+                "takes. It costs up to so much of a core's time in each exchange of an idle link, "
+                "and is given up where it does not pay; a busy link never does it. 0 = it sleeps "
+                "at once."},
     {.name = "record",
      .type = CONF_STRING,
      .offset = offsetof(struct chaos_config, record),

@@ -23,6 +23,7 @@ struct chaos_config {
     struct chaos_api_config api;
     int64_t seed;
     uint64_t buffer;
+    duration stay_awake;    /* 0: never */
     const char *record;     /* NULL: nothing is recorded */
     struct conf_list links; /* struct chaos_link_config */
 };

@@ -210,7 +210,7 @@ static enum result open_parts(struct chaos *chaos, int control_fd, struct error 
 static enum result open_all(struct chaos *chaos, int control_fd, struct error *error)
 {
     log_init(&chaos->log, chaos->setup->config.name, LOG_INFO);
-    enum result result = loop_init(&chaos->loop, true, error);
+    enum result result = loop_init(&chaos->loop, false, error);
     if (result != OK)
         return result;
     signal(SIGPIPE, SIG_IGN);
@@ -220,6 +220,7 @@ static enum result open_all(struct chaos *chaos, int control_fd, struct error *e
     timer_init(&chaos->drain_check, &chaos->loop, check_drained, chaos);
     chaos->links.seed = (uint64_t)chaos->setup->config.seed;
     flow_shared_init(&chaos->links.flows, chaos->setup->config.buffer);
+    chaos->links.awake.patience = chaos->setup->config.stay_awake;
     result = links_init(&chaos->links, &chaos->loop, &chaos->log, &chaos->journal, error);
     return result == OK ? open_parts(chaos, control_fd, error) : result;
 }

@@ -289,6 +289,8 @@ static void look(void *arg)
 
 void links_remember(struct links *links, struct pair *pair)
 {
+    if (links->awake.patience.ns > 0)
+        awake_note(&links->awake, mono_now());
     if (!list_empty(&pair->recent))
         return;
     list_push_back(&links->recent, &pair->recent);
@@ -308,6 +310,7 @@ enum result links_init(struct links *links, struct loop *loop, const struct log 
     links->sights = mem_alloc(LINKS_SIGHTS, sizeof(*links->sights));
     soon_init(&links->bury, loop, free_dead, links);
     timer_init(&links->look, loop, look, links);
+    awake_init(&links->awake, loop, links->awake.patience);
     return alarms_init(&links->alarms, loop, error);
 }
 
@@ -317,6 +320,7 @@ void links_release(struct links *links)
         link_remove(list_entry(list_first(&links->all), struct link, node));
     soon_cancel(&links->bury);
     timer_stop(&links->look);
+    awake_release(&links->awake);
     alarms_release(&links->alarms);
     free(links->sights);
     free_dead(links);

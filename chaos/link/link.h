@@ -4,6 +4,7 @@
 #define TAILGATE_CHAOS_LINK_LINK_H
 
 #include "chaos/fault/live.h"
+#include "chaos/link/awake.h"
 #include "chaos/link/flow.h"
 #include "chaos/link/journal.h"
 #include "lib/net/alarm.h"
@@ -29,6 +30,7 @@ struct links {
     struct list dead;   /* pairs, freed once the callbacks of this round are done */
     struct list recent; /* pairs that have moved bytes lately */
     struct alarms alarms;
+    struct awake awake; /* its patience is set before links_init */
     struct soon bury;
     struct timer look;          /* for resets among the recent ones */
     struct links_sight *sights; /* LINKS_SIGHTS */
