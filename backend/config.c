@@ -252,7 +252,9 @@ static const struct conf_key pause_keys[] = {
     {.name = "every",
      .type = CONF_DIST,
      .offset = offsetof(struct pause_config, every),
-     .meaning = "From the start of one to the start of the next; absent: it happens once."},
+     .meaning =
+         "From the start of one to the start of the next, 100us at least; absent: it happens "
+         "once."},
     {.name = "duration",
      .type = CONF_DIST,
      .offset = offsetof(struct pause_config, duration),

@@ -8,6 +8,7 @@
 
 #include "chaos/api/api.h"
 #include "chaos/config.h"
+#include "chaos/descriptors.h"
 #include "chaos/link/link.h"
 #include "chaos/reload.h"
 #include "lib/serve/control.h"
@@ -213,6 +214,7 @@ static enum result open_all(struct chaos *chaos, int control_fd, struct error *e
     enum result result = loop_init(&chaos->loop, false, error);
     if (result != OK)
         return result;
+    chaos_descriptors_keep(&chaos->log);
     signal(SIGPIPE, SIG_IGN);
     signal_watch_start(&chaos->terminate, &chaos->loop, SIGTERM, on_stop_signal, chaos);
     signal_watch_start(&chaos->interrupt, &chaos->loop, SIGINT, on_stop_signal, chaos);

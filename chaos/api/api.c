@@ -7,6 +7,7 @@
 
 #include "chaos/api/metrics.h"
 #include "chaos/api/toxiproxy.h"
+#include "chaos/descriptors.h"
 #include "lib/base/buf.h"
 #include "lib/http/path.h"
 #include "lib/serve/guard.h"
@@ -15,12 +16,16 @@
 #define BODY_LIMIT ((size_t)1 << 20)
 #define KEEPALIVE  duration_s(60)
 
+/* More calls than these are not under way at a time: of the others the most silent is closed. */
+enum { CONNECTIONS = 64 };
+
 struct api {
     struct guard guard;
     struct links *links;
     struct serve *serve;
     uint64_t calls;
-    struct buf fields; /* of the answer being written */
+    struct buf fields;  /* of the answer being written */
+    struct buf ignored; /* keys of the call's body that nobody knows */
 };
 
 /* ---- answers */
@@ -33,6 +38,8 @@ static void answer(struct api *api, struct serve_conn *conn, int status, const c
                (unsigned long long)++api->calls);
     if (type)
         buf_printf(&api->fields, "Content-Type: %s\r\nX-Content-Type-Options: nosniff\r\n", type);
+    if (buf_len(&api->ignored) > 0)
+        buf_printf(&api->fields, "X-Tailgate-Ignored: %s\r\n", buf_head(&api->ignored));
     buf_append(&api->fields, "", 1);
     struct serve_response response = {.status = status,
                                       .fields = buf_head(&api->fields),
@@ -152,6 +159,18 @@ static void answer_metrics(struct api *api, struct serve_conn *conn)
     buf_free(&text);
 }
 
+/* Toxiproxy ignores them as well; but nobody should have to find out by what does not happen. */
+static void name_ignored(struct api *api, const struct api_call *call, bool good)
+{
+    if (!good)
+        buf_clear(&api->ignored);
+    if (buf_len(&api->ignored) == 0)
+        return;
+    buf_append(&api->ignored, "", 1);
+    log_warn(api->links->log, call->names[0][0] ? call->names[0] : NULL,
+             "ignored in a call of the API, for nobody knows it: %s", buf_head(&api->ignored));
+}
+
 static void run(struct api *api, struct serve_conn *conn, const struct route *route,
                 struct api_call *call)
 {
@@ -160,12 +179,15 @@ static void run(struct api *api, struct serve_conn *conn, const struct route *ro
         answer(api, conn, 200, "application/json", version, strlen(version));
     } else if (!route->call) {
         answer_metrics(api, conn);
-    } else if (!route->call(call)) {
-        answer_error(api, conn, &call->error);
-    } else if (call->json) {
-        answer_json(api, conn, call->status, call->json);
     } else {
-        answer(api, conn, call->status, NULL, NULL, 0);
+        bool good = route->call(call);
+        name_ignored(api, call, good);
+        if (!good)
+            answer_error(api, conn, &call->error);
+        else if (call->json)
+            answer_json(api, conn, call->status, call->json);
+        else
+            answer(api, conn, call->status, NULL, NULL, 0);
     }
 }
 
@@ -175,14 +197,17 @@ static void on_request(void *owner, struct serve_conn *conn, const struct serve_
     struct http_span target = request->head->target;
     unsigned method = method_bit(request->head->method);
     bool found = false;
+    buf_clear(&api->ignored);
     const struct guard_refusal *refusal = guard_check(&api->guard, request->head);
     if (refusal) {
         answer_refusal(api, conn, refusal);
         return;
     }
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        struct api_call call = {
-            .links = api->links, .body = request->body, .body_length = (size_t)request->body_bytes};
+        struct api_call call = {.links = api->links,
+                                .body = request->body,
+                                .body_length = (size_t)request->body_bytes,
+                                .ignored = &api->ignored};
         if (!route_matches(&routes[i], target, &call))
             continue;
         found = true;
@@ -204,7 +229,11 @@ static const struct serve_calls calls = {.handle = on_request, .progress = on_pr
 enum result api_open(struct api **out, const struct chaos_api_config *config, struct links *links,
                      struct error *error)
 {
-    const struct serve_options options = {.keepalive = KEEPALIVE, .body_limit = BODY_LIMIT};
+    const struct serve_options options = {.max_connections = CONNECTIONS,
+                                          .makes_room = true,
+                                          .reserve = CHAOS_DESCRIPTORS_KEPT,
+                                          .keepalive = KEEPALIVE,
+                                          .body_limit = BODY_LIMIT};
     struct address address;
     if (!address_parse(&address, config->address))
         return error_set(error, FAILED_INPUT, "\"%s\" is no address to listen on", config->address);
@@ -241,6 +270,7 @@ void api_close(struct api **out)
         return;
     serve_close(&api->serve);
     buf_free(&api->fields);
+    buf_free(&api->ignored);
     free(api);
     *out = NULL;
 }

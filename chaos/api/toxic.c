@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "chaos/api/words.h"
 #include "lib/base/units.h"
 
 #define VALUE_TEXT 64
@@ -73,24 +74,6 @@ static void put(cJSON *item, const char *name, cJSON *value)
     cJSON_AddItemToObject(item, name, value);
 }
 
-/* Attributes that a kind does not take are ignored for Toxiproxy's own, as it does; for ours they
- * are a mistake. */
-static bool check_attributes(enum fault_kind kind, const cJSON *attributes, struct api_error *error)
-{
-    if (fault_row(kind)->toxic)
-        return true;
-    for (const cJSON *given = attributes->child; given; given = given->next) {
-        struct fault_parameter parameter;
-        bool known = false;
-        for (size_t i = 0; !known && fault_parameter_next(kind, &i, &parameter);)
-            known = strcasecmp(parameter.name, given->string) == 0;
-        if (!known)
-            return api_fail(error, 400, "bad request body: \"%.64s\" is no attribute of %s",
-                            given->string, fault_row(kind)->name);
-    }
-    return true;
-}
-
 /* `fresh`: what is missing of one of Toxiproxy's own is zero. */
 static bool put_attributes(cJSON *item, enum fault_kind kind, const cJSON *attributes, bool fresh,
                            struct api_error *error)
@@ -105,7 +88,7 @@ static bool put_attributes(cJSON *item, enum fault_kind kind, const cJSON *attri
         else if (fresh && fault_row(kind)->toxic)
             put(item, parameter.name, with_unit(0, parameter.unit));
     }
-    return !attributes || check_attributes(kind, attributes, error);
+    return true;
 }
 
 static bool put_conditions(cJSON *item, const cJSON *body, struct api_error *error)
@@ -180,7 +163,7 @@ static bool put_stream(cJSON *item, enum fault_kind kind, const char *given,
     return true;
 }
 
-static bool translate(cJSON *item, const cJSON *body, struct api_error *error)
+static bool translate(cJSON *item, const cJSON *body, struct buf *ignored, struct api_error *error)
 {
     if (!cJSON_IsObject(body))
         return api_fail(error, 400, "bad request body: an object was expected");
@@ -188,6 +171,8 @@ static bool translate(cJSON *item, const cJSON *body, struct api_error *error)
         return false;
     enum fault_kind kind = fault_named(text_member(body, "type"));
     enum fault_kind any = kind == FAULT_COUNT ? FAULT_NOOP : kind;
+    if (!words_check_toxic(body, kind, ignored, error))
+        return false;
     if (!put_stream(item, any, text_member(body, "stream"), error))
         return false;
     if (kind == FAULT_COUNT || fault_row(any)->class == FAULT_CLASS_PROCESSES)
@@ -199,15 +184,15 @@ static bool translate(cJSON *item, const cJSON *body, struct api_error *error)
            put_attributes(item, kind, body_member(body, "attributes"), true, error);
 }
 
-struct fault *toxic_make(const cJSON *body, struct api_error *error)
+struct fault *toxic_make(const cJSON *body, struct buf *ignored, struct api_error *error)
 {
     cJSON *item = cJSON_CreateObject();
-    struct fault *fault = translate(item, body, error) ? make(item, error) : NULL;
+    struct fault *fault = translate(item, body, ignored, error) ? make(item, error) : NULL;
     cJSON_Delete(item);
     return fault;
 }
 
-struct fault *toxic_update(const struct live_fault *live, const cJSON *body,
+struct fault *toxic_update(const struct live_fault *live, const cJSON *body, struct buf *ignored,
                            struct api_error *error)
 {
     struct fault *fault = NULL;
@@ -216,6 +201,8 @@ struct fault *toxic_update(const struct live_fault *live, const cJSON *body,
         api_fail(error, 400, "bad request body: an object was expected");
         return NULL;
     }
+    if (!words_check_toxic(body, (enum fault_kind)config->kind, ignored, error))
+        return NULL;
     cJSON *item = cJSON_Duplicate(conf_doc_root(live->fault->doc), true);
     put(item, "name", cJSON_CreateString(config->name));
     if (put_conditions(item, body, error) &&

@@ -11,6 +11,7 @@
 #include <cjson/cJSON.h>
 
 #include "chaos/fault/live.h"
+#include "lib/base/buf.h"
 
 /* Room for a name with its NUL: longer ones could not be asked for. */
 #define API_NAME 256
@@ -28,12 +29,13 @@ bool api_fail(struct api_error *error, int status, const char *format, ...) PRIN
  * the caller. */
 bool api_fail_body(struct api_error *error, const struct error *why);
 
-/* A fault from a call's body; the caller owns it. NULL and the error when it is none. */
-struct fault *toxic_make(const cJSON *body, struct api_error *error);
+/* A fault from a call's body; the caller owns it. NULL and the error when it is none. `ignored` is
+ * added what nobody knows (words.h). */
+struct fault *toxic_make(const cJSON *body, struct buf *ignored, struct api_error *error);
 
-/* What a fault becomes by a call's body: attributes, toxicity and times are merged, the rest is
- * ignored, as Toxiproxy does. */
-struct fault *toxic_update(const struct live_fault *live, const cJSON *body,
+/* What a fault becomes by a call's body: attributes, toxicity and times are merged; name, type and
+ * stream are ignored, as Toxiproxy does. */
+struct fault *toxic_update(const struct live_fault *live, const cJSON *body, struct buf *ignored,
                            struct api_error *error);
 
 /* The fault as the API shows it; the caller deletes it. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chaos/api/words.h"
+
 /* ---- bodies and names */
 
 /* The body as JSON; the caller deletes it. NULL and the error when it is none. */
@@ -178,7 +180,9 @@ bool toxiproxy_create(struct api_call *call)
     struct link_ends ends;
     struct link *link = NULL;
     cJSON *body = read_body(call);
-    bool good = body && read_input(body, &input, &call->error) && check_new(&input, &call->error);
+    bool good = body && read_input(body, &input, &call->error) &&
+                words_check_proxy(body, call->ignored, &call->error) &&
+                check_new(&input, &call->error);
     if (good && links_find(call->links, input.name))
         good = api_fail(&call->error, 409, "proxy already exists");
     if (good && find_ends(&input, &ends, &call->error))
@@ -189,7 +193,7 @@ bool toxiproxy_create(struct api_call *call)
 
 /* ---- populating */
 
-static bool check_all(const cJSON *body, struct api_error *error)
+static bool check_all(const cJSON *body, struct buf *ignored, struct api_error *error)
 {
     int number = 0;
     if (!cJSON_IsArray(body))
@@ -198,7 +202,7 @@ static bool check_all(const cJSON *body, struct api_error *error)
         struct proxy_input input = no_input;
         struct api_error why;
         number++;
-        if (!read_input(item, &input, error))
+        if (!read_input(item, &input, error) || !words_check_proxy(item, ignored, error))
             return false;
         if (!check_new(&input, &why))
             return api_fail(error, why.status, "%.600s at proxy %d", why.text, number);
@@ -252,7 +256,7 @@ bool toxiproxy_populate(struct api_call *call)
     cJSON *body = read_body(call);
     if (!body)
         return false;
-    if (!check_all(body, &call->error)) {
+    if (!check_all(body, call->ignored, &call->error)) {
         cJSON_Delete(body);
         return populate_failed(call, cJSON_CreateNull());
     }
@@ -297,7 +301,9 @@ bool toxiproxy_update(struct api_call *call)
                                 .listen = link->listen,
                                 .upstream = link->upstream,
                                 .enabled = link_is_enabled(link)};
-    bool good = read_input(body, &input, &call->error) && change(link, &input, &call->error);
+    bool good = read_input(body, &input, &call->error) &&
+                words_check_proxy(body, call->ignored, &call->error) &&
+                change(link, &input, &call->error);
     cJSON_Delete(body);
     return good && done(call, 200, show_link(link));
 }
@@ -336,7 +342,7 @@ bool toxiproxy_create_toxic(struct api_call *call)
     cJSON *body = link ? read_body(call) : NULL;
     if (!body)
         return false;
-    struct fault *fault = toxic_make(body, &call->error);
+    struct fault *fault = toxic_make(body, call->ignored, &call->error);
     cJSON_Delete(body);
     if (!fault)
         return false;
@@ -359,7 +365,7 @@ bool toxiproxy_update_toxic(struct api_call *call)
     struct link *link = find_link(call);
     struct live_fault *live = link ? find_toxic(call, link) : NULL;
     cJSON *body = live ? read_body(call) : NULL;
-    struct fault *fault = body ? toxic_update(live, body, &call->error) : NULL;
+    struct fault *fault = body ? toxic_update(live, body, call->ignored, &call->error) : NULL;
     cJSON_Delete(body);
     if (!fault)
         return false;

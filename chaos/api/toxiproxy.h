@@ -16,7 +16,8 @@ struct api_call {
     size_t body_length;
     /* The answer: */
     int status;
-    cJSON *json; /* NULL: no body. The caller deletes it. */
+    cJSON *json;         /* NULL: no body. The caller deletes it. */
+    struct buf *ignored; /* keys of the body that nobody knows are added to it (words.h) */
     struct api_error error;
 };
 

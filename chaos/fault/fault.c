@@ -7,6 +7,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "chaos/fault/schedule.h"
+
 /* ---- the tables */
 
 #define ROW(id, name, toxic, class, stream, meaning) \
@@ -162,9 +164,6 @@ static enum result check_process(struct conf_read *read, const struct fault_conf
     return OK;
 }
 
-/* In ns. Below, beginnings would be all that there is time for. */
-#define EVERY_LEAST 100e3
-
 static enum result check_schedule(struct conf_read *read, const struct fault_config *fault,
                                   const cJSON *item)
 {
@@ -177,7 +176,7 @@ static enum result check_schedule(struct conf_read *read, const struct fault_con
                          "\"every\" needs \"lasting\": a fault that does not end cannot begin "
                          "again");
     if (fault->every.kind == DIST_CONSTANT && !dist_is_zero(&fault->every) &&
-        fault->every.a < EVERY_LEAST)
+        fault->every.a < (double)SCHEDULE_EVERY_LEAST.ns)
         return conf_fail(read, conf_member(item, "every"),
                          "\"every\" is below 100us: nothing can begin so often");
     if (fault->count > 0 && dist_is_zero(&fault->every))

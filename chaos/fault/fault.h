@@ -214,7 +214,8 @@
     X(until, CONF_DURATION, duration, "0", 0, 0,                                                   \
       "When it ends for good; 0 = never.")                                                         \
     X(every, CONF_DIST, struct dist, "0", 0, 0,                                                    \
-      "From one beginning to the next; 0 = it begins once.")                                       \
+      "From one beginning to the next; 0 = it begins once. Never below 100us: what a "             \
+      "distribution gives below that counts as that.")                                       \
     X(lasting, CONF_DIST, struct dist, "0", 0, 0,                                                  \
       "How long it is on each time; 0 = until its end.")                                           \
     X(count, CONF_INT, int64_t, "0", 0, 1e12,                                                      \

@@ -77,6 +77,8 @@ bool schedule_next(struct schedule *schedule, struct occurrence *occurrence)
         .lasting = draw(schedule, schedule->lasting, DRAW_LASTING),
     };
     int64_t interval = draw(schedule, schedule->every, DRAW_INTERVAL).ns;
+    if (interval < SCHEDULE_EVERY_LEAST.ns)
+        interval = SCHEDULE_EVERY_LEAST.ns;
     int64_t lasting = occurrence->lasting.ns;
     schedule->next.ns += interval > lasting ? interval : lasting;
     schedule->ordinal++;

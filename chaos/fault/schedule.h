@@ -10,6 +10,10 @@
 
 #include "lib/base/dist.h"
 
+/* From one start to the next at least: a distribution may have any small value, and who begins
+ * again and again would do nothing else. */
+#define SCHEDULE_EVERY_LEAST duration_us(100)
+
 /* What happened once, and is to happen again: counted from the start of a log, one not before the
  * end of the one before it. */
 struct schedule_entry {
@@ -21,7 +25,8 @@ struct schedule {
     const char *name;    /* two schedules of one name and seed have the same draws */
     duration from;       /* the first occurrence, relative to the epoch */
     duration until;      /* no occurrence starts at or after it; 0 = after 10 years */
-    struct dist every;   /* from one start to the next; zero = once */
+    struct dist every;   /* from one start to the next; zero = once; what is drawn below
+                            SCHEDULE_EVERY_LEAST counts as that */
     struct dist lasting; /* how long each takes */
     uint64_t count;      /* at most so many; 0 = no limit */
 

@@ -274,6 +274,57 @@ def test_a_bad_toxic_is_refused(chaos, link, body, text):
     assert chaos.call("GET", TOXICS) == (200, [])
 
 
+@pytest.mark.parametrize("body, text", [
+    ({"type": "abort", "matches": {"path": "/one"}},
+     '"matches" is no key of a toxic (did you mean "match"?)'),
+    ({"type": "abort", "tll": "1s"}, '"tll" is no key of a toxic (did you mean "ttl"?)'),
+    ({"type": "latency", "ttl": "1s", "shrae": "1%"},
+     '"shrae" is no key of a toxic (did you mean "share"?)'),
+    ({"type": "latency", "attributes": {"latency": "uniform(1ms,9ms)"}, "unheard-of": 1},
+     '"unheard-of" is no key of a toxic'),
+    ({"type": "latency", "ttl": "1s", "attributes": {"latncy": 1}},
+     '"latncy" is no attribute of latency'),
+    ('{"type": "noop", "type": "abort"}', '"type" stands twice'),
+    ('{"type": "latency", "attributes": {"latency": 1, "Latency": 2}}', '"Latency" stands twice'),
+])
+def test_a_misspelt_word_beside_ours_is_refused(chaos, link, body, text):
+    assert chaos.call("POST", TOXICS, body) == error(400, f"bad request body: {text}")
+    assert chaos.call("GET", TOXICS) == (200, [])
+
+
+def test_an_update_with_a_misspelt_word_changes_nothing(chaos, link):
+    shown = chaos.toxic("link", "abort", ttl="1h")
+    path = f"{TOXICS}/{shown['name']}"
+    assert chaos.call("PATCH", path, {"tll": "1s"})[0] == 400
+    assert chaos.call("PATCH", path, {"toxicity": 0.5, "toxicity ": 1})[0] == 400
+    assert chaos.call("GET", path) == (200, shown)
+
+
+def test_what_toxiproxy_would_ignore_is_ignored_and_named(chaos, link):
+    status, headers, _ = chaos.raw("POST", TOXICS, {
+        "type": "latency", "attributes": {"latncy": 7, "latency": 5}, "tll": "1s", "a\r\nb": 1})
+    assert status == 200
+    assert headers["X-Tailgate-Ignored"] == "tll, a??b, attributes.latncy"
+    assert "link: ignored in a call of the API, for nobody knows it: tll, a??b, " \
+           "attributes.latncy" in chaos.process.log()
+    for method, path, body in (
+            ("PATCH", f"{TOXICS}/latency_downstream", {"attributes": {"latency": 9}, "what": 1}),
+            ("POST", "/proxies", {"name": "other", "upstream": "127.0.0.1:1", "what": 1}),
+            ("PATCH", ROOT, {"what": 1}),
+            ("POST", "/populate", [{"name": "third", "upstream": "127.0.0.1:1", "what": 1}])):
+        status, headers, _ = chaos.raw(method, path, body)
+        assert status in (200, 201) and headers["X-Tailgate-Ignored"] == "what", path
+
+
+def test_what_is_known_is_not_named(chaos, link):
+    shown = chaos.toxic("link", "latency", {"latency": 5, "jitter": 1}, toxicity=0.5)
+    _, proxy = chaos.call("GET", ROOT)
+    for path, body in ((f"{TOXICS}/{shown['name']}", shown), (ROOT, proxy)):
+        status, headers, _ = chaos.raw("POST", path, body)
+        assert status == 200 and "X-Tailgate-Ignored" not in headers
+    assert "ignored" not in chaos.process.log()
+
+
 @pytest.mark.parametrize("body, why", [
     ({"type": "latency", "attributes": {"latency": -5}}, "is not a length of time"),
     ({"type": "latency", "attributes": {"latency": "5 apples"}}, "is not a length of time"),

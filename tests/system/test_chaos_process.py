@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """`tailgate chaos`: its configuration, its life as a process, and its records."""
 
+import os
+import resource
 import signal
 import socket
 import sqlite3
@@ -161,3 +163,35 @@ def test_times_count_from_the_start(start, upstream, connect):
         upstream([echo]).address, {"kind": "blackhole", "until": "10h", "from": "5h"})}})
     client = connect(chaos.addresses[1]).sock
     round_trip(client)
+
+
+# ---- descriptors
+
+
+def test_the_limit_of_open_files_is_raised(start):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
+    try:
+        chaos = start("chaos", {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert hard - 64 < resource.prlimit(chaos.pid, resource.RLIMIT_NOFILE)[0] < hard
+
+
+def test_a_fault_can_be_stopped_when_links_have_used_all_descriptors(start, upstream, connect):
+    chaos = start("chaos", {"links": {"one": link(upstream([echo]).address, {
+        "kind": "blackhole", "name": "hole"})}})
+    hard = resource.prlimit(chaos.pid, resource.RLIMIT_NOFILE)[1]
+    last = max(int(name) for name in os.listdir(f"/proc/{chaos.pid}/fd"))
+    resource.prlimit(chaos.pid, resource.RLIMIT_NOFILE, (last + 1, hard))
+    clients = []
+    while "no descriptor is left" not in chaos.log():
+        clients.append(connect(chaos.addresses[1]))
+    api = Api(chaos)
+    idle = [socket.create_connection(("127.0.0.1", int(api.address.rpartition(":")[2])))
+            for _ in range(100)]
+    api.remove("one", "hole")
+    assert api.call("GET", "/proxies/one/toxics") == (200, [])
+    assert api.call("POST", "/proxies/one", {"enabled": False})[0] == 200
+    for client in idle:
+        client.close()

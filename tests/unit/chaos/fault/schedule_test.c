@@ -104,6 +104,18 @@ static void every_zero_is_once(void **state)
     assert_int_equal(collect(&pauses, seen), 1);
 }
 
+static void what_is_drawn_near_zero_is_bounded(void **state)
+{
+    static const char *const tiny[] = {"uniform(0ms,1us)", "exponential(1us)", "pareto(1ns,1)"};
+    struct occurrence seen[MOST];
+    for (size_t i = 0; i < ARRAY_LEN(tiny); i++) {
+        struct schedule pauses = schedule(tiny[i], "1ns");
+        assert_int_equal(collect(&pauses, seen), MOST);
+        for (size_t j = 1; j < MOST; j++)
+            assert_true(seen[j].at.ns - seen[j - 1].at.ns >= SCHEDULE_EVERY_LEAST.ns);
+    }
+}
+
 static void without_until_it_goes_on(void **state)
 {
     struct schedule pauses = schedule("1h", "80ms");
@@ -284,6 +296,7 @@ int main(void)
         cmocka_unit_test(nothing_starts_outside_from_and_until),
         cmocka_unit_test(count_limits),
         cmocka_unit_test(every_zero_is_once),
+        cmocka_unit_test(what_is_drawn_near_zero_is_bounded),
         cmocka_unit_test(without_until_it_goes_on),
         cmocka_unit_test(the_next_waits_for_the_end_of_the_one_before),
         cmocka_unit_test(one_seed_gives_the_same_occurrences),
