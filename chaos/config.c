@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/conf/servers.h"
 #include "lib/serve/guard.h"
 
 #define KEYS(array) .keys = (array), .key_count = ARRAY_LEN(array)
@@ -50,6 +51,47 @@ static const struct conf_table api_table = {
     .item_offset = CONF_NO_ITEM,
 };
 
+/* ---- names */
+
+static const struct conf_key resolver_keys[] = {
+    {.name = "servers",
+     .type = CONF_LIST,
+     .offset = offsetof(struct chaos_resolver_config, servers),
+     .element = CONF_STRING,
+     .meaning = "Addresses of DNS servers, such as \"10.0.0.2\" or \"127.0.0.1:5353\"; the next is "
+                "asked when one does not answer. Empty = those of /etc/resolv.conf."},
+    {.name = "timeout",
+     .type = CONF_DURATION,
+     .offset = offsetof(struct chaos_resolver_config, timeout),
+     .otherwise = "1s",
+     .min = 1e6,
+     .max = 60e9,
+     .meaning = "How long the first attempt waits for an answer; doubled with each further one."},
+    {.name = "attempts",
+     .type = CONF_INT,
+     .offset = offsetof(struct chaos_resolver_config, attempts),
+     .otherwise = "3",
+     .min = 1,
+     .max = 10,
+     .meaning = "How often each server is asked before nobody knows the name."},
+};
+
+static enum result check_resolver(struct conf_read *read, void *object, const struct cJSON *item)
+{
+    struct chaos_resolver_config *resolver = object;
+    return conf_read_servers(read, &resolver->servers, conf_member(item, "servers"),
+                             &resolver->server_peers);
+}
+
+static const struct conf_table resolver_table = {
+    .name = "resolver",
+    .meaning = "How the names of upstreams are looked up, beside /etc/hosts, which comes first.",
+    .size = sizeof(struct chaos_resolver_config),
+    KEYS(resolver_keys),
+    .check = check_resolver,
+    .item_offset = CONF_NO_ITEM,
+};
+
 /* ---- links */
 
 static const struct conf_key link_keys[] = {
@@ -57,14 +99,17 @@ static const struct conf_key link_keys[] = {
      .type = CONF_STRING,
      .offset = offsetof(struct chaos_link_config, listen),
      .flags = CONF_REQUIRED | CONF_NOT_EMPTY,
-     .meaning = "Where clients connect to: an address, HOST:PORT, or :PORT for every address of "
-                "this machine."},
+     .meaning =
+         "Where clients connect to: an address, HOST:PORT with a host of /etc/hosts, or :PORT "
+         "for every address of this machine."},
     {.name = "upstream",
      .type = CONF_STRING,
      .offset = offsetof(struct chaos_link_config, upstream),
      .flags = CONF_REQUIRED | CONF_NOT_EMPTY,
-     .meaning = "What their connections are taken on to: an address, or HOST:PORT, which is looked "
-                "up once."},
+     .meaning =
+         "What their connections are taken on to: an address, or HOST:PORT. The host is looked "
+         "up when the link first listens, and again when it was not found or cannot be "
+         "connected to; connections wait for it, those of other links do not."},
     {.name = "enabled",
      .type = CONF_BOOL,
      .offset = offsetof(struct chaos_link_config, enabled),
@@ -123,6 +168,12 @@ static const struct conf_key chaos_keys[] = {
      .sub = &api_table,
      .flags = CONF_AT_START,
      .meaning = "The HTTP API by which links and faults are changed while they run."},
+    {.name = "resolver",
+     .type = CONF_OBJECT,
+     .offset = offsetof(struct chaos_config, resolver),
+     .sub = &resolver_table,
+     .flags = CONF_AT_START,
+     .meaning = "How the names of upstreams are looked up."},
     {.name = "seed",
      .type = CONF_INT,
      .offset = offsetof(struct chaos_config, seed),

@@ -223,6 +223,12 @@ static enum result open_all(struct chaos *chaos, int control_fd, struct error *e
     chaos->links.seed = (uint64_t)chaos->setup->config.seed;
     flow_shared_init(&chaos->links.flows, chaos->setup->config.buffer);
     chaos->links.awake.patience = chaos->setup->config.stay_awake;
+    const struct chaos_resolver_config *resolver = &chaos->setup->config.resolver;
+    chaos->links.resolver_settings =
+        (struct resolver_settings){.servers = resolver->server_peers,
+                                   .server_count = resolver->servers.count,
+                                   .timeout = resolver->timeout,
+                                   .attempts = (int)resolver->attempts};
     result = links_init(&chaos->links, &chaos->loop, &chaos->log, &chaos->journal, error);
     return result == OK ? open_parts(chaos, control_fd, error) : result;
 }

@@ -7,6 +7,7 @@
 #include "chaos/link/link_faults.h"
 #include "chaos/link/pair.h"
 #include "chaos/link/resolve.h"
+#include "chaos/link/upstream.h"
 #include "lib/base/memory.h"
 
 /* A reset that came together with the last bytes shows only when it is asked for. */
@@ -125,31 +126,16 @@ struct link *link_add(struct links *links, const char *name)
 
 enum result link_find_ends(struct link_ends *ends, struct error *error)
 {
-    enum result result = resolve_address(&ends->listen_address, ends->listen, true, error);
-    if (result != OK)
-        return result;
-    result = resolve_address(&ends->upstream_address, ends->upstream, false, error);
+    enum result result = resolve_listen(&ends->listen_address, ends->listen, error);
+    if (result == OK)
+        result = resolve_upstream(&ends->upstream_address, ends->upstream, error);
     struct ip_peer own = address_peer(&ends->listen_address);
     bool any_port = own.kind == IP_PEER_IP && own.port == 0;
     if (result == OK && !any_port && address_equal(&ends->listen_address, &ends->upstream_address))
         return error_set(error, FAILED_INPUT,
                          "\"%s\" is where the link listens: it would lead to itself",
                          ends->upstream);
-    if (result == OK || !resolve_has_form(ends->upstream))
-        return result;
-    ends->upstream_address = (struct address){.length = 0};
-    return OK;
-}
-
-const struct address *link_upstream(struct link *link)
-{
-    struct error error;
-    struct address *address = &link->upstream_address;
-    if (address->length == 0 && resolve_address(address, link->upstream, false, &error) != OK) {
-        *address = (struct address){.length = 0};
-        log_warn(link->links->log, link->name, "%s", error.text);
-    }
-    return address->length > 0 ? address : NULL;
+    return result;
 }
 
 bool link_has_ends(const struct link *link, const struct link_ends *ends)
@@ -174,6 +160,7 @@ static void open_gate(struct link *link, int fd)
     link->listen_address = link->listener.address;
     replace_text(&link->listen, address_format(&link->listen_address, text, sizeof(text)));
     link->gate = LINK_ACCEPTS;
+    upstream_look_up(link);
     link_turn(link, mono_now());
 }
 
@@ -217,6 +204,7 @@ enum result link_set_ends(struct link *link, const struct link_ends *ends, struc
             return result;
     }
     close_pairs(link);
+    upstream_abandon(link);
     link->upstream_address = ends->upstream_address;
     replace_text(&link->upstream, ends->upstream);
     if (moves) {
@@ -267,6 +255,7 @@ void link_remove(struct link *link)
     free_dead(link->links);
     link_drop_faults(link);
     alarm_stop(&link->links->alarms, &link->alarm);
+    upstream_abandon(link);
     list_remove(&link->node);
     free(link->name);
     free(link->listen);
@@ -320,6 +309,7 @@ void links_release(struct links *links)
         link_remove(list_entry(list_first(&links->all), struct link, node));
     soon_cancel(&links->bury);
     timer_stop(&links->look);
+    resolver_free(&links->resolver);
     awake_release(&links->awake);
     alarms_release(&links->alarms);
     free(links->sights);

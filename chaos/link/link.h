@@ -9,8 +9,10 @@
 #include "chaos/link/journal.h"
 #include "lib/net/alarm.h"
 #include "lib/net/listener.h"
+#include "lib/net/resolver.h"
 
 struct dialog_touched;
+struct lookup;
 struct pair;
 
 /* Trace ids that requests had lately, by their key; newer ones take the places of older ones. */
@@ -35,6 +37,8 @@ struct links {
     struct timer look;          /* for resets among the recent ones */
     struct links_sight *sights; /* LINKS_SIGHTS */
     mono epoch;                 /* of faults that were configured; not set: it has not come yet */
+    struct resolver *resolver;  /* NULL: there was no name yet */
+    struct resolver_settings resolver_settings; /* set before links_init */
 };
 
 enum link_gate {
@@ -50,7 +54,10 @@ struct link {
     char *name;
     char *listen;   /* as it was given, until it listens: then what that came to */
     char *upstream; /* as it was given */
-    struct address listen_address, upstream_address;
+    struct address listen_address;
+    struct address upstream_address; /* length 0: it is not known what its name stands for */
+    struct lookup *lookup;           /* NULL: nobody is asked */
+    unsigned turn;                   /* which of several addresses of the name is taken */
     struct listener listener;
     enum link_gate gate;
     struct journal_entry refusal; /* LINK_SHUT: what will be recorded of it */
@@ -84,16 +91,13 @@ size_t links_open_connections(const struct links *links);
 struct link *link_add(struct links *links, const char *name);
 void link_remove(struct link *link);
 
-/* Where a link listens and what it connects to, looked up and not yet in use. */
+/* Where a link listens and what it connects to, read and not yet in use. */
 struct link_ends {
     const char *listen, *upstream; /* as given */
     struct address listen_address;
-    struct address upstream_address; /* length 0: its host has no address now; it is looked up again
-                                        when there is a connection for it */
+    struct address upstream_address; /* length 0: its name is still to be looked up */
 };
 enum result link_find_ends(struct link_ends *ends, struct error *error) MUST_USE;
-/* Where connections go; NULL when nobody knows. */
-const struct address *link_upstream(struct link *link);
 /* Whether they are the link's already. */
 bool link_has_ends(const struct link *link, const struct link_ends *ends);
 /* From now on they are; connections are closed. A link that listens goes on listening, at the new

@@ -9,6 +9,7 @@
 #include "chaos/fault/draw.h"
 #include "chaos/link/follow.h"
 #include "chaos/link/link.h"
+#include "chaos/link/upstream.h"
 #include "lib/base/memory.h"
 #include "lib/net/dial.h"
 
@@ -285,6 +286,7 @@ static void connected(struct pair *pair)
     int problem = dial_error(pair->upstream.fd);
     link_pair_dialed(pair->link, problem);
     if (problem != 0) {
+        upstream_failed(pair->link);
         pair_close(pair, PAIR_REASON_UNREACHABLE);
         return;
     }
@@ -301,20 +303,33 @@ static void on_ready(struct conn *conn, void *owner)
         connected(pair);
 }
 
-static void dial(struct pair *pair)
+bool pair_waits_for_address(const struct pair *pair)
+{
+    return pair->state == PAIR_DIALING && pair->upstream.fd < 0;
+}
+
+void pair_connect(struct pair *pair)
 {
     struct error error;
     struct link *link = pair->link;
-    set_state(pair, PAIR_DIALING);
-    const struct address *upstream = link_upstream(link);
-    int fd = upstream ? dial_start(upstream) : -1;
+    bool known = link->upstream_address.length > 0;
+    int fd = known ? dial_start(&link->upstream_address) : -1;
     if (fd >= 0 && conn_init(&pair->upstream, link->links->loop, fd, &conn_plain, on_ready, pair,
                              &error) == OK)
         return;
-    link_pair_dialed(link, upstream ? errno : EHOSTUNREACH);
+    link_pair_dialed(link, known ? errno : EHOSTUNREACH);
     if (fd >= 0)
         close(fd);
     pair_close(pair, PAIR_REASON_UNREACHABLE);
+}
+
+static void dial(struct pair *pair)
+{
+    set_state(pair, PAIR_DIALING);
+    if (pair->link->upstream_address.length > 0)
+        pair_connect(pair);
+    else
+        upstream_look_up(pair->link);
 }
 
 static void on_alarm(void *arg)

@@ -61,6 +61,11 @@ struct pair *pair_open(struct link *link, int fd, uint64_t ordinal);
 /* Goes on to connect to the upstream, or waits before. */
 void pair_begin(struct pair *pair, duration wait);
 
+/* Whether it waits until it is known where its link's upstream is, and what it does then: connects,
+ * or is closed where nobody knows. */
+bool pair_waits_for_address(const struct pair *pair);
+void pair_connect(struct pair *pair);
+
 /* Whether a fault touches it from now on, or not any more; harmless when it is so already. */
 void pair_touch(struct pair *pair, struct live_fault *live, mono now);
 void pair_let_go(struct pair *pair, struct live_fault *live, mono now);

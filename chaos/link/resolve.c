@@ -5,25 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define HOST_SIZE 256
-
-static enum result look_up(struct address *address, const char *host, const char *port,
-                           struct error *error)
-{
-    struct addrinfo *found = NULL;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-    char service[8];
-    snprintf(service, sizeof(service), "%s", port);
-    int problem = getaddrinfo(host, service, &hints, &found);
-    if (problem != 0)
-        return error_set(error, FAILED_INPUT, "cannot find the host \"%s\": %s", host,
-                         gai_strerror(problem));
-    *address = (struct address){.length = found->ai_addrlen};
-    memcpy(&address->u, found->ai_addr, found->ai_addrlen);
-    freeaddrinfo(found);
-    return OK;
-}
+#include <strings.h>
 
 static bool is_port(const char *text)
 {
@@ -38,28 +20,100 @@ bool resolve_has_form(const char *text)
     if (address_parse(&address, text))
         return true;
     size_t length = colon ? (size_t)(colon - text) : 0;
-    return colon && length < HOST_SIZE && is_port(colon + 1) && !memchr(text, ':', length) &&
+    return colon && length < RESOLVE_HOST && is_port(colon + 1) && !memchr(text, ':', length) &&
            strncmp(text, "unix:", 5) != 0;
 }
 
-enum result resolve_address(struct address *address, const char *text, bool listens,
-                            struct error *error)
+bool resolve_is_name(const char *text)
 {
-    char host[HOST_SIZE];
-    const char *colon = strrchr(text, ':');
+    struct address address;
+    struct error ignored;
+    return resolve_upstream(&address, text, &ignored) == OK && address.length == 0;
+}
+
+const char *resolve_host(const char *text, char host[RESOLVE_HOST])
+{
+    int length = (int)(strrchr(text, ':') - text);
+    snprintf(host, RESOLVE_HOST, "%.*s", length, text);
+    return host;
+}
+
+uint16_t resolve_port(const char *text)
+{
+    return (uint16_t)atoi(strrchr(text, ':') + 1);
+}
+
+static enum result check_form(const char *text, struct error *error)
+{
+    if (resolve_has_form(text))
+        return OK;
+    return error_set(error, FAILED_INPUT,
+                     "\"%s\" is no address (expected HOST:PORT, such as 127.0.0.1:80)", text);
+}
+
+/* ":PORT", with a host in front. */
+static bool parse_with_host(struct address *address, const char *host, const char *text)
+{
+    char whole[ADDRESS_TEXT];
+    snprintf(whole, sizeof(whole), "%s%s", host, text);
+    return address_parse(address, whole);
+}
+
+/* ---- hosts of this machine */
+
+static bool is_called(const struct hostent *entry, const char *host)
+{
+    char **alias = entry->h_aliases;
+    if (strcasecmp(entry->h_name, host) == 0)
+        return true;
+    while (*alias && strcasecmp(*alias, host) != 0)
+        alias++;
+    return *alias != NULL;
+}
+
+/* The entries of /etc/hosts, which can be read without asking anybody. */
+static bool find_here(struct address *address, const char *host, uint16_t port)
+{
+    const struct hostent *entry;
+    sethostent(0);
+    while ((entry = gethostent()) && !is_called(entry, host))
+        continue;
+    if (entry) {
+        struct ip ip = entry->h_addrtype == AF_INET ? ip_of_v4(entry->h_addr_list[0])
+                                                    : ip_of_v6(entry->h_addr_list[0]);
+        address_of_ip(address, &ip, port);
+    }
+    endhostent();
+    return entry != NULL;
+}
+
+/* ---- places */
+
+enum result resolve_listen(struct address *address, const char *text, struct error *error)
+{
+    char host[RESOLVE_HOST];
     if (address_parse(address, text))
         return OK;
-    size_t length = colon ? (size_t)(colon - text) : 0;
-    if (!resolve_has_form(text))
-        return error_set(error, FAILED_INPUT,
-                         "\"%s\" is no address (expected HOST:PORT, such as 127.0.0.1:80)", text);
-    memcpy(host, text, length);
-    host[length] = '\0';
-    if (length == 0) {
-        snprintf(host, sizeof(host), "%s%s", listens ? "[::]" : "127.0.0.1", colon);
-        return address_parse(address, host)
-                   ? OK
-                   : error_set(error, FAILED_INPUT, "\"%s\" is no port", colon + 1);
-    }
-    return look_up(address, host, colon + 1, error);
+    enum result result = check_form(text, error);
+    if (result != OK)
+        return result;
+    if (text[0] == ':' && parse_with_host(address, "[::]", text))
+        return OK;
+    if (find_here(address, resolve_host(text, host), resolve_port(text)))
+        return OK;
+    return error_set(error, FAILED_INPUT,
+                     "the host \"%s\" is not in /etc/hosts: a link listens on an address of this "
+                     "machine",
+                     host);
+}
+
+enum result resolve_upstream(struct address *address, const char *text, struct error *error)
+{
+    if (address_parse(address, text))
+        return OK;
+    enum result result = check_form(text, error);
+    *address = (struct address){.length = 0};
+    if (result == OK && text[0] == ':' && !parse_with_host(address, "127.0.0.1", text))
+        return error_set(error, FAILED_INPUT, "\"%s\" is no port", text + 1);
+    return result;
 }

@@ -1,17 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* Addresses as Toxiproxy's clients write them: with names of hosts, and without a host. */
+/* The places that links are given: addresses, and HOST:PORT. Nobody is asked here who might not
+ * answer. */
 #ifndef TAILGATE_CHAOS_LINK_RESOLVE_H
 #define TAILGATE_CHAOS_LINK_RESOLVE_H
 
 #include "lib/net/address.h"
 
-/* "127.0.0.1:80", "[::1]:80", "unix:/path", "name:80" (looked up now, which may take a while: the
- * first address counts) and ":80" (every address of this machine to listen on; the machine itself
- * to connect to). The message says what was expected. */
-enum result resolve_address(struct address *address, const char *text, bool listens,
-                            struct error *error) MUST_USE;
+/* Room for a host with its NUL. */
+enum { RESOLVE_HOST = 256 };
 
-/* Whether the text is one of these forms, whatever becomes of the name. */
+/* "HOST:PORT" or an address, whether or not the host can be found. */
 bool resolve_has_form(const char *text);
+
+/* Whether it has the form, and a host that must be looked up. */
+bool resolve_is_name(const char *text);
+
+/* The parts of a text that has the form and is no address; the host is written to `host`, which is
+ * returned. */
+const char *resolve_host(const char *text, char host[RESOLVE_HOST]);
+uint16_t resolve_port(const char *text);
+
+/* Where a link listens: an address; ":PORT", which is every address of this machine; or a host of
+ * /etc/hosts. */
+enum result resolve_listen(struct address *address, const char *text, struct error *error) MUST_USE;
+
+/* Where it leads. `address` has the length 0 where that is to be looked up. */
+enum result resolve_upstream(struct address *address, const char *text,
+                             struct error *error) MUST_USE;
 
 #endif

@@ -88,6 +88,23 @@ const char *address_format(const struct address *address, char *out, size_t size
     return out;
 }
 
+void address_of_ip(struct address *address, const struct ip *ip, uint16_t port)
+{
+    enum { V4_AT = 12 }; /* in an IPv6 address that stands for an IPv4 one */
+    memset(address, 0, sizeof(*address));
+    if (ip_is_v4(ip)) {
+        address->length = sizeof(address->u.in);
+        address->u.in.sin_family = AF_INET;
+        address->u.in.sin_port = htons(port);
+        memcpy(&address->u.in.sin_addr, ip->bytes + V4_AT, sizeof(address->u.in.sin_addr));
+    } else {
+        address->length = sizeof(address->u.in6);
+        address->u.in6.sin6_family = AF_INET6;
+        address->u.in6.sin6_port = htons(port);
+        memcpy(&address->u.in6.sin6_addr, ip->bytes, sizeof(address->u.in6.sin6_addr));
+    }
+}
+
 struct ip_peer address_peer(const struct address *address)
 {
     struct ip_peer peer = {.kind = IP_PEER_UNKNOWN};

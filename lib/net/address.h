@@ -32,6 +32,9 @@ bool address_parse(struct address *address, const char *text) MUST_USE;
 /* Writes the text form (ADDRESS_TEXT bytes are enough) and returns `out`. */
 const char *address_format(const struct address *address, char *out, size_t size);
 
+/* That of a port (host order) of a machine. */
+void address_of_ip(struct address *address, const struct ip *ip, uint16_t port);
+
 /* What is recorded of it. */
 struct ip_peer address_peer(const struct address *address);
 

@@ -163,6 +163,43 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *bytes,
     free(question);
 }
 
+/* ---- hosts */
+
+/* Those of one family; returns how many there are now. */
+static size_t add_family(const struct ares_addrinfo *found, int family, struct dns_record *records,
+                         size_t count)
+{
+    const struct ares_addrinfo_node *node = found->nodes;
+    for (; node && count < MOST_ADDRESSES; node = node->ai_next) {
+        const struct sockaddr_in *v4 = (const void *)node->ai_addr;
+        const struct sockaddr_in6 *v6 = (const void *)node->ai_addr;
+        if (node->ai_family == family)
+            records[count++].ip =
+                family == AF_INET ? ip_of_v4(&v4->sin_addr) : ip_of_v6(&v6->sin6_addr);
+    }
+    return count;
+}
+
+static void on_host(void *arg, int status, int timeouts, struct ares_addrinfo *found)
+{
+    struct question *question = arg;
+    struct dns_answer answer = {.result = result_of(status)};
+    struct dns_record *records = NULL;
+    if (answer.result == DNS_ANSWERED) {
+        records = mem_alloc(MOST_ADDRESSES, sizeof(*records));
+        answer.count = add_family(found, AF_INET, records, 0);
+        answer.count = add_family(found, AF_INET6, records, answer.count);
+        answer.records = records;
+    }
+    if (answer.result == DNS_ANSWERED && answer.count == 0)
+        answer.result = DNS_NO_DATA;
+    question->call(question->arg, &answer);
+    if (found)
+        ares_freeaddrinfo(found);
+    free(records);
+    free(question);
+}
+
 /* ---- the loop */
 
 static void look_again(struct resolver *resolver)
@@ -255,13 +292,15 @@ static int open_channel(struct resolver *resolver, const struct resolver_setting
 {
     struct ares_options options = {.timeout = (int)(settings->timeout.ns / NS_PER_MS),
                                    .tries = settings->attempts,
+                                   .lookups = (char *)(uintptr_t) "fb", /* files first */
                                    .sock_state_cb = on_socket_state,
                                    .sock_state_cb_data = resolver};
     int status = ares_library_init(ARES_LIB_INIT_ALL);
     if (status != ARES_SUCCESS)
         return status;
     status = ares_init_options(&resolver->channel, &options,
-                               ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
+                               ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
+                                   ARES_OPT_SOCK_STATE_CB);
     if (status != ARES_SUCCESS)
         ares_library_cleanup();
     return status;
@@ -310,5 +349,15 @@ void resolver_ask(struct resolver *resolver, const char *host, enum dns_type typ
     struct question *question = mem_alloc(1, sizeof(*question));
     *question = (struct question){type, call, arg};
     ares_query(resolver->channel, host, ns_c_in, types[type], on_answer, question);
+    look_again(resolver);
+}
+
+void resolver_find_host(struct resolver *resolver, const char *host, resolver_call *call, void *arg)
+{
+    static const struct ares_addrinfo_hints hints = {
+        .ai_flags = ARES_AI_NOSORT, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct question *question = mem_alloc(1, sizeof(*question));
+    *question = (struct question){.call = call, .arg = arg};
+    ares_getaddrinfo(resolver->channel, host, NULL, &hints, on_host, question);
     look_again(resolver);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Questions to DNS servers, from the thread of a loop, which never waits. The work is done by
  * c-ares: random numbers and ports, a check of who answers what, further attempts and servers, TCP
- * for what is too long for a datagram. Names are taken as they are written: neither the domains of
- * resolv.conf nor /etc/hosts are looked at. */
+ * for what is too long for a datagram. */
 #ifndef TAILGATE_LIB_NET_RESOLVER_H
 #define TAILGATE_LIB_NET_RESOLVER_H
 
@@ -66,8 +65,15 @@ enum result resolver_new(struct resolver **resolver, struct loop *loop,
  * the pointer; harmless on NULL. */
 void resolver_free(struct resolver **resolver);
 
-/* `call` is made once, perhaps before this returns. */
+/* The name is taken as it is written: neither the domains of resolv.conf nor /etc/hosts are looked
+ * at. `call` is made once, perhaps before this returns. */
 void resolver_ask(struct resolver *resolver, const char *host, enum dns_type type,
                   resolver_call *call, void *arg);
+
+/* The addresses of a host as this machine knows them, IPv4 first: those of /etc/hosts, or else
+ * those of DNS, with the domains of resolv.conf. `call` is made once, perhaps before this returns;
+ * the answer has no time to live. */
+void resolver_find_host(struct resolver *resolver, const char *host, resolver_call *call,
+                        void *arg);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/config/config_resolver.h"
 
-#include <string.h>
+#include "lib/conf/servers.h"
 
 /* clang-format off */
 #define KEY(key_name, key_type, member, ...)                                                       \
@@ -41,24 +41,6 @@ static const struct conf_key keys[] = {
 };
 /* clang-format on */
 
-static enum result read_servers(struct conf_read *read, struct resolver_config *resolver,
-                                const struct cJSON *item)
-{
-    const char *const *texts = resolver->servers.items;
-    size_t count = resolver->servers.count;
-    struct ip_peer *peers =
-        count ? arena_alloc(conf_read_arena(read), count * sizeof(*peers)) : NULL;
-    for (size_t i = 0; i < count; i++)
-        if (!ip_peer_parse(&peers[i], texts[i], strlen(texts[i])))
-            return conf_fail(read, conf_member(item, "servers"),
-                             "\"%s\" is not the address of a DNS server (expected an IPv4 or IPv6 "
-                             "address, with or without a port, such as \"127.0.0.1:5353\" or "
-                             "\"[::1]:5353\")",
-                             texts[i]);
-    resolver->server_peers = peers;
-    return OK;
-}
-
 static enum result check(struct conf_read *read, void *object, const struct cJSON *item)
 {
     struct resolver_config *resolver = object;
@@ -66,7 +48,8 @@ static enum result check(struct conf_read *read, void *object, const struct cJSO
         return conf_fail(read,
                          conf_member(item, conf_member(item, "ttl_min") ? "ttl_min" : "ttl_max"),
                          "\"ttl_min\" is longer than \"ttl_max\"");
-    return read_servers(read, resolver, item);
+    return conf_read_servers(read, &resolver->servers, conf_member(item, "servers"),
+                             &resolver->server_peers);
 }
 
 const struct conf_table resolver_conf_table = {
