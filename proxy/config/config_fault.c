@@ -27,9 +27,16 @@ static const struct conf_key fault_headers_keys[] = {
      .offset = offsetof(struct fault_headers_config, max_delay),
      .otherwise = "10s",
      .max = 3.6e12,
-     .meaning =
-         "No delay, hold or timeout that is asked for is longer. Rates, and faults that lose "
-         "bytes, have no such limit: the gateway's own timeouts end what they hold."},
+     .meaning = "No delay, hold or timeout that is asked for is longer."},
+    {.name = "max_time",
+     .type = CONF_DURATION,
+     .offset = offsetof(struct fault_headers_config, max_time),
+     .otherwise = "30s",
+     .min = 1e6,
+     .max = 3.6e12,
+     .meaning = "No fault that is asked for goes on for longer: a rate, or the pieces of a slicer, "
+                "then let the rest pass at once, and a blackhole closes the connection. DELETE "
+                "/faults on the admin address ends them before."},
     {.name = "max_active",
      .type = CONF_INT,
      .offset = offsetof(struct fault_headers_config, max_active),

@@ -19,7 +19,7 @@ struct fault_headers_config {
     struct conf_list trusted;     /* const char *; empty = nobody */
     struct origin_config clients; /* derived */
     double max_share;
-    duration max_delay;
+    duration max_delay, max_time;
     int64_t max_active; /* 0 = no limit */
 };
 

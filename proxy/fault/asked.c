@@ -202,6 +202,16 @@ static enum result cap_dist(struct dist *dist, duration most, bool zero_is_for_e
 /* Of an oversized head: more than any sensible limit costs memory and shows nothing new. */
 #define HEAD_MOST ((uint64_t)1 << 20)
 
+/* Letting go does not bring back what was lost, and nothing would come until the gateway gives up:
+ * it ends as a timeout does. */
+static void end_blackhole(struct fault_config *fault, duration most)
+{
+    if (fault->kind != FAULT_BLACKHOLE)
+        return;
+    fault->kind = FAULT_TIMEOUT;
+    fault->timeout = dist_constant(most);
+}
+
 /* It is nobody else's yet. */
 static enum result cap(struct fault_config *fault, const struct fault_headers_config *limits,
                        struct error *error)
@@ -220,6 +230,7 @@ static enum result cap(struct fault_config *fault, const struct fault_headers_co
         result = cap_dist(dists[i], limits->max_delay, false, error);
     if (result == OK)
         result = cap_dist(&fault->timeout, limits->max_delay, times_out, error);
+    end_blackhole(fault, limits->max_time);
     return result == OK ? cap_dist(&fault->hold, limits->max_delay, stalls, error) : result;
 }
 
@@ -242,16 +253,18 @@ static enum result make(struct exchange *exchange, cJSON *item, struct error *er
     struct fault *fault;
     struct engine *engine = exchange->worker->engine;
     struct asked *asked = exchange->asked;
+    const struct fault_headers_config *limits = &exchange->realm->config->fault_headers;
     cJSON_AddStringToObject(item, "per", "request");
     enum result result = fault_make(&fault, item, "request", error);
     if (result != OK)
         return result;
-    result = cap(&fault->config, &exchange->realm->config->fault_headers, error);
+    result = cap(&fault->config, limits, error);
     if (result != OK) {
         fault_free(fault);
         return result;
     }
-    struct culprit *culprit = culprit_for_one(engine, fault, FAULTS_MAX + (unsigned)asked->count);
+    struct culprit *culprit =
+        culprit_for_one(engine, fault, FAULTS_MAX + (unsigned)asked->count, limits->max_time);
     if (!culprit)
         return error_set(error, FAILED_SYSTEM, "this worker injects no faults");
     asked->culprits[asked->count++] = culprit;

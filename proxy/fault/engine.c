@@ -231,6 +231,7 @@ static struct culprit *culprit_new(struct engine *engine, struct fault_rule *rul
     culprit->live = live_new(rule->fault, "gateway", engine->worker->proxy->seed);
     culprit->live->id = bit;
     list_init(&culprit->touches);
+    list_init(&culprit->of_asked);
     note_path(culprit);
     return culprit;
 }
@@ -239,6 +240,8 @@ void culprit_look(struct culprit *culprit)
 {
     if (!culprit->orphaned || !list_empty(&culprit->touches))
         return;
+    list_remove(&culprit->of_asked);
+    alarm_stop(&culprit->engine->alarms, &culprit->over);
     culprit->live->fault = NULL; /* it belongs to the rule */
     live_free(culprit->live);
     let_go_rule(culprit->rule);
@@ -252,7 +255,37 @@ void culprit_leave(struct culprit **culprit)
     *culprit = NULL;
 }
 
-struct culprit *culprit_for_one(struct engine *engine, struct fault *fault, unsigned id)
+/* Lets go of all that it touches, and touches nothing any more. */
+static void silence(struct culprit *culprit)
+{
+    bool orphaned = culprit->orphaned;
+    culprit->orphaned = false; /* it would go with the last touch, in the middle of this */
+    culprit->live->on = false;
+    touch_end_all(culprit);
+    culprit->orphaned = orphaned;
+    culprit_look(culprit);
+}
+
+static void on_over(void *arg)
+{
+    struct culprit *culprit = arg;
+    worker_enter(culprit->engine->worker);
+    silence(culprit);
+}
+
+/* All faults were removed: what requests have asked for is not in any set. */
+static void silence_asked(struct engine *engine)
+{
+    uint64_t clearings = atomic_load(&engine->worker->proxy->faults.clearings);
+    if (engine->clearings == clearings)
+        return;
+    engine->clearings = clearings;
+    list_foreach_safe (node, &engine->asked)
+        silence(list_entry(node, struct culprit, of_asked));
+}
+
+struct culprit *culprit_for_one(struct engine *engine, struct fault *fault, unsigned id,
+                                duration most)
 {
     struct worker *worker = engine->worker;
     if (!is_ready(engine)) {
@@ -263,6 +296,9 @@ struct culprit *culprit_for_one(struct engine *engine, struct fault *fault, unsi
     struct culprit *culprit = culprit_new(engine, rule, id);
     live_start(culprit->live, worker->now);
     live_turn(culprit->live, worker->now);
+    list_push_back(&engine->asked, &culprit->of_asked);
+    alarm_init(&culprit->over, on_over, culprit);
+    alarm_set(&engine->alarms, &culprit->over, mono_add(worker->now, most));
     return culprit;
 }
 
@@ -353,6 +389,7 @@ void engine_look(struct engine *engine)
             set_epoch(engine->culprits[bit]);
     plan_all(engine);
     turn_all(engine);
+    silence_asked(engine);
 }
 
 /* ---- */
@@ -362,6 +399,7 @@ struct engine *engine_new(struct worker *worker)
     struct engine *engine = mem_alloc(1, sizeof(*engine));
     engine->worker = worker;
     list_init(&engine->uplinks);
+    list_init(&engine->asked);
     alarm_init(&engine->next, on_alarm, engine);
     faulty_shared_init(&engine->shared, &engine->alarms, IN_FLIGHT);
     return engine;

@@ -26,20 +26,24 @@ struct culprit {
     unsigned bit;            /* or another number, for one request */
     const char *path;        /* what the paths of its requests begin with; NULL: anything */
     size_t path_length;
-    mono since;          /* it has the bit since then */
-    struct list touches; /* struct touch */
-    bool orphaned;       /* goes with the last of them */
+    mono since;           /* it has the bit since then */
+    struct list touches;  /* struct touch */
+    bool orphaned;        /* goes with the last of them */
+    struct list of_asked; /* among those of single requests */
+    struct alarm over;    /* of those: it is not for longer */
 };
 
 struct engine {
     struct worker *worker;
     uint64_t number;                      /* of the set that it runs */
+    uint64_t clearings;                   /* that it has seen */
     struct culprit *culprits[FAULTS_MAX]; /* by bit; NULL: the bit is free */
     bool ready;                           /* `alarms` are: there was a fault once */
     struct alarms alarms;
     struct alarm next; /* the next one that begins or ends */
     struct faulty_shared shared;
     struct list uplinks;      /* all of the worker's */
+    struct list asked;        /* culprits that single requests have asked for */
     struct log_pace refusals; /* of faults that requests ask for */
     const char **names;       /* that records may point to since the set was taken over */
     size_t name_count;
@@ -58,8 +62,10 @@ void engine_look(struct engine *engine);
 void engine_plan(const struct engine *engine, struct realm *realm);
 
 /* One that is on at once, for a request that has asked for it; takes over the fault. `id` is not
- * one of the bits. NULL, and the fault is freed: this worker injects none. */
-struct culprit *culprit_for_one(struct engine *engine, struct fault *fault, unsigned id);
+ * one of the bits. It lets go of all that it touches after `most`, or when all faults are removed.
+ * NULL, and the fault is freed: this worker injects none. */
+struct culprit *culprit_for_one(struct engine *engine, struct fault *fault, unsigned id,
+                                duration most);
 /* Its owner needs it no more: it goes as soon as it touches nothing, which may be later where a
  * late answer is listened for. */
 void culprit_leave(struct culprit **culprit);

@@ -305,5 +305,6 @@ bool proxy_faults_remove(struct proxy *proxy, const char *name)
 void proxy_faults_clear(struct proxy *proxy)
 {
     struct fault_set none = {.count = 0};
+    atomic_fetch_add(&proxy->faults.clearings, 1);
     install_fewer(proxy, &none);
 }

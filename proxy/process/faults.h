@@ -53,6 +53,7 @@ struct faults {
     bool told;                        /* the log has the seed */
     struct fault_common asked;        /* what requests ask for: all of it together */
     atomic_uint_fast64_t number;      /* of the current set */
+    atomic_uint_fast64_t clearings;   /* how often all were removed */
     atomic_uint_fast64_t requests;    /* that were drawn for by their number */
     atomic_uint_fast64_t connections; /* that were drawn for */
 };
@@ -100,7 +101,7 @@ enum result proxy_faults_put(struct proxy *proxy, struct fault *fault,
 /* False: there is none of that name. */
 bool proxy_faults_remove(struct proxy *proxy, const char *name);
 
-/* Removes all. */
+/* Removes all, those that requests under way have asked for as well. */
 void proxy_faults_clear(struct proxy *proxy);
 
 #endif

@@ -2,10 +2,14 @@
 """Faults that requests ask for by header fields: the grammar, who is heard, and the caps."""
 
 import threading
+import time
 
 import pytest
 
 from test_proxy_faults import SERVE, timed, touched
+from test_proxy_faults_admin import Admin
+from test_proxy_tunnel import ASK as UPGRADE
+from test_proxy_tunnel import SWITCH, upgrade
 from upstream import read_request, repeat, wait_for
 from wire import request_bytes, response_bytes
 
@@ -121,6 +125,57 @@ def test_caps(gateway, upstream):
     proxy.reload(config)
     response, _ = timed(proxy.connect(), headers=ask("latency", "1h"))
     assert response.body == b"hello"
+
+
+@pytest.mark.parametrize("headers", [
+    ask("response-rate", "1"), ask("bandwidth", "1"), ask("delay-response", "1h"),
+    ask("slicer", "average_size=64; delay=1h"), {"x-envoy-fault-throughput-response": "1"},
+])
+def test_nothing_goes_on_for_longer_than_it_may(gateway, upstream, headers):
+    """What is asked for would take minutes, or hours."""
+    body = b"x" * 131072
+    proxy = asking(gateway, upstream([repeat(read_request, response_bytes(200, body))]),
+                   max_time="300ms", max_delay="1h")
+    response, took = timed(proxy.connect(), headers=headers)
+    assert response.body == body and took >= 0.3
+    assert touched(proxy.wait_records("attempt", 1)) == ["requested"]
+    assert proxy.request().body == body
+
+
+def test_a_blackhole_ends(gateway, upstream):
+    """Nothing else would end it: the gateway waits for a response as long as it takes."""
+    proxy = asking(gateway, upstream(SERVE, SERVE, SERVE), max_time="300ms")
+    response, took = timed(proxy.connect(), headers=ask("blackhole"))
+    assert response.status == 502 and took >= 0.3
+    assert touched(proxy.wait_records("attempt", 1))[0] == "requested"
+    assert proxy.request().status == 200
+
+
+def test_all_faults_off_at_once(gateway, upstream):
+    server = upstream(SERVE)
+    admin = Admin(asking(gateway, server, max_time="1h", max_delay="1h"))
+    client = admin.connect()
+    client.send(request_bytes(headers=ask("delay-response", "1h")))
+    server.wait_requests(1)
+    assert admin.call("DELETE", "/faults")[0] == 204
+    assert client.read_response().body == b"hello"
+    assert admin.request(headers=ask("abort", "418")).status == 418  # asking goes on
+
+
+@pytest.mark.parametrize("headers", [
+    ask("bandwidth", "1000"), ask("slicer", "average_size=1024; delay=1h")])
+def test_all_faults_off_at_once_on_what_was_upgraded(gateway, upstream, headers):
+    """The bytes would take more than a quarter of an hour."""
+    body = b"x" * (1 << 20)
+    admin = Admin(asking(gateway, upstream([read_request, SWITCH, body]), max_time="1h",
+                         max_delay="1h"))
+    client, _ = upgrade(admin, headers={**UPGRADE, **headers})
+    begun = time.monotonic()
+    assert admin.call("DELETE", "/faults")[0] == 204
+    while body and time.monotonic() < begun + 60:
+        assert client.read_exactly(1 << 12) == b"x" * (1 << 12)
+        body = body[1 << 12:]
+    assert not body
 
 
 def test_at_most_so_many_at_a_time(gateway, upstream):
