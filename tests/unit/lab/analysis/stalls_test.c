@@ -31,7 +31,7 @@ struct service {
 
 struct records {
     struct stall_wait *waits;
-    size_t count;
+    size_t count, room;
     struct rng rng;
 };
 
@@ -46,7 +46,10 @@ static bool stands(const struct service *service, uint32_t endpoint, int64_t at)
 
 static void add(struct records *records, struct stall_wait wait)
 {
-    records->waits = mem_grow(records->waits, records->count + 1, sizeof(wait));
+    if (records->count == records->room) {
+        records->room = records->room ? 2 * records->room : 4096;
+        records->waits = mem_grow(records->waits, records->room, sizeof(wait));
+    }
     records->waits[records->count++] = wait;
 }
 
