@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What is behind the failures and the slowest requests: each counts in one class.
 
+import { explainingTable, perVariant } from "./columns.js";
 import { el, scrollBox, section } from "./dom.js";
 import { count } from "./format.js";
-import { variantName } from "./variants.js";
 
 // Each class and name once, by how often it is behind a failure and then behind a slow request.
 export function gather(report) {
@@ -32,16 +32,10 @@ function explained(row) {
   );
 }
 
-function cells(report, row) {
-  return report.variants.flatMap((variant) => {
-    const counts = row.in.get(variant.index) ?? { failed: 0, slow: 0 };
-    return ["failed", "slow"].map((part) => el("td", { class: counts[part] ? null : "zero" }, count(counts[part])));
-  });
-}
-
-function headings(report) {
-  const of = (variant, text) => (report.variants.length > 1 ? `${variantName(variant)}: ${text}` : text);
-  return report.variants.flatMap((variant) => [of(variant, "failures"), of(variant, "slowest 1\u202f%")]);
+function behind(counts) {
+  const failed = counts?.failed ?? 0;
+  const slow = counts?.slow ? el("p", {}, `${count(counts.slow)} of the slowest`) : null;
+  return el("span", {}, count(failed), slow);
 }
 
 function notes(report) {
@@ -52,19 +46,13 @@ function notes(report) {
 export function blame(report) {
   const rows = gather(report);
   if (!rows.length) return null;
-  const table = el(
-    "table",
-    { class: "causes" },
-    el(
-      "thead",
-      {},
-      el("tr", {}, ["what is behind it", ...headings(report)].map((text) => el("th", { scope: "col" }, text))),
-    ),
-    el(
-      "tbody",
-      {},
-      rows.map((row) => el("tr", {}, explained(row), cells(report, row))),
-    ),
-  );
-  return section("blame", "What is behind the failures", scrollBox("Failures and slow requests by what is behind them", table), notes(report));
+  const columns = perVariant(report, {
+    heading: "failures",
+    valueOf: (row, variant) => row.in.get(variant.index),
+    show: behind,
+    weight: (counts) => counts.failed,
+  });
+  const table = explainingTable("what is behind it", rows, explained, columns);
+  const about = el("p", {}, "Each failure, and each of the slowest 1\u202f% of the answered requests, counts in one row.");
+  return section("blame", "What is behind the failures", about, scrollBox("Failures and slow requests by what is behind them", table), notes(report));
 }

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Why requests failed, how often, and what helps.
 
+import { explainingTable, perVariant } from "./columns.js";
 import { el, scrollBox, section } from "./dom.js";
 import { count } from "./format.js";
 import { CAUSE_PATTERNS, swatch } from "./patterns.js";
-import { variantName } from "./variants.js";
-
-// More variants than this do not get a column each; the failing ones are listed in one.
-const MOST_COLUMNS = 4;
 
 function nameOf(report, cause) {
   const i = Math.min(report.failureNames.indexOf(cause.name), 5);
@@ -25,30 +22,6 @@ function explained(report, cause) {
   );
 }
 
-function columns(report) {
-  return {
-    headings: report.variants.map(variantName),
-    cells: (cause) =>
-      report.variants.map((variant) => {
-        const n = cause.counts[variant.label] ?? 0;
-        return el("td", { class: n ? null : "zero" }, count(n));
-      }),
-  };
-}
-
-function oneColumn(report) {
-  const failing = (cause) =>
-    report.variants
-      .map((variant) => [variant, cause.counts[variant.label] ?? 0])
-      .filter(([, n]) => n > 0)
-      .sort((a, b) => b[1] - a[1])
-      .map(([variant, n]) => el("li", {}, variantName(variant), el("span", {}, count(n))));
-  return {
-    headings: ["failed requests"],
-    cells: (cause) => [el("td", {}, el("ul", { class: "ranking" }, failing(cause)))],
-  };
-}
-
 export function causes(report) {
   if (!report.variants.length) return null;
   if (!report.causes.length) {
@@ -56,17 +29,12 @@ export function causes(report) {
     const text = failed ? "The causes of the failures were not recorded." : "No request failed, so there is no cause to name.";
     return section("causes", "Causes", el("p", {}, text));
   }
-  const { headings, cells } = report.variants.length > MOST_COLUMNS ? oneColumn(report) : columns(report);
-  const rows = report.causes.map((cause) => el("tr", {}, explained(report, cause), cells(cause)));
-  const table = el(
-    "table",
-    { class: "causes" },
-    el(
-      "thead",
-      {},
-      el("tr", {}, ["cause", ...headings].map((text) => el("th", { scope: "col" }, text))),
-    ),
-    el("tbody", {}, rows),
-  );
+  const columns = perVariant(report, {
+    heading: "failed requests",
+    valueOf: (cause, variant) => cause.counts[variant.label] ?? 0,
+    show: (n) => el("span", {}, count(n)),
+    weight: (n) => n,
+  });
+  const table = explainingTable("cause", report.causes, (cause) => explained(report, cause), columns);
   return section("causes", "Causes", scrollBox("Failures by cause", table));
 }

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Which faults were injected, into what, when, and how often they touched something.
 
+import { explainingTable, perVariant } from "./columns.js";
 import { el, scrollBox, section } from "./dom.js";
 import { count, isNumber, ms, plural, seconds } from "./format.js";
-import { variantName } from "./variants.js";
-
-// More variants than this do not get a column each; they are listed in one.
-const MOST_COLUMNS = 4;
 
 function keyOf(fault) {
   return JSON.stringify([fault.name, fault.target, fault.by]);
@@ -35,7 +32,7 @@ function timesOf(fault) {
 }
 
 function did(fault) {
-  if (!fault) return el("span", { class: "zero" }, "\u2013");
+  if (!fault) return el("span", {}, "\u2013");
   const times = timesOf(fault);
   return el("span", {}, plural(fault.touched ?? 0, String(fault.unit ?? "times").replace(/s$/, "")), times ? el("p", {}, times) : null);
 }
@@ -49,41 +46,14 @@ function explained(fault) {
   );
 }
 
-function columns(report) {
-  return {
-    headings: report.variants.map(variantName),
-    cells: (fault) => report.variants.map((variant) => el("td", {}, did(fault.in.get(variant.index)))),
-  };
-}
-
-function oneColumn(report) {
-  const each = (fault) =>
-    report.variants
-      .filter((variant) => fault.in.has(variant.index))
-      .map((variant) => el("li", {}, variantName(variant), did(fault.in.get(variant.index))));
-  return {
-    headings: ["touched"],
-    cells: (fault) => [el("td", {}, el("ul", { class: "ranking" }, each(fault)))],
-  };
-}
-
 export function faults(report) {
   const rows = gather(report);
   if (!rows.length) return null;
-  const { headings, cells } = report.variants.length > MOST_COLUMNS ? oneColumn(report) : columns(report);
-  const table = el(
-    "table",
-    { class: "causes" },
-    el(
-      "thead",
-      {},
-      el("tr", {}, ["fault", ...headings].map((text) => el("th", { scope: "col" }, text))),
-    ),
-    el(
-      "tbody",
-      {},
-      rows.map((fault) => el("tr", {}, explained(fault), cells(fault))),
-    ),
-  );
+  const columns = perVariant(report, {
+    heading: "touched",
+    valueOf: (fault, variant) => fault.in.get(variant.index),
+    show: did,
+  });
+  const table = explainingTable("fault", rows, explained, columns);
   return section("faults", "Faults injected", scrollBox("Faults injected", table));
 }
