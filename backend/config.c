@@ -336,6 +336,12 @@ static const struct conf_key backend_keys[] = {
      .offset = offsetof(struct backend_config, record),
      .flags = CONF_NOT_EMPTY,
      .meaning = "Folder for the records of its pauses; absent: nothing is recorded."},
+    {.name = "record_requests",
+     .type = CONF_BOOL,
+     .offset = offsetof(struct backend_config, record_requests),
+     .otherwise = "false",
+     .meaning = "Also record each request: for gateways that keep no records of their tries. A run "
+                "with such a gateway turns it on."},
     {.name = "seed",
      .type = CONF_INT,
      .offset = offsetof(struct backend_config, seed),

@@ -118,6 +118,7 @@ struct backend_config {
     const char *address;
     const char *name;
     const char *record; /* NULL = nothing is recorded */
+    bool record_requests;
     int64_t seed;
     int cleanup; /* enum cleanup_kind */
     duration keepalive_timeout;

@@ -2,12 +2,14 @@
 #include "backend/request.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "backend/holds.h"
 #include "backend/respond.h"
 #include "backend/service.h"
 #include "backend/steps.h"
+#include "lib/http/trace.h"
 
 #define STATE_NAME(id, name) name,
 static const char *const state_names[] = {REQUEST_STATES(STATE_NAME)};
@@ -55,10 +57,20 @@ static void give_objects_back(struct request *request)
     }
 }
 
+static void record_end(struct request *request)
+{
+    struct service *service = request->service;
+    if (!service->config.record_requests)
+        return;
+    request->served.total = mono_now().ns - request->served.started;
+    RECORD_APPEND(service->writer, SERVED, served, &request->served);
+}
+
 static void finish(struct request *request)
 {
     struct service *service = request->service;
     struct serve_conn *conn = request->conn;
+    record_end(request);
     holds_end_exchange(request);
     give_objects_back(request);
     request_set_state(request, REQUEST_ENDED);
@@ -99,6 +111,7 @@ void request_abort(struct request *request)
         resource_leave(&service->resources[request->waits_for], &request->turn);
     list_remove(&request->turn);
     timer_stop(&request->timer);
+    request->served.abandoned = request->delivery < DELIVERY_WRITTEN;
     request->delivery = DELIVERY_OVER;
     if (request->state != REQUEST_SETTLING)
         request_set_state(request, REQUEST_SETTLING);
@@ -167,6 +180,17 @@ static void on_timer(void *arg)
 
 /* ---- the beginning */
 
+static void record_begin(struct request *request, const struct http_head *head)
+{
+    struct served_record *row = &request->served;
+    const struct http_field *field = http_field_named(head, "traceparent");
+    struct trace trace;
+    row->started = mono_now().ns;
+    snprintf(row->method, sizeof(row->method), "%.*s", (int)head->method.length, head->method.at);
+    if (field && trace_parse(&trace, field->value.at, field->value.length))
+        memcpy(row->trace_id.bytes, trace.trace_id, sizeof(row->trace_id.bytes));
+}
+
 static void allocate(struct request *request)
 {
     const struct heap_config *config = &request->service->config.heap;
@@ -228,6 +252,8 @@ void request_begin(struct service *service, struct serve_conn *conn,
     struct request *request = new_request(service, conn, handler);
     service->counts.requests++;
     serve_set_data(conn, request);
+    if (service->config.record_requests)
+        record_begin(request, asked->head);
     allocate(request);
     walk(request);
 }

@@ -8,6 +8,7 @@
 #include "backend/phases.h"
 #include "lib/base/list.h"
 #include "lib/net/loop.h"
+#include "lib/record/tables.h"
 #include "lib/serve/serve.h"
 
 struct service;
@@ -52,7 +53,8 @@ struct request {
     size_t waits_for;   /* QUEUED: the resource */
     int64_t slots_held; /* of all resources */
     struct phases phases;
-    struct rng rng; /* a function of the seed, the process and the request's ordinal */
+    struct served_record served; /* what is recorded of it, when requests are */
+    struct rng rng;              /* a function of the seed, the process and the request's ordinal */
     struct cleanup cleanup;
     struct heap_object *objects; /* what it allocated, one referring to the next */
     struct timer timer;          /* io steps */

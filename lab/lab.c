@@ -114,7 +114,7 @@ static void run_rounds(struct run *run)
 {
     for (int64_t number = 0; number < run->plan.rounds; number++)
         for (size_t variant = 0; variant < run->plan.variants.count; variant++)
-            if (!run->cut_short)
+            if (!run->cut_short && !run->plan.items[variant].skipped)
                 run_round(run, variant, number);
     progress_end(&run->progress);
 }
@@ -177,6 +177,11 @@ enum exit_status lab_run(const struct lab_options *options)
     struct run run = {0};
     struct error error;
     enum result result = plan_make(&run.plan, options, &error);
+    if (result == OK) {
+        result = plan_find_programs(&run.plan, &error);
+        if (result != OK)
+            plan_free(&run.plan);
+    }
     if (result != OK)
         return complain(result, &error);
     progress_init(&run.progress, run.plan.variants.count * (size_t)run.plan.rounds,

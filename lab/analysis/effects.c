@@ -91,6 +91,7 @@ unsigned effects_behind(enum cause cause)
         [CAUSE_DRAIN_TIMEOUT] = DELAYS,
         [CAUSE_FAULT_ABORT] = ANSWERS,
         [CAUSE_UPSTREAM_STATUS] = ANSWERS,
+        [CAUSE_UNKNOWN] = EFFECT_ALL,
         [CAUSE_NONE] = EFFECT_ALL,
     };
     return cause < CAUSE_COUNT ? effects[cause] : 0;

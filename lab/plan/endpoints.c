@@ -2,9 +2,12 @@
 #include "lab/plan/endpoints.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
+
+#include "lib/base/memory.h"
 
 struct expansion {
     const struct experiment *experiment;
@@ -25,6 +28,28 @@ static cJSON *reference_of(cJSON *endpoint)
     cJSON *text =
         cJSON_IsObject(endpoint) ? cJSON_GetObjectItemCaseSensitive(endpoint, "address") : endpoint;
     return cJSON_IsString(text) && text->valuestring[0] == '@' ? text : NULL;
+}
+
+struct endpoint_book endpoint_book_of_stand_ins(const struct experiment *experiment)
+{
+    const struct backend_spec *backends = experiment->backends.items;
+    size_t total = 0, at = 0;
+    for (size_t i = 0; i < experiment->backends.count; i++)
+        total += (size_t)backends[i].instances;
+    struct endpoint_address *addresses = mem_alloc(total, sizeof(*addresses));
+    for (size_t i = 0; i < experiment->backends.count; i++)
+        for (int64_t instance = 0; instance < backends[i].instances; instance++, at++) {
+            struct endpoint_address *one = &addresses[at];
+            endpoint_process_name(one->process, sizeof(one->process), backends[i].name, instance);
+            snprintf(one->address, sizeof(one->address), "127.0.0.1:%zu", at + 1);
+        }
+    return (struct endpoint_book){addresses, total};
+}
+
+void endpoint_book_free(struct endpoint_book *book)
+{
+    free((void *)(uintptr_t)book->items);
+    *book = (struct endpoint_book){0};
 }
 
 const char *endpoint_address_of(const struct endpoint_book *book, const char *process)

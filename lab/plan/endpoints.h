@@ -20,6 +20,11 @@ struct endpoint_book {
     size_t count;
 };
 
+/* Addresses for all instances that are well formed and differ, to check a gateway with before any
+ * of them runs. Free with endpoint_book_free. */
+struct endpoint_book endpoint_book_of_stand_ins(const struct experiment *experiment);
+void endpoint_book_free(struct endpoint_book *book);
+
 /* The address of a process; "" when it is not in the book. */
 const char *endpoint_address_of(const struct endpoint_book *book, const char *process);
 

@@ -6,6 +6,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/plan/gateway.h"
 #include "lab/run/machine.h"
 
 enum fault_doer fault_doer(const struct fault_spec *fault)
@@ -50,7 +51,8 @@ static enum result check_target(const struct variant *variant, const struct faul
         return conf_error_at(variant->doc, on, error,
                              "only a backend does %s to itself (expected it to be on \"@GROUP\")",
                              fault_kind_names[fault->config.kind]);
-    if (fault_doer(fault) == FAULT_BY_GATEWAY && !table_has(proxy_table, "faults"))
+    bool foreign = gateway_is_command(variant->experiment.gateway);
+    if (fault_doer(fault) == FAULT_BY_GATEWAY && (foreign || !table_has(proxy_table, "faults")))
         return conf_error_at(variant->doc, on, error,
                              "this gateway takes no fault of the kind %s itself (expected it to be "
                              "on \"@GROUP\")",
@@ -60,18 +62,20 @@ static enum result check_target(const struct variant *variant, const struct faul
 
 /* A link that no connection passes would leave the fault without effect. */
 static enum result check_way(const struct variant *variant, const struct fault_spec *fault,
-                             struct error *error)
+                             const struct gateway_plan *command, struct error *error)
 {
     char group[ENDPOINT_GROUP];
     int64_t instance;
     if (fault_doer(fault) != FAULT_BY_LINK ||
         !experiment_split_reference(fault->on, group, sizeof(group), &instance) ||
-        endpoints_lead_to(variant->experiment.gateway, group, instance))
+        (command ? gateway_leads_to(command, group, instance)
+                 : endpoints_lead_to(variant->experiment.gateway, group, instance)))
         return OK;
     return conf_error_at(variant->doc, conf_member(fault->item, "on"), error,
-                         "no endpoint of the gateway leads to \"%s\", so that nothing would pass "
-                         "the fault (expected an endpoint \"%s\")",
-                         fault->on, fault->on);
+                         "nothing of the gateway leads to \"%s\", so that nothing would pass the "
+                         "fault (expected %s%s%s)",
+                         fault->on, command ? "its template to hold {" : "an endpoint \"",
+                         fault->on, command ? "}" : "\"");
 }
 
 static enum result check_times(const struct variant *variant, const struct fault_spec *fault,
@@ -104,12 +108,21 @@ enum result faults_check(const struct variant *variant, const struct conf_table 
     for (size_t i = 0; i < list->count && result == OK; i++) {
         result = check_target(variant, &faults[i], proxy_table, error);
         if (result == OK)
-            result = check_way(variant, &faults[i], error);
-        if (result == OK)
             result = check_times(variant, &faults[i], error);
         if (result == OK)
             result = check_machine(variant, &faults[i], error);
     }
+    return result;
+}
+
+enum result faults_check_ways(const struct variant *variant, const struct gateway_plan *command,
+                              struct error *error)
+{
+    const struct conf_list *list = &variant->experiment.faults;
+    const struct fault_spec *faults = list->items;
+    enum result result = OK;
+    for (size_t i = 0; i < list->count && result == OK; i++)
+        result = check_way(variant, &faults[i], command, error);
     return result;
 }
 

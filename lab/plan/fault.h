@@ -23,6 +23,12 @@ enum fault_doer fault_doer(const struct fault_spec *fault);
 enum result faults_check(const struct variant *variant, const struct conf_table *proxy_table,
                          struct error *error) MUST_USE;
 
+struct gateway_plan;
+
+/* Checks that the gateway leads to what links would fault. `command` NULL: it is this program. */
+enum result faults_check_ways(const struct variant *variant, const struct gateway_plan *command,
+                              struct error *error) MUST_USE;
+
 /* Whether a fault that is enabled is aimed at an instance of a group. */
 bool fault_is_on_instance(const struct fault_spec *fault, const char *group, int64_t instance);
 

@@ -103,6 +103,8 @@ static enum result plan_backend(const struct planning *planning, cJSON *config,
     endpoint_process_name(process->name, sizeof(process->name), backend->name, instance);
     put_text(planning, config, "name", process->name);
     put_text(planning, config, "address", ANY_PORT);
+    if (planning->plan->other_gateways)
+        variant_put(planning->variant, config, "record_requests", cJSON_CreateTrue());
     struct fault_target target = {planning->variant, config, backend->name, instance};
     struct fault_additions added = faults_add(&target);
     enum result result = validate(planning, config, planning->options->backend_table);
@@ -147,26 +149,13 @@ static enum result plan_backends(const struct planning *planning, struct plan_va
 
 /* ---- the gateway */
 
-/* Addresses that are well formed and differ, to check the gateway's configuration with. */
-static struct endpoint_address *placeholder_addresses(const struct plan_variant *item)
-{
-    struct endpoint_address *addresses = mem_alloc(item->backend_count, sizeof(*addresses));
-    for (size_t i = 0; i < item->backend_count; i++) {
-        snprintf(addresses[i].process, sizeof(addresses[i].process), "%s", item->backends[i].name);
-        snprintf(addresses[i].address, sizeof(addresses[i].address), "127.0.0.1:%zu", i + 1);
-    }
-    return addresses;
-}
-
-static enum result validate_gateway(const struct planning *planning, cJSON *config,
-                                    const struct plan_variant *item)
+static enum result validate_gateway(const struct planning *planning, cJSON *config)
 {
     struct variant *variant = planning->variant;
-    struct endpoint_address *addresses = placeholder_addresses(item);
-    const struct endpoint_book book = {addresses, item->backend_count};
+    struct endpoint_book book = endpoint_book_of_stand_ins(&variant->experiment);
     enum result result = endpoints_expand(config, &variant->experiment, &book, variant->doc,
                                           variant->detached, planning->error);
-    free(addresses);
+    endpoint_book_free(&book);
     return result == OK ? validate(planning, config, planning->options->proxy_table) : result;
 }
 
@@ -228,11 +217,25 @@ static void listen_for_late_responses(const cJSON *config)
     }
 }
 
+/* Another program. Whether it is installed is for the machine that runs it to say. */
+static enum result plan_command(const struct planning *planning, struct plan_variant *item)
+{
+    snprintf(item->gateway.name, sizeof(item->gateway.name), GATEWAY_PROCESS);
+    enum result result =
+        gateway_plan_read(&item->command, planning->variant, planning->plan->path, planning->error);
+    return result == OK ? faults_check_ways(planning->variant, item->command, planning->error)
+                        : result;
+}
+
 static enum result plan_gateway(const struct planning *planning, struct plan_variant *item)
 {
     static const char *const reserved[] = {"name", "record", "seed"};
     cJSON *config = conf_pointer(conf_doc_root(planning->variant->doc), "/gateway");
     enum result result = check_object(planning, config, "a proxy");
+    if (result == OK && gateway_is_command(config))
+        return plan_command(planning, item);
+    if (result == OK)
+        result = faults_check_ways(planning->variant, NULL, planning->error);
     if (result == OK)
         result = check_reserved(planning, config, reserved, ARRAY_LEN(reserved));
     if (result == OK)
@@ -250,7 +253,7 @@ static enum result plan_gateway(const struct planning *planning, struct plan_var
     listen_for_late_responses(config);
     item->gateway.config = take_config(planning, config);
     item->response_timeout = response_timeout(config, planning->options->proxy_table);
-    return validate_gateway(planning, config, item);
+    return validate_gateway(planning, config);
 }
 
 /* ---- links */
@@ -368,6 +371,8 @@ enum result plan_make(struct plan *plan, const struct lab_options *options, stru
     const struct experiment *experiment = plan_experiment(plan, 0);
     plan->rounds = experiment->rounds;
     plan->seed = (uint64_t)(options->has_seed ? options->seed : experiment->seed);
+    for (size_t i = 0; i < plan->variants.count; i++)
+        plan->other_gateways |= gateway_is_command(plan_experiment(plan, i)->gateway);
     struct planning planning = {.plan = plan, .options = options, .error = error};
     result = plan_all(&planning);
     if (result != OK)
@@ -383,12 +388,29 @@ void plan_free(struct plan *plan)
         free(plan->items[i].backends);
         cJSON_Delete(plan->items[i].links.config);
         cJSON_Delete(plan->items[i].gateway.config);
+        gateway_plan_free(&plan->items[i].command);
     }
     free(plan->items);
     free(plan->expectations);
     free(plan->claims);
     variants_free(&plan->variants);
     *plan = (struct plan){0};
+}
+
+enum result plan_find_programs(struct plan *plan, struct error *error)
+{
+    for (size_t i = 0; i < plan->variants.count; i++) {
+        struct plan_variant *item = &plan->items[i];
+        if (!item->command)
+            continue;
+        char *program = gateway_find_program(item->command, plan->path), text[256];
+        item->skipped = !program;
+        free(program);
+        if (item->skipped && !item->command->spec.optional)
+            return error_set(error, FAILED_SYSTEM, "%s; \"optional\": true would leave it out",
+                             gateway_describe_missing(item->command, text, sizeof(text)));
+    }
+    return OK;
 }
 
 const char *plan_axis_name(const struct plan *plan)

@@ -7,6 +7,7 @@
 
 #include "lab/lab.h"
 #include "lab/plan/endpoints.h"
+#include "lab/plan/gateway.h"
 #include "lab/plan/variant.h"
 #include "lab/result/claim.h"
 
@@ -22,9 +23,11 @@ struct plan_process {
 struct plan_variant {
     struct plan_process *backends;
     size_t backend_count;
-    struct plan_process links;   /* without a configuration: there are none */
-    struct plan_process gateway; /* its endpoints are still placeholders */
-    duration response_timeout;   /* of its first upstream */
+    struct plan_process links;    /* without a configuration: there are none */
+    struct plan_process gateway;  /* its endpoints are still placeholders */
+    duration response_timeout;    /* of its first upstream */
+    struct gateway_plan *command; /* NULL: the gateway is this program */
+    bool skipped;                 /* its gateway is not installed, and optional */
 };
 
 struct plan {
@@ -33,6 +36,7 @@ struct plan {
     struct plan_variant *items; /* one for each of variants.items */
     uint64_t seed;
     int64_t rounds;
+    bool other_gateways; /* the gateway of a variant at least is another program */
     struct expectation *expectations;
     size_t expectation_count;
     struct claim *claims;
@@ -49,6 +53,10 @@ static inline const struct experiment *plan_experiment(const struct plan *plan, 
 {
     return &plan->variants.items[variant].experiment;
 }
+
+/* Looks for the programs that gateways are. One that is not installed is FAILED_SYSTEM, unless it
+ * is optional: then its variants are to be skipped. */
+enum result plan_find_programs(struct plan *plan, struct error *error) MUST_USE;
 
 /* Whether the values of the first pointer are cleanup strategies: what the table calls its rows. */
 const char *plan_axis_name(const struct plan *plan);

@@ -6,20 +6,24 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/plan/gateway.h"
 #include "lib/base/buf.h"
 #include "lib/base/utf8.h"
 
 #define MAX_VARIANTS 64
 
 /* What may vary: the rest says how the run as a whole is made. */
-static const char *const variable_parts[] = {"/backends/", "/gateway/", "/load/", "/faults/"};
+static const char *const variable_parts[] = {"/backends", "/gateway", "/load", "/faults"};
 
 static enum result check_axis(const struct conf_doc *doc, const struct cJSON *axis,
                               struct error *error)
 {
     bool known = false;
-    for (size_t i = 0; i < ARRAY_LEN(variable_parts); i++)
-        known |= strncmp(axis->string, variable_parts[i], strlen(variable_parts[i])) == 0;
+    for (size_t i = 0; i < ARRAY_LEN(variable_parts); i++) {
+        size_t length = strlen(variable_parts[i]);
+        known |= strncmp(axis->string, variable_parts[i], length) == 0 &&
+                 (axis->string[length] == '/' || axis->string[length] == '\0');
+    }
     if (!known)
         return conf_error_at(
             doc, axis, error,
@@ -126,13 +130,29 @@ static enum result put_value(struct variant *variant, cJSON *axis, int which, st
     return OK;
 }
 
-/* Labels go to terminals, where a control character would drive them. */
-static void append_label(struct buf *label, const cJSON *value)
+/* What an element of an axis really is: the value, or what stands beside its label. */
+static const cJSON *inner_value(const cJSON *element, const char **label)
 {
+    const cJSON *named = conf_member(element, "label"), *value = conf_member(element, "value");
+    bool labelled = cJSON_IsString(named) && value && cJSON_GetArraySize(element) == 2;
+    *label = labelled ? named->valuestring : NULL;
+    return labelled ? value : element;
+}
+
+/* Labels go to terminals, where a control character would drive them. */
+static void append_label(struct buf *label, const char *pointer, const cJSON *element)
+{
+    const char *given;
+    const cJSON *value = inner_value(element, &given);
+    char name[64];
     if (buf_len(label) > 0)
         buf_append_text(label, ", ");
-    if (cJSON_IsString(value)) {
-        utf8_append_visible(label, value->valuestring);
+    if (!given && cJSON_IsString(value))
+        given = value->valuestring;
+    if (!given && strcmp(pointer, "/gateway") == 0)
+        given = gateway_name(value, name, sizeof(name));
+    if (given) {
+        utf8_append_visible(label, given);
         return;
     }
     char *text = cJSON_PrintUnformatted(value);
@@ -140,11 +160,33 @@ static void append_label(struct buf *label, const cJSON *value)
     cJSON_free(text);
 }
 
+/* Takes the text of a label out of a buffer. */
+static char *take_label(struct buf *label, const char *otherwise)
+{
+    buf_append(label, "", 1);
+    char *text = mem_text(buf_len(label) > 1 ? buf_head(label) : otherwise);
+    buf_free(label);
+    return text;
+}
+
+/* Moves an element out of its axis to where it belongs. */
+static enum result put_element(struct variant *variant, cJSON *axis, int which, struct error *error)
+{
+    const char *label;
+    cJSON *element = cJSON_GetArrayItem(axis, which);
+    const cJSON *value = inner_value(element, &label);
+    if (value != element) {
+        cJSON *moved = cJSON_DetachItemFromObjectCaseSensitive(element, "value");
+        cJSON_ReplaceItemInArray(axis, which, moved);
+    }
+    return put_value(variant, axis, which, error);
+}
+
 /* Chooses the values of variant `number`: the first axis turns slowest. */
 static enum result put_values(struct variant *variant, size_t number, struct error *error)
 {
     cJSON *axes = cJSON_GetObjectItemCaseSensitive(conf_doc_root(variant->doc), "variants");
-    struct buf label = {0};
+    struct buf label = {0}, rest = {0}, gateway = {0};
     size_t block = 1;
     cJSON *axis;
     cJSON_ArrayForEach(axis, axes) block *= (size_t)cJSON_GetArraySize(axis);
@@ -154,20 +196,20 @@ static enum result put_values(struct variant *variant, size_t number, struct err
         size_t values = (size_t)cJSON_GetArraySize(axis);
         block /= values;
         int which = (int)(number / block % values);
-        const cJSON *value = cJSON_GetArrayItem(axis, which);
-        append_label(&label, value);
-        cJSON_AddItemToObject(variant->values, axis->string, cJSON_Duplicate(value, true));
-        result = put_value(variant, axis, which, error);
+        const cJSON *element = cJSON_GetArrayItem(axis, which);
+        const char *given;
+        append_label(&label, axis->string, element);
+        append_label(strcmp(axis->string, "/gateway") == 0 ? &gateway : &rest, axis->string,
+                     element);
+        cJSON_AddItemToObject(variant->values, axis->string,
+                              cJSON_Duplicate(inner_value(element, &given), true));
+        result = put_element(variant, axis, which, error);
         if (result != OK)
             break;
     }
-    variant->label = mem_text("baseline");
-    if (buf_len(&label) > 0) {
-        free(variant->label);
-        buf_append(&label, "", 1);
-        variant->label = mem_text(buf_head(&label));
-    }
-    buf_free(&label);
+    variant->label = take_label(&label, "baseline");
+    variant->rest = take_label(&rest, "");
+    variant->gateway = take_label(&gateway, "");
     return result;
 }
 
@@ -189,6 +231,8 @@ static enum result read_variant(struct variant *variant, const struct variants *
 static void free_variant(struct variant *variant)
 {
     free(variant->label);
+    free(variant->rest);
+    free(variant->gateway);
     cJSON_Delete(variant->values);
     cJSON_Delete(variant->detached);
     conf_doc_free(&variant->doc);

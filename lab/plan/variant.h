@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The variants of an experiment: JSON Pointers into the file, each with a list of values. Every
- * element of their product is the whole experiment read again with its values in place, so that
- * what holds for the file holds for each variant. */
+/* The variants of an experiment: JSON Pointers into the file, each with a list of values. A value
+ * may be written { "label": "slow", "value": ... }, with what it is called in tables. Every element
+ * of their product is the whole experiment read again with its values in place, so that what holds
+ * for the file holds for each variant. */
 #ifndef TAILGATE_LAB_PLAN_VARIANT_H
 #define TAILGATE_LAB_PLAN_VARIANT_H
 
@@ -9,6 +10,8 @@
 
 struct variant {
     char *label;                  /* the values, joined by ", "; "baseline" when nothing varies */
+    char *gateway;                /* the label of what "/gateway" is; "" when that does not vary */
+    char *rest;                   /* the label without it */
     struct cJSON *values;         /* an object: pointer -> value */
     struct conf_doc *doc;         /* the file's tree with the values in place */
     struct experiment experiment; /* read from it */

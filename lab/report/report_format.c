@@ -6,6 +6,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/result/table_matrix.h"
 #include "lib/base/clock.h"
 #include "lib/base/units.h"
 
@@ -224,6 +225,7 @@ void report_print_markdown(FILE *out, const cJSON *summary)
             "|---|--:|--:|--:|--:|--:|--:|--:|---|\n",
             text(summary, "axis")[0] ? text(summary, "axis") : "variant");
     cJSON_ArrayForEach(item, member(summary, "variants")) print_variant(out, item);
+    table_print_matrix_markdown(out, summary);
     print_verdicts(out, summary);
     print_claims(out, summary);
     if (cJSON_GetArraySize(member(summary, "notes")) > 0)

@@ -26,8 +26,13 @@ static enum result judge_one(struct summary *summary, const struct expectation *
     return result;
 }
 
-static bool is_asked_of(const struct expectation *expectation, size_t variant)
+/* Of a variant that was left out nothing is asked, and nothing is compared with it. */
+static bool is_asked_of(const struct plan *plan, const struct expectation *expectation,
+                        size_t variant)
 {
+    if (plan->items[variant].skipped ||
+        (expectation->against >= 0 && plan->items[expectation->against].skipped))
+        return false;
     if (expectation->variant >= 0)
         return (size_t)expectation->variant == variant;
     return expectation->against != (int)variant; /* of none against itself */
@@ -41,7 +46,7 @@ enum result judge_expectations(struct summary *summary, struct sqlite3 *db, stru
     enum result result = OK;
     for (size_t i = 0; i < plan->expectation_count && !summary->problem; i++)
         for (size_t variant = 0; variant < plan->variants.count && result == OK; variant++)
-            if (is_asked_of(&plan->expectations[i], variant))
+            if (is_asked_of(plan, &plan->expectations[i], variant))
                 result = judge_one(summary, &plan->expectations[i], variant, db, error);
     return result;
 }

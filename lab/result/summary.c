@@ -13,6 +13,7 @@
 #include "lab/result/blame_summary.h"
 #include "lab/result/claim_result.h"
 #include "lab/result/judge.h"
+#include "lab/result/matrix.h"
 #include "lab/result/summary_faults.h"
 #include "lib/base/memory.h"
 #include "lib/record/reader.h"
@@ -177,6 +178,8 @@ static enum result read_variant(struct summary *summary, size_t number, struct h
                                      number, db, error);
     if (result == OK)
         result = blame_summary_read(&variant->blame, db, (int64_t)number, error);
+    if (result == OK)
+        result = matrix_read(&variant->matrix, summary->plan, number, db, error);
     hist_merge(lag, variant->lag);
     if (variant->busy_share > summary->busy_share)
         summary->busy_share = variant->busy_share;
@@ -259,6 +262,21 @@ static void note_variant(struct summary *summary, const struct variant_summary *
              variant->label, (unsigned long long)refused, (unsigned long long)variant->requests);
 }
 
+/* Once for each program that is not there. */
+static void note_left_out(struct summary *summary)
+{
+    const struct plan *plan = summary->plan;
+    char said[256] = "", text[256];
+    for (size_t i = 0; i < plan->variants.count; i++) {
+        if (!plan->items[i].skipped)
+            continue;
+        gateway_describe_missing(plan->items[i].command, text, sizeof(text));
+        if (strcmp(text, said) != 0)
+            note(summary, "left out, as \"%s\": %s", summary->variants[i].label, text);
+        snprintf(said, sizeof(said), "%s", text);
+    }
+}
+
 static void add_notes(struct summary *summary)
 {
     if (summary->busy_share > STARVED)
@@ -281,8 +299,10 @@ static void add_notes(struct summary *summary)
              "place%s: %s",
              differences, differences == 1 ? "" : "s",
              cJSON_GetArrayItem(summary->differences, 0)->valuestring);
+    note_left_out(summary);
     for (size_t i = 0; i < summary->plan->variants.count; i++)
-        note_variant(summary, &summary->variants[i]);
+        if (!summary->plan->items[i].skipped)
+            note_variant(summary, &summary->variants[i]);
 }
 
 static enum result read_all(struct summary *summary, struct hist *lag, sqlite3 *db,
@@ -325,6 +345,7 @@ void summary_free(struct summary *summary)
         hist_free(&summary->variants[i].lag);
         cJSON_Delete(summary->variants[i].faults);
         cJSON_Delete(summary->variants[i].blame);
+        cJSON_Delete(summary->variants[i].matrix);
     }
     free(summary->variants);
     free(summary->verdicts);

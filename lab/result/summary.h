@@ -44,6 +44,7 @@ struct variant_summary {
     struct hist *lag;             /* how late the generator itself was */
     struct inside_figures inside; /* read when it is asked for: summary_inside.h */
     struct cJSON *blame;          /* what is behind its failures: lab/result/blame_summary.h */
+    struct cJSON *matrix;         /* what its gateway made of them, or NULL: lab/result/matrix.h */
     struct cJSON *faults;         /* which were injected: summary_faults.h */
 };
 

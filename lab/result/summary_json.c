@@ -70,6 +70,8 @@ static cJSON *variant_json(const struct summary *summary, size_t number)
     cJSON_AddItemToObject(json, "causes", causes_json(variant));
     cJSON_AddItemToObject(json, "faults", cJSON_Duplicate(variant->faults, true));
     cJSON_AddItemToObject(json, "blame", cJSON_Duplicate(variant->blame, true));
+    if (variant->matrix)
+        cJSON_AddItemToObject(json, "gateway", cJSON_Duplicate(variant->matrix, true));
     cJSON_AddNumberToObject(json, "collections_per_s", variant->collections_per_s);
     cJSON_AddNumberToObject(json, "busy_share", variant->busy_share);
     return json;
@@ -136,7 +138,8 @@ cJSON *summary_json(const struct summary *summary)
     cJSON_AddStringToObject(json, "axis", plan_axis_name(summary->plan));
     cJSON *variants = cJSON_AddArrayToObject(json, "variants");
     for (size_t i = 0; i < summary->plan->variants.count; i++)
-        cJSON_AddItemToArray(variants, variant_json(summary, i));
+        if (!summary->plan->items[i].skipped)
+            cJSON_AddItemToArray(variants, variant_json(summary, i));
     cJSON_AddItemToObject(json, "expect", verdicts_json(summary));
     cJSON_AddItemToObject(json, "claims",
                           claim_results_json(summary->claims, summary->plan->claim_count));

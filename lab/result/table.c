@@ -9,6 +9,7 @@
 
 #include "lab/result/table_blame.h"
 #include "lab/result/table_claims.h"
+#include "lab/result/table_matrix.h"
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
 #include "lib/base/units.h"
@@ -272,6 +273,7 @@ void table_print(FILE *out, const cJSON *summary, const char *folder)
 {
     print_rows(out, summary);
     print_faults(out, summary);
+    table_print_matrix(out, summary);
     print_causes(out, summary);
     table_print_blame(out, summary);
     print_client_errors(out, summary);

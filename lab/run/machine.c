@@ -60,3 +60,28 @@ double machine_cpu_seconds(pid_t pid)
         return 0;
     return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 }
+
+/* Deeper than that no gateway's workers stand. */
+#define GENERATIONS 4
+
+static double seconds_of_tree(pid_t pid, int generations)
+{
+    char path[64], text[4096];
+    double seconds = machine_cpu_seconds(pid);
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    if (generations == 0 || !read_proc(path, text, sizeof(text)))
+        return seconds;
+    char *end;
+    for (char *at = text; *at; at = end) {
+        long child = strtol(at, &end, 10);
+        if (end == at)
+            break;
+        seconds += seconds_of_tree((pid_t)child, generations - 1);
+    }
+    return seconds;
+}
+
+double machine_cpu_seconds_with_children(pid_t pid)
+{
+    return seconds_of_tree(pid, GENERATIONS);
+}

@@ -21,4 +21,7 @@ double machine_busy_share(struct machine_sample from, struct machine_sample to);
 /* CPU seconds that a process has used so far; 0 when it is gone. */
 double machine_cpu_seconds(pid_t pid);
 
+/* The same with the processes that it has started, and theirs, as far as they still run. */
+double machine_cpu_seconds_with_children(pid_t pid);
+
 #endif

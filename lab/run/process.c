@@ -36,7 +36,7 @@ void supervisor_close(struct supervisor *supervisor)
 {
     list_foreach_safe (node, &supervisor->running) {
         struct process *process = list_entry(node, struct process, node);
-        kill(process->pid, SIGKILL);
+        kill(process->words ? -process->pid : process->pid, SIGKILL);
         waitpid(process->pid, &process->status, 0);
         process->ended = true;
         list_remove(node);
@@ -63,16 +63,27 @@ static void child_take_descriptors(int log, int control)
     close_range(CONTROL_FD + 1, ~0U, 0);
 }
 
+/* Does not come back. */
+static void child_run_other(const struct process *process)
+{
+    close_range(CONTROL_FD, ~0U, 0);
+    execv(process->config, process->words);
+    dprintf(STDERR_FILENO, "cannot start %s: %s\n", process->config, strerror(errno));
+    _exit(EXIT_SYSTEM);
+}
+
 static void child_run(const struct process *process, const struct supervisor *supervisor, pid_t lab,
                       int log, int control)
 {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_PDEATHSIG, process->words ? SIGTERM : SIGKILL);
     if (getppid() != lab)
         _exit(EXIT_SYSTEM); /* the lab died before the line above */
     setpgid(0, 0);
     child_take_descriptors(log, control);
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, &supervisor->mask_before, NULL);
+    if (process->words)
+        child_run_other(process);
     if (!process->command)
         _exit(process->function(process->arg, CONTROL_FD));
     execl("/proc/self/exe", "tailgate", process->command, process->config, "--control", "3",
@@ -118,6 +129,17 @@ static enum result launch(struct process *process, struct supervisor *supervisor
     return result;
 }
 
+static char **copy_words(char *const *words)
+{
+    size_t count = 0;
+    while (words[count])
+        count++;
+    char **copy = mem_alloc(count + 1, sizeof(*copy));
+    for (size_t i = 0; i < count; i++)
+        copy[i] = mem_text(words[i]);
+    return copy;
+}
+
 enum result process_start(struct process *process, struct supervisor *supervisor,
                           const struct process_spec *spec, struct error *error)
 {
@@ -129,7 +151,10 @@ enum result process_start(struct process *process, struct supervisor *supervisor
     list_init(&process->node);
     snprintf(process->name, sizeof(process->name), "%s", spec->name);
     process->log_path = mem_text(spec->log_path);
-    process->config = spec->config ? mem_text(spec->config) : NULL;
+    process->config = spec->program  ? mem_text(spec->program)
+                      : spec->config ? mem_text(spec->config)
+                                     : NULL;
+    process->words = spec->program ? copy_words(spec->words) : NULL;
     return launch(process, supervisor, error);
 }
 
@@ -148,7 +173,7 @@ enum result process_restart(struct process *process, struct supervisor *supervis
                             struct error *error)
 {
     forget_life(process);
-    process->dead_on_purpose = process->frozen = false;
+    process->dead_on_purpose = process->frozen = process->had_to_be_killed = false;
     return launch(process, supervisor, error);
 }
 
@@ -305,6 +330,8 @@ enum result supervisor_check(const struct supervisor *supervisor, const struct p
 
 enum result process_send_epoch(struct process *process, mono epoch, struct error *error)
 {
+    if (process->words)
+        return OK;
     char line[48];
     int length = snprintf(line, sizeof(line), "epoch %lld\n", (long long)epoch.ns);
     if (send(process->control, line, (size_t)length, MSG_NOSIGNAL) == length)
@@ -315,8 +342,12 @@ enum result process_send_epoch(struct process *process, mono epoch, struct error
 
 /* ---- ending */
 
+/* Other programs say what they like when they are told to end, unless they crash. */
 static bool ended_well(const struct process *process)
 {
+    if (process->words)
+        return process->dead_on_purpose || WIFEXITED(process->status) ||
+               WTERMSIG(process->status) == SIGTERM;
     return process->dead_on_purpose ||
            (WIFEXITED(process->status) && WEXITSTATUS(process->status) == 0);
 }
@@ -337,9 +368,15 @@ enum result process_stop(struct process *process, struct supervisor *supervisor,
     if (process->frozen)
         process_thaw(process);
     wait_for_end(process, supervisor, mono_add(mono_now(), patience));
+    if (process->ended && process->words)
+        kill(-process->pid, SIGKILL); /* what it has left behind */
     if (process->ended)
         return ended_well(process) ? OK : fail_by_end(process, error);
     process_end(process, supervisor);
+    if (process->words) {
+        process->had_to_be_killed = true;
+        return OK;
+    }
     return error_set(error, FAILED_SYSTEM,
                      "%s did not end within %lld s of SIGTERM and was killed (its log: %s)",
                      process->name, (long long)(patience.ns / NS_PER_S), process->log_path);
@@ -355,7 +392,7 @@ void process_end(struct process *process, struct supervisor *supervisor)
 }
 
 /* Appends the last lines of the log, joined by " | ": what a process says before it dies. */
-static void append_last_lines(const struct process *process, struct buf *out)
+void process_append_last_lines(const struct process *process, struct buf *out)
 {
     char tail[401];
     int fd = open(process->log_path, O_RDONLY | O_CLOEXEC);
@@ -387,7 +424,7 @@ void process_describe_end(const struct process *process, struct buf *out)
     else
         buf_printf(out, "%s (pid %d) ended with status %d", process->name, (int)process->pid,
                    WEXITSTATUS(process->status));
-    append_last_lines(process, out);
+    process_append_last_lines(process, out);
     buf_printf(out, " (its log: %s)", process->log_path);
 }
 
@@ -396,5 +433,9 @@ void process_release(struct process *process)
     forget_life(process);
     free(process->log_path);
     free(process->config);
+    for (size_t i = 0; process->words && process->words[i]; i++)
+        free(process->words[i]);
+    free(process->words);
+    process->words = NULL;
     process->log_path = process->config = NULL;
 }

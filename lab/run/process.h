@@ -26,12 +26,14 @@ struct process {
     struct buf input; /* what it wrote to it, up to the end of a line */
     char *addresses;  /* "127.0.0.1:4711 ...", once it is ready */
     bool ended;
-    int status;           /* of waitpid, once it has ended */
-    bool frozen;          /* stopped by process_freeze */
-    bool dead_on_purpose; /* its end, now or soon, is part of the experiment */
-    double cpu_before;    /* seconds that those used which it took the place of */
+    int status;            /* of waitpid, once it has ended */
+    bool frozen;           /* stopped by process_freeze */
+    bool had_to_be_killed; /* SIGTERM was not enough; said of other programs alone */
+    bool dead_on_purpose;  /* its end, now or soon, is part of the experiment */
+    double cpu_before;     /* seconds that those used which it took the place of */
     const char *command;
     char *config; /* what it was started with, to start it again */
+    char **words; /* of a program that is not this one, NULL-ended; it has no control channel */
     int (*function)(void *arg, int control_fd);
     void *arg;
 };
@@ -49,7 +51,9 @@ struct supervisor {
 enum result supervisor_open(struct supervisor *supervisor, struct error *error) MUST_USE;
 void supervisor_close(struct supervisor *supervisor);
 
-/* What a process runs: this program with arguments, or a function in a copy of the lab. */
+/* What a process runs: this program with arguments, a function in a copy of the lab, or another
+ * program. That one is not told when to end by a control channel, so it gets SIGTERM when the lab
+ * dies, and what it leaves behind in its process group is killed when it has ended. */
 struct process_spec {
     const char *name;
     const char *log_path;
@@ -57,6 +61,8 @@ struct process_spec {
     const char *config;
     int (*function)(void *arg, int control_fd); /* when there is no command: its exit status */
     void *arg;
+    const char *program; /* path of another program, run with `words`; NULL: this one */
+    char *const *words;  /* copied */
 };
 
 /* Fails only when no process can be made; what goes wrong in it shows as its end. */
@@ -100,6 +106,9 @@ enum result process_stop(struct process *process, struct supervisor *supervisor,
 
 /* SIGKILL, and waits for its end, which is taken as meant. Harmless on one that has ended. */
 void process_end(struct process *process, struct supervisor *supervisor);
+
+/* Appends "; its last lines: ..." from its log. */
+void process_append_last_lines(const struct process *process, struct buf *out);
 
 /* "NAME ended with status 3; its last lines: ..." */
 void process_describe_end(const struct process *process, struct buf *out);

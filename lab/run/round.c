@@ -10,6 +10,7 @@
 #include "lab/load/load.h"
 #include "lab/plan/fault.h"
 #include "lab/plan/links.h"
+#include "lab/run/command.h"
 #include "lab/run/inject.h"
 #include "lab/run/machine.h"
 #include "lab/run/reserve.h"
@@ -62,6 +63,7 @@ void round_release(struct round *round)
     free((void *)(uintptr_t)round->facts.uses);
     free(round->facts.injected.items);
     free(round->facts.addresses);
+    free(round->facts.gateway_log);
     tally_free(&round->tally);
 }
 
@@ -178,10 +180,36 @@ static enum result start_links(struct running *running)
     return result;
 }
 
+static enum result start_command(struct running *running, const struct endpoint_book *book)
+{
+    struct round *round = running->round;
+    struct round_facts *facts = &round->facts;
+    char *log = file_of(running, GATEWAY_PROCESS, ".log");
+    const struct command_order order = {.plan = running->plan->command,
+                                        .variant = &round->plan->variants.items[round->variant],
+                                        .experiment_path = round->plan->path,
+                                        .folder = round->folder,
+                                        .log_path = log,
+                                        .book = book,
+                                        .ports = &running->ports,
+                                        .supervisor = round->supervisor};
+    const struct injector_order faults = {round->plan, round->variant, round->number,
+                                          round->supervisor, round->folder};
+    running->count++;
+    enum result result =
+        command_start(running->gateway, &order, &facts->gateway_log, running->error);
+    if (result == OK)
+        injector_add(&running->injector, &faults, running->gateway, GATEWAY_PROCESS);
+    free(log);
+    return result;
+}
+
 static enum result start_gateway(struct running *running)
 {
     const struct endpoint_book book = book_of(running);
     running->gateway = &running->processes[running->count];
+    if (running->plan->command)
+        return start_command(running, &book);
     enum result result = start(running, &running->plan->gateway, "proxy", &book);
     return result == OK ? wait_ready(running, running->gateway) : result;
 }
@@ -243,8 +271,11 @@ static const char *planned_name(const struct running *running, size_t i)
 
 static double cpu_seconds(const struct process *process)
 {
-    return process->cpu_before +
-           (process->ended || process->dead_on_purpose ? 0 : machine_cpu_seconds(process->pid));
+    double seconds = process->cpu_before;
+    if (!process->ended && !process->dead_on_purpose)
+        seconds += process->words ? machine_cpu_seconds_with_children(process->pid)
+                                  : machine_cpu_seconds(process->pid);
+    return seconds;
 }
 
 static void begin_measuring(struct running *running)
@@ -332,6 +363,10 @@ static enum result stop_all(struct running *running, enum result result)
         struct error why;
         enum result stopped = process_stop(&running->processes[i], running->round->supervisor,
                                            result == OK ? STOP_WITHIN : ABORT_WITHIN, &why);
+        if (running->processes[i].had_to_be_killed)
+            progress_say(running->round->progress,
+                         "tailgate: %s did not end within a while of SIGTERM and was killed",
+                         running->processes[i].name);
         if (stopped != OK && result == OK) {
             *running->error = why;
             result = stopped;

@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 
 #include "lab/read/query.h"
+#include "lab/run/gateway_rows.h"
 #include "lab/run/run_dir.h"
 #include "lib/base/memory.h"
 
@@ -19,7 +20,8 @@ struct run_db {
 };
 
 static const char tables[] =
-    "CREATE TABLE variant (variant INTEGER PRIMARY KEY, label TEXT, vals TEXT);"
+    "CREATE TABLE variant (variant INTEGER PRIMARY KEY, label TEXT, vals TEXT, gateway TEXT,"
+    " other INTEGER, fault TEXT);"
     "CREATE TABLE round (variant INTEGER, round INTEGER, epoch_ns INTEGER, started_ns INTEGER,"
     " ended_ns INTEGER, warmup_ns INTEGER, duration_ns INTEGER, complete INTEGER,"
     " busy_share REAL);"
@@ -86,9 +88,13 @@ static enum result write_variants(struct run_db *db, struct error *error)
     enum result result = OK;
     for (size_t i = 0; i < db->plan->variants.count && result == OK; i++) {
         const struct variant *variant = &db->plan->variants.items[i];
-        char *values = cJSON_PrintUnformatted(variant->values);
-        result = insert(db, "INSERT INTO variant VALUES (?,?,?)", "itt", error, (int64_t)i,
-                        variant->label, values);
+        char *values = cJSON_PrintUnformatted(variant->values), name[64];
+        const cJSON *gateway = variant->experiment.gateway;
+        result = insert(db, "INSERT INTO variant VALUES (?,?,?,?,?,?)", "itttit", error, (int64_t)i,
+                        variant->label, values,
+                        variant->gateway[0] ? variant->gateway
+                                            : gateway_name(gateway, name, sizeof(name)),
+                        (int64_t)gateway_is_command(gateway), variant->rest);
         cJSON_free(values);
     }
     return result;
@@ -104,6 +110,8 @@ enum result run_db_open(struct run_db **out, const char *path, const struct plan
         db->handle = record_db_handle(db->records);
         result = query_execute(db->handle, tables, error);
     }
+    if (result == OK)
+        result = query_execute(db->handle, gateway_rows_tables, error);
     if (result == OK)
         result = write_meta(db, started, error);
     if (result == OK)
@@ -198,6 +206,8 @@ enum result run_db_add_round(struct run_db *db, const char *records,
         result = insert_facts(db, facts, error);
     for (size_t i = 0; i < facts->injected.count && result == OK; i++)
         result = insert_injected(db, facts, &facts->injected.items[i], error);
+    if (result == OK && db->plan->items[facts->variant].command)
+        result = gateway_rows_add(db->handle, db->plan, facts, error);
     if (result == OK && tally)
         result = insert_tally_part(db, facts, "warmup", &tally->warmup, error);
     if (result == OK && tally)
@@ -216,6 +226,8 @@ enum result run_db_close(struct run_db **out, const char *problem, struct error 
         char dropped[32];
         snprintf(dropped, sizeof(dropped), "%llu", (unsigned long long)db->dropped);
         result = record_db_set_meta(db->records, "records_dropped", dropped, error);
+        if (result == OK)
+            result = query_execute(db->handle, gateway_rows_index, error);
         if (result == OK && problem)
             result = record_db_set_meta(db->records, "problem", problem, error);
         struct error closing;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The database of a run: the records of every process of every round, marked with their variant and
  * round, and beside them
- *     variant (variant, label, vals)        the values as JSON
- *     round   (variant, round, epoch_ns, started_ns, ended_ns, warmup_ns, duration_ns, complete,
- *              busy_share)
- *     process (variant, round, process, cpu_s)
- *     endpoint (variant, round, process, address)      which endpoint of the gateway leads to it
- *     tally   (variant, round, part, what, name, n)    the generator's own count
- *     outcome                               a view: client rows with their request and last attempt
+ *     variant (variant, label, vals, gateway, other, fault)        the values as JSON; the
+ * gateway's name, whether it is another program, and what the label says beside it round (variant,
+ * round, epoch_ns, started_ns, ended_ns, warmup_ns, duration_ns, complete, busy_share) process
+ * (variant, round, process, cpu_s) endpoint (variant, round, process, address)      which endpoint
+ * of the gateway leads to it tally   (variant, round, part, what, name, n)    the generator's own
+ * count gateway_log, gateway_log_file         what another gateway says: gateway_rows.h outcome a
+ * view: client rows with their request and last attempt
  */
 #ifndef TAILGATE_LAB_RUN_RUN_DB_H
 #define TAILGATE_LAB_RUN_RUN_DB_H
@@ -34,6 +34,7 @@ struct round_facts {
     struct injected_list injected;      /* what the lab did to processes */
     struct endpoint_address *addresses; /* of the backends, as the gateway knows them */
     size_t address_count;
+    char *gateway_log; /* where another gateway says how requests ended; NULL: nowhere */
 };
 
 enum result run_db_open(struct run_db **db, const char *path, const struct plan *plan,

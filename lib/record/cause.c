@@ -32,8 +32,8 @@ static bool is_failure_status(int status)
 
 bool cause_is_gateway_failure(enum cause cause, int status)
 {
-    if (is_failure_status(status))
-        return true;
+    if (is_failure_status(status) || cause == CAUSE_UNKNOWN)
+        return true; /* "unknown" is said of failures alone */
     /* Another status with a cause that answers 502 to 504: the head was already sent when it
      * happened, so that the exchange was cut short. An injected abort chooses its status freely and
      * always answers itself. */

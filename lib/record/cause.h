@@ -117,7 +117,10 @@
     X(HEDGE_LOST, "hedge_lost", 0, "-", "--", "",                                                  \
       "another try of the same request was answered first, and this one was cancelled", "")        \
     X(UPSTREAM_STATUS, "upstream_status", 0, "-", "--", "",                                        \
-      "the upstream's own 5xx, passed on", "look inside the upstream")
+      "the upstream's own 5xx, passed on", "look inside the upstream")                             \
+    X(UNKNOWN, "unknown", 0, "-", "--", "",                                                        \
+      "a gateway that is another program failed, and its log does not say why",                    \
+      "a log line for each request, with traceparent: see configs/gateways")
 /* clang-format on */
 
 #define CAUSE_ENUM(id, ...) CAUSE_##id,

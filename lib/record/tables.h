@@ -131,13 +131,22 @@
     X(CLIENT_ERROR, error, "what went wrong on the client's side")                                 \
     X(U64, bytes, "bytes of the response's body")
 
+/* One row per request that a backend was asked to record, whoever sent it. */
+#define RECORD_SERVED(X)                                                                           \
+    X(MONO, started, "its head was there")                                                         \
+    X(TRACE, trace_id, "of its traceparent")                                                       \
+    X(SPAN, total, "until its exchange had ended")                                                 \
+    X(BOOL, abandoned, "whoever asked left before it had the whole response")                      \
+    X(TEXT16, method, "request method")
+
 #define RECORDS(X)                                                                                 \
     X(REQUEST, request, RECORD_REQUEST)                                                            \
     X(ATTEMPT, attempt, RECORD_ATTEMPT)                                                            \
     X(FAULT, fault, RECORD_FAULT)                                                                  \
     X(PAUSE, pause, RECORD_PAUSE)                                                                  \
     X(STATE, state, RECORD_STATE)                                                                  \
-    X(CLIENT, client, RECORD_CLIENT)
+    X(CLIENT, client, RECORD_CLIENT)                                                               \
+    X(SERVED, served, RECORD_SERVED)
 
 #define CLIENT_ERRORS(X)                                                                           \
     X(NONE, "none") X(CONNECT, "connect") X(TIMEOUT, "timeout") X(CLOSED, "closed")                \

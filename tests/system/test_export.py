@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-KINDS = ["request", "attempt", "fault", "pause", "state", "client"]
+KINDS = ["request", "attempt", "fault", "pause", "state", "client", "served"]
 
 
 @pytest.fixture
