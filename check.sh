@@ -9,7 +9,7 @@ cd "$(dirname "$0")" || exit 3
 . scripts/packages.sh
 
 TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-pytest-xdist openssl clang clang-format
-    libclang-rt-dev curl wrk nghttp2-client"
+    libclang-rt-dev curl wrk nghttp2-client nginx haproxy"
 # Whatever node is there will do.
 command -v node >/dev/null && command -v npm >/dev/null || TEST_PACKAGES="$TEST_PACKAGES nodejs npm"
 JOBS=$(nproc)

@@ -13,6 +13,7 @@
 #include "cmd/commands.h"
 #include "lab/lab.h"
 #include "lab/plan/experiment.h"
+#include "lab/plan/gateway.h"
 #include "lib/base/memory.h"
 #include "lib/conf/conf.h"
 #include "proxy/config/config.h"
@@ -199,8 +200,16 @@ static enum kind named_kind(int row, const char *name)
     return KIND_COUNT;
 }
 
+/* What is no file of its own has a place in the manual alone. */
+static const struct kind_row parts[] = {{"other-gateway", &gateway_conf_table}};
+
 static enum exit_status describe(int row, const char *name)
 {
+    for (size_t i = 0; i < ARRAY_LEN(parts) && row == OPTION_MANUAL; i++)
+        if (strcmp(parts[i].name, name) == 0) {
+            conf_write_manual(stdout, parts[i].table);
+            return fflush(stdout) == 0 ? EXIT_DONE : EXIT_SYSTEM;
+        }
     enum kind kind = named_kind(row, name);
 
     if (kind == KIND_COUNT)

@@ -247,7 +247,8 @@ static const struct conf_key experiment_keys[] = {
      .meaning =
          "A proxy's configuration; an endpoint \"@orders\" stands for each instance of the "
          "group, \"@orders/0\" for one; without listeners it gets a free port. Its upstreams "
-         "listen 10s for late responses unless their \"late\" says otherwise."},
+         "listen 10s for late responses unless their \"late\" says otherwise. Or another program: "
+         "an object with \"command\", \"template\" and \"log\" (see tailgate(5))."},
     {.name = "load",
      .type = CONF_OBJECT,
      .offset = offsetof(struct experiment, load),

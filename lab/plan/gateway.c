@@ -384,11 +384,11 @@ static const char *program_of(const struct gateway_plan *plan)
     return ((const char *const *)plan->spec.command.items)[0];
 }
 
-static char *find_in_path(const char *program)
+static char *find_in_path(const char *path, const char *program)
 {
-    const char *path = getenv("PATH");
-    for (const char *at = path ? path : "/usr/sbin:/usr/bin:/sbin:/bin"; *at;) {
-        size_t length = strcspn(at, ":");
+    size_t length;
+    for (const char *at = path; *at; at += length + (at[length] == ':')) {
+        length = strcspn(at, ":");
         struct buf whole = {0};
         buf_printf(&whole, "%.*s/%s", (int)length, at, program);
         buf_append(&whole, "", 1);
@@ -397,16 +397,23 @@ static char *find_in_path(const char *program)
         buf_free(&whole);
         if (found)
             return found;
-        at += length + (at[length] == ':');
     }
     return NULL;
+}
+
+/* Where services are is not in everybody's PATH. */
+static char *find_anywhere(const char *program)
+{
+    const char *path = getenv("PATH");
+    char *found = path ? find_in_path(path, program) : NULL;
+    return found ? found : find_in_path("/usr/local/sbin:/usr/sbin:/sbin", program);
 }
 
 char *gateway_find_program(const struct gateway_plan *plan, const char *experiment_path)
 {
     const char *program = program_of(plan);
     if (!strchr(program, '/'))
-        return find_in_path(program);
+        return find_anywhere(program);
     char *path = path_beside(experiment_path, program);
     if (access(path, X_OK) == 0)
         return path;

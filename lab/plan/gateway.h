@@ -75,7 +75,7 @@ void gateway_command_free(char **words);
 bool gateway_leads_to(const struct gateway_plan *plan, const char *group, int64_t instance);
 
 /* Where the program is: a path with a folder is beside the experiment, others are looked for in
- * PATH. NULL: it is not there. Free it. */
+ * PATH and where services are. NULL: it is not there. Free it. */
 char *gateway_find_program(const struct gateway_plan *plan, const char *experiment_path);
 
 /* Why it cannot be run on this machine: "nginx is not installed (...)". In `out`. */

@@ -67,6 +67,25 @@ static void one_axis_is_labelled_by_its_values(void **state)
     variants_free(&variants);
 }
 
+static void values_can_have_labels_and_gateways_have_names(void **state)
+{
+    struct variants variants =
+        parsed("\"variants\": {\"/load/connections\": [{\"label\": \"few\", \"value\": 2}, 3],"
+               " \"/gateway\": [{\"command\": [\"/usr/sbin/nginx\"]}, {\"workers\": 1},"
+               " {\"label\": \"mine\", \"value\": {\"workers\": 2}}]}");
+    static const char *const labels[] = {"few, nginx", "few, tailgate", "few, mine",
+                                         "3, nginx",   "3, tailgate",   "3, mine"};
+    assert_int_equal(variants.count, ARRAY_LEN(labels));
+    for (size_t i = 0; i < variants.count; i++)
+        assert_string_equal(variants.items[i].label, labels[i]);
+    assert_int_equal(variants.items[0].experiment.load.connections, 2);
+    assert_string_equal(variants.items[0].rest, "few");
+    assert_string_equal(variants.items[2].gateway, "mine");
+    const cJSON *workers = conf_pointer(conf_doc_root(variants.items[2].doc), "/gateway/workers");
+    assert_true(workers && workers->valuedouble == 2);
+    variants_free(&variants);
+}
+
 static void axes_are_multiplied(void **state)
 {
     struct variants variants = parsed("\"variants\": {\"/load/rate\": [\"10/s\", \"20/s\"],"
@@ -121,6 +140,7 @@ int main(void)
         cmocka_unit_test(without_axes_there_is_one),
         cmocka_unit_test(one_axis_is_labelled_by_its_values),
         cmocka_unit_test(axes_are_multiplied),
+        cmocka_unit_test(values_can_have_labels_and_gateways_have_names),
         cmocka_unit_test(keys_may_be_new_and_escaped),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(a_value_keeps_its_place),
