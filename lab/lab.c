@@ -64,9 +64,11 @@ static void announce(struct run *run)
     double seconds = 0;
     for (size_t i = 0; i < plan->variants.count; i++) {
         const struct load_spec *load = &plan_experiment(plan, i)->load;
+        if (plan->items[i].skipped)
+            continue;
         seconds += 0.5 + (double)(load->warmup.ns + load->duration.ns) / 1e9;
     }
-    size_t variants = plan->variants.count;
+    size_t variants = plan_runnable(plan);
     progress_say(&run->progress, "%s: %zu variant%s, %lld round%s, seed %llu, about %.0f s",
                  run->dir.path, variants, variants == 1 ? "" : "s", (long long)plan->rounds,
                  plan->rounds == 1 ? "" : "s", (unsigned long long)plan->seed,
@@ -184,7 +186,7 @@ enum exit_status lab_run(const struct lab_options *options)
     }
     if (result != OK)
         return complain(result, &error);
-    progress_init(&run.progress, run.plan.variants.count * (size_t)run.plan.rounds,
+    progress_init(&run.progress, plan_runnable(&run.plan) * (size_t)run.plan.rounds,
                   run.plan.rounds);
     enum exit_status status;
     result = prepare(&run, options, &error);

@@ -48,7 +48,7 @@ struct gateway_plan {
 };
 
 /* Reads the gateway of a variant. What can be wrong with it is found here, also in the template. */
-enum result gateway_plan_read(struct gateway_plan **plan, const struct variant *variant,
+enum result gateway_plan_read(struct gateway_plan **plan, struct variant *variant,
                               const char *experiment_path, struct error *error) MUST_USE;
 void gateway_plan_free(struct gateway_plan **plan);
 

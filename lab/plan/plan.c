@@ -399,16 +399,23 @@ void plan_free(struct plan *plan)
 
 enum result plan_find_programs(struct plan *plan, struct error *error)
 {
+    size_t left = 0;
     for (size_t i = 0; i < plan->variants.count; i++) {
         struct plan_variant *item = &plan->items[i];
+        left++;
         if (!item->command)
             continue;
         char *program = gateway_find_program(item->command, plan->path), text[256];
         item->skipped = !program;
+        left -= item->skipped;
         free(program);
-        if (item->skipped && !item->command->spec.optional)
-            return error_set(error, FAILED_SYSTEM, "%s; \"optional\": true would leave it out",
-                             gateway_describe_missing(item->command, text, sizeof(text)));
+        if (item->skipped &&
+            (!item->command->spec.optional || (left == 0 && i + 1 == plan->variants.count)))
+            return error_set(error, FAILED_SYSTEM, "%s%s",
+                             gateway_describe_missing(item->command, text, sizeof(text)),
+                             item->command->spec.optional
+                                 ? ", and nothing else is left to be run"
+                                 : "; \"optional\": true would leave it out");
     }
     return OK;
 }

@@ -49,13 +49,22 @@ enum result plan_make(struct plan *plan, const struct lab_options *options,
 /* Harmless on a zeroed one. */
 void plan_free(struct plan *plan);
 
+/* How many variants are run: those that are not skipped. */
+static inline size_t plan_runnable(const struct plan *plan)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < plan->variants.count; i++)
+        count += !plan->items[i].skipped;
+    return count;
+}
+
 static inline const struct experiment *plan_experiment(const struct plan *plan, size_t variant)
 {
     return &plan->variants.items[variant].experiment;
 }
 
 /* Looks for the programs that gateways are. One that is not installed is FAILED_SYSTEM, unless it
- * is optional: then its variants are to be skipped. */
+ * is optional: then its variants are to be skipped, if there are others. */
 enum result plan_find_programs(struct plan *plan, struct error *error) MUST_USE;
 
 /* Whether the values of the first pointer are cleanup strategies: what the table calls its rows. */

@@ -97,7 +97,7 @@ static void pass_rest(const cJSON *gateway, take_row *take, void *context)
     if (failed && saved == 0)
         return;
     put(&row, COLUMN_GATEWAY, text(gateway, "name"));
-    put(&row, COLUMN_SEEN, saved > 0 ? "answers" : "answers alone");
+    put(&row, COLUMN_SEEN, saved > 0 ? "answers" : "only answers");
     if (saved > 0) {
         put_count(&row, COLUMN_COUNT, saved);
         put_count(&row, COLUMN_TRIED, saved);

@@ -14,18 +14,26 @@
 #include "lib/net/dial.h"
 
 #define ASK_EVERY duration_ms(20)
+#define ANSWER_MS 100 /* for which a connection is waited for: it is to this machine */
 
 /* ---- whether it listens */
 
-static bool accepts(const struct address *address)
+static bool accepts(const char *listen)
 {
-    int fd = dial_start(address);
+    struct address address;
+    int fd = address_parse(&address, listen) ? dial_start(&address) : -1;
     if (fd < 0)
         return false;
     struct pollfd ready = {.fd = fd, .events = POLLOUT};
-    bool connected = poll(&ready, 1, 500) == 1 && dial_error(fd) == 0;
+    bool connected = poll(&ready, 1, ANSWER_MS) == 1 && dial_error(fd) == 0;
     close(fd);
     return connected;
+}
+
+void command_look(struct process *process)
+{
+    if (!process->addresses && accepts(process->listen))
+        process->addresses = mem_text(process->listen);
 }
 
 static enum result fail(const struct process *process, const char *what, struct error *error)
@@ -55,10 +63,8 @@ static enum result fail_by_end(const struct process *process, struct error *erro
 static enum result wait_listening(struct process *process, const struct command_order *order,
                                   const char *listen, struct error *error)
 {
-    struct address address;
     char text[ADDRESS_TEXT + 96];
-    if (!address_parse(&address, listen))
-        return error_set(error, FAILED_INPUT, "\"%s\" is no address to listen on", listen);
+    process->listen = mem_text(listen);
     mono deadline = mono_add(mono_now(), order->plan->spec.ready);
     while (mono_before(mono_now(), deadline)) {
         supervisor_wait(order->supervisor, mono_add(mono_now(), ASK_EVERY));
@@ -67,10 +73,9 @@ static enum result wait_listening(struct process *process, const struct command_
             return result;
         if (process->ended)
             return fail_by_end(process, error);
-        if (accepts(&address)) {
-            process->addresses = mem_text(listen);
+        command_look(process);
+        if (process->addresses)
             return OK;
-        }
     }
     snprintf(text, sizeof(text), "the gateway did not accept connections at %s within %.1f s",
              listen, (double)order->plan->spec.ready.ns / (double)NS_PER_S);

@@ -7,11 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lab/run/command.h"
 #include "lab/run/machine.h"
 #include "lib/base/memory.h"
 
 /* A process that was told to end and does not is killed after so long. */
 #define TERM_PATIENCE duration_s(15)
+
+/* How often another program that was started again is asked whether it accepts connections. */
+#define LOOK_EVERY duration_ms(20)
 
 #define STEP(id) (1u << INJECTION_##id)
 static const unsigned legal_steps[] = {
@@ -292,6 +296,10 @@ enum result injection_turn(struct injection *injection, mono now, struct error *
 {
     if (injection->state == INJECTION_ENDING && injection->process->ended)
         begin_absence(injection, now);
+    if (injection->state == INJECTION_STARTING && injection->process->words) {
+        command_look(injection->process); /* it does not say by itself that it is ready */
+        injection->due = mono_add(now, LOOK_EVERY);
+    }
     if (injection->state == INJECTION_STARTING && injection->process->addresses)
         return end_starting(injection, error);
     bool due = mono_is_set(injection->due) && !mono_before(now, injection->due);

@@ -436,6 +436,8 @@ void process_release(struct process *process)
     for (size_t i = 0; process->words && process->words[i]; i++)
         free(process->words[i]);
     free(process->words);
+    free(process->listen);
     process->words = NULL;
+    process->listen = NULL;
     process->log_path = process->config = NULL;
 }

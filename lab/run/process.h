@@ -33,6 +33,7 @@ struct process {
     double cpu_before;     /* seconds that those used which it took the place of */
     const char *command;
     char *config; /* what it was started with, to start it again */
+    char *listen; /* of another program: where it is to accept connections */
     char **words; /* of a program that is not this one, NULL-ended; it has no control channel */
     int (*function)(void *arg, int control_fd);
     void *arg;

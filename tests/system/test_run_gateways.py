@@ -309,3 +309,18 @@ def test_no_gateway_outlives_the_run_that_is_killed(launch, tmp_path, label):
     assert processes_of(tmp_path)
     os.kill(run.pid, signal.SIGKILL)
     wait_until(lambda: processes_of(tmp_path) == [], 60, "everything has ended")
+
+
+@needs("haproxy")
+def test_a_gateway_that_is_killed_is_started_again_at_its_address(ran):
+    config = experiment(gateway("haproxy"), {"kind": "kill", "on": "gateway", "from": "300ms",
+                                             "restart_after": "50ms"})
+    config["load"] = {**LOAD, "duration": "3s"}
+    folder = ran(config)
+    [(ended,)] = query(folder, "SELECT ended_ns FROM fault WHERE ended_ns > started_ns")
+    assert query(folder, f"SELECT count(*) FROM client WHERE status = 200 AND sent_ns > {ended}")[0][0]
+
+
+def test_a_run_of_which_nothing_is_left_is_no_success(run):
+    done = run(experiment({"command": ["no-such-gateway"], "optional": True}))
+    assert done.returncode == 3 and "nothing else is left to be run" in done.stderr
