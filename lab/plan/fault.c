@@ -71,11 +71,12 @@ static enum result check_way(const struct variant *variant, const struct fault_s
         (command ? gateway_leads_to(command, group, instance)
                  : endpoints_lead_to(variant->experiment.gateway, group, instance)))
         return OK;
-    return conf_error_at(variant->doc, conf_member(fault->item, "on"), error,
-                         "nothing of the gateway leads to \"%s\", so that nothing would pass the "
-                         "fault (expected %s%s%s)",
-                         fault->on, command ? "its template to hold {" : "an endpoint \"",
-                         fault->on, command ? "}" : "\"");
+    return conf_error_at(
+        variant->doc, conf_member(fault->item, "on"), error,
+        "no %s of the gateway leads to \"%s\", so that nothing would pass the fault "
+        "(expected %s%s%s)",
+        command ? "placeholder" : "endpoint", fault->on,
+        command ? "its template to hold {" : "an endpoint \"", fault->on, command ? "}" : "\"");
 }
 
 static enum result check_times(const struct variant *variant, const struct fault_spec *fault,
