@@ -6,6 +6,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/plan/program.h"
 #include "lab/result/claim.h"
 
 #define MAX_ARRIVALS 20e6 /* a round's schedule is drawn in advance and kept in memory */
@@ -158,17 +159,49 @@ static const struct conf_key backend_keys[] = {
     {.name = "config",
      .type = CONF_RAW,
      .offset = offsetof(struct backend_spec, config),
-     .flags = CONF_REQUIRED,
      .meaning = "A backend's configuration; its address, name, record and seed are filled in."},
+    {.name = "command",
+     .type = CONF_LIST,
+     .offset = offsetof(struct backend_spec, command),
+     .element = CONF_STRING,
+     .flags = CONF_NOT_EMPTY,
+     .meaning =
+         "In place of a configuration, a program with its arguments that stays in the foreground; "
+         "\"{address}\" in them stands for the address where it is to accept connections. A path "
+         "with a folder is relative to the experiment's; others are looked for in PATH."},
 };
+
+static bool has_address(const struct conf_list *command)
+{
+    const char *const *words = command->items;
+    for (size_t i = 1; i < command->count; i++)
+        if (strstr(words[i], PROGRAM_ADDRESS))
+            return true;
+    return false;
+}
+
+static enum result check_backend(struct conf_read *read, void *object, const struct cJSON *item)
+{
+    const struct backend_spec *spec = object;
+    if (!spec->config == !backend_spec_is_command(spec))
+        return conf_fail(read, item,
+                         "a group of backends has either a \"config\" or a \"command\" (expected "
+                         "one of the two)");
+    if (backend_spec_is_command(spec) && !has_address(&spec->command))
+        return conf_fail(read, conf_member(item, "command"),
+                         "nothing tells the program where to listen (expected " PROGRAM_ADDRESS
+                         " in one of its arguments)");
+    return OK;
+}
 
 static const struct conf_table backend_spec_table = {
     .name = "backend group",
-    .meaning = "Simulated services that share a configuration.",
+    .meaning = "Simulated services that share a configuration, or real ones that share a command.",
     .size = sizeof(struct backend_spec),
     .name_offset = offsetof(struct backend_spec, name),
     .keys = backend_keys,
     .key_count = ARRAY_LEN(backend_keys),
+    .check = check_backend,
     .item_offset = offsetof(struct backend_spec, item),
 };
 

@@ -27,11 +27,12 @@ struct load_spec {
     struct conf_list requests; /* struct request_spec */
 };
 
-/* A group of backends with one configuration. */
+/* A group of backends with one configuration, or one command. */
 struct backend_spec {
     const char *name;
     int64_t instances;
     const struct cJSON *config; /* a backend's, read with the table that the lab is handed */
+    struct conf_list command;   /* const char *; without a configuration: another program */
     const struct cJSON *item;
 };
 
@@ -67,6 +68,11 @@ const struct backend_spec *experiment_backend(const struct experiment *experimen
 enum result experiment_check_reference(const struct experiment *experiment,
                                        const struct conf_doc *doc, const struct cJSON *item,
                                        const char *reference, struct error *error) MUST_USE;
+
+static inline bool backend_spec_is_command(const struct backend_spec *spec)
+{
+    return spec->command.count > 0;
+}
 
 /* The number of arrivals to be expected in one round, warm-up included. */
 double experiment_arrivals(const struct load_spec *load);

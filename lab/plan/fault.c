@@ -45,6 +45,17 @@ static enum result check_target(const struct variant *variant, const struct faul
                              "\"%s\" is nothing that a fault can be on (expected \"@GROUP\", "
                              "\"@GROUP/NUMBER\" or \"gateway\")",
                              fault->on);
+    char group[ENDPOINT_GROUP];
+    int64_t instance;
+    const struct backend_spec *backend =
+        experiment_split_reference(fault->on, group, sizeof(group), &instance)
+            ? experiment_backend(&variant->experiment, group)
+            : NULL;
+    if (backend && backend_spec_is_command(backend) && fault_doer(fault) == FAULT_BY_BACKEND)
+        return conf_error_at(variant->doc, on, error,
+                             "another program does no %s to itself (expected a fault of another "
+                             "kind; \"stop\" holds a process from outside)",
+                             fault_kind_names[fault->config.kind]);
     if (!gateway)
         return experiment_check_reference(&variant->experiment, variant->doc, on, fault->on, error);
     if (fault_doer(fault) == FAULT_BY_BACKEND)

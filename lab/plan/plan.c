@@ -9,6 +9,7 @@
 
 #include "lab/plan/fault.h"
 #include "lab/plan/links.h"
+#include "lab/plan/program.h"
 #include "lib/base/rng.h"
 #include "lib/base/units.h"
 
@@ -120,9 +121,23 @@ static cJSON *config_at(const struct planning *planning, const char *group)
     return conf_pointer(conf_doc_root(planning->variant->doc), pointer);
 }
 
+/* Another program. Whether it is installed is for the machine that runs it to say. */
+static void plan_programs(const struct backend_spec *backend, struct plan_variant *item)
+{
+    for (int64_t i = 0; i < backend->instances; i++) {
+        struct plan_process *process = &item->backends[item->backend_count++];
+        endpoint_process_name(process->name, sizeof(process->name), backend->name, i);
+        process->program = backend;
+    }
+}
+
 static enum result plan_group(const struct planning *planning, const struct backend_spec *backend,
                               struct plan_variant *item)
 {
+    if (backend_spec_is_command(backend)) {
+        plan_programs(backend, item);
+        return OK;
+    }
     static const char *const reserved[] = {"name", "record", "seed", "address"};
     cJSON *config = config_at(planning, backend->name);
     enum result result = check_object(planning, config, "a backend");
@@ -397,11 +412,29 @@ void plan_free(struct plan *plan)
     *plan = (struct plan){0};
 }
 
+static enum result find_backends(const struct plan *plan, const struct plan_variant *item,
+                                 struct error *error)
+{
+    for (size_t i = 0; i < item->backend_count; i++) {
+        const struct backend_spec *spec = item->backends[i].program;
+        const char *name = spec ? ((const char *const *)spec->command.items)[0] : NULL;
+        char *program = spec ? program_find(name, plan->path) : NULL, text[256];
+        if (spec && !program)
+            return error_set(error, FAILED_SYSTEM, "%s",
+                             program_describe_missing("the backend", name, text, sizeof(text)));
+        free(program);
+    }
+    return OK;
+}
+
 enum result plan_find_programs(struct plan *plan, struct error *error)
 {
     size_t left = 0;
     for (size_t i = 0; i < plan->variants.count; i++) {
         struct plan_variant *item = &plan->items[i];
+        enum result result = find_backends(plan, item, error);
+        if (result != OK)
+            return result;
         left++;
         if (!item->command)
             continue;

@@ -18,6 +18,7 @@
 struct plan_process {
     char name[ENDPOINT_PROCESS]; /* "orders-0", GATEWAY_PROCESS */
     struct cJSON *config;
+    const struct backend_spec *program; /* a backend that is another program, or NULL */
 };
 
 struct plan_variant {

@@ -100,11 +100,14 @@ static bool put_into_list(struct variant *variant, cJSON *list, const char *numb
     size_t digits = strspn(number, "0123456789");
     if (digits == 0 || digits > 6 || number[digits] != '\0')
         return false;
-    int index = atoi(number);
-    if (index >= cJSON_GetArraySize(list))
+    int index = atoi(number), size = cJSON_GetArraySize(list);
+    if (index >= size)
         return false;
     cJSON_AddItemToArray(variant->detached, cJSON_DetachItemFromArray(list, index));
-    cJSON_InsertItemInArray(list, index, value);
+    cJSON_AddItemToArray(list, value);
+    /* Those behind it go behind it again: some releases of cJSON refuse to insert. */
+    for (int i = index; i < size - 1; i++)
+        cJSON_AddItemToArray(list, cJSON_DetachItemFromArray(list, index));
     return true;
 }
 

@@ -23,7 +23,4 @@ struct command_order {
 enum result command_start(struct process *process, const struct command_order *order, char **log,
                           struct error *error) MUST_USE;
 
-/* Looks whether one that was started again accepts connections; then it is ready. */
-void command_look(struct process *process);
-
 #endif

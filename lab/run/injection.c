@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lab/run/command.h"
+#include "lab/run/listening.h"
 #include "lab/run/machine.h"
 #include "lib/base/memory.h"
 
@@ -297,7 +297,7 @@ enum result injection_turn(struct injection *injection, mono now, struct error *
     if (injection->state == INJECTION_ENDING && injection->process->ended)
         begin_absence(injection, now);
     if (injection->state == INJECTION_STARTING && injection->process->words) {
-        command_look(injection->process); /* it does not say by itself that it is ready */
+        listening_look(injection->process); /* it does not say by itself that it is ready */
         injection->due = mono_add(now, LOOK_EVERY);
     }
     if (injection->state == INJECTION_STARTING && injection->process->addresses)

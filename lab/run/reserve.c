@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/run/reserve.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -62,6 +63,17 @@ enum result reserve_ports(struct reservation *reservation, cJSON *config, struct
         result = reserve(
             reservation,
             cJSON_IsObject(each) ? cJSON_GetObjectItemCaseSensitive(each, "address") : each, error);
+    return result;
+}
+
+enum result reserve_address(struct reservation *reservation, const char *address, char *out,
+                            size_t size, struct error *error)
+{
+    cJSON *item = cJSON_CreateString(address);
+    enum result result = reserve(reservation, item, error);
+    if (result == OK)
+        snprintf(out, size, "%s", item->valuestring);
+    cJSON_Delete(item);
     return result;
 }
 

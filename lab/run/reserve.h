@@ -21,6 +21,10 @@ struct reservation {
 enum result reserve_ports(struct reservation *reservation, struct cJSON *config,
                           struct error *error) MUST_USE;
 
+/* An address whose port is chosen if it is left to the system; in `out`. */
+enum result reserve_address(struct reservation *reservation, const char *address, char *out,
+                            size_t size, struct error *error) MUST_USE;
+
 /* Gives them all back. */
 void reserve_release(struct reservation *reservation);
 

@@ -10,6 +10,7 @@
 #include "lab/load/load.h"
 #include "lab/plan/fault.h"
 #include "lab/plan/links.h"
+#include "lab/run/backend_program.h"
 #include "lab/run/command.h"
 #include "lab/run/inject.h"
 #include "lab/run/machine.h"
@@ -136,13 +137,32 @@ static void first_address(const struct process *process, char *out, size_t size)
     snprintf(out, size, "%.*s", (int)strcspn(process->addresses, " "), process->addresses);
 }
 
+static enum result start_program(struct running *running, const struct plan_process *plan)
+{
+    struct round *round = running->round;
+    char *log = file_of(running, plan->name, ".log");
+    struct process *process = &running->processes[running->count++];
+    const struct backend_program_order order = {plan, round->plan->path, log, &running->ports,
+                                                round->supervisor};
+    const struct injector_order faults = {round->plan, round->variant, round->number,
+                                          round->supervisor, round->folder};
+    enum result result = backend_program_start(process, &order, running->error);
+    if (result == OK)
+        injector_add(&running->injector, &faults, process, plan->name);
+    free(log);
+    return result;
+}
+
 static enum result start_backends(struct running *running)
 {
+    const struct plan_process *backends = running->plan->backends;
     enum result result = OK;
     for (size_t i = 0; i < running->plan->backend_count && result == OK; i++)
-        result = start(running, &running->plan->backends[i], "backend", NULL);
+        result = backends[i].program ? start_program(running, &backends[i])
+                                     : start(running, &backends[i], "backend", NULL);
     for (size_t i = 0; i < running->plan->backend_count && result == OK; i++)
-        result = wait_ready(running, &running->processes[i]);
+        if (!backends[i].program)
+            result = wait_ready(running, &running->processes[i]);
     return result;
 }
 

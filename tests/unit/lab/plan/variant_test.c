@@ -86,6 +86,16 @@ static void values_can_have_labels_and_gateways_have_names(void **state)
     variants_free(&variants);
 }
 
+static void an_element_of_a_list_is_replaced_where_it_stands(void **state)
+{
+    struct variants variants = parsed("\"variants\": {\"/gateway/list\": [[\"a\", \"b\", \"c\"]],"
+                                      " \"/gateway/list/1\": [\"x\", \"y\"]}");
+    assert_string_equal(text_at(&variants.items[1], "/gateway/list/0"), "a");
+    assert_string_equal(text_at(&variants.items[1], "/gateway/list/1"), "y");
+    assert_string_equal(text_at(&variants.items[1], "/gateway/list/2"), "c");
+    variants_free(&variants);
+}
+
 static void axes_are_multiplied(void **state)
 {
     struct variants variants = parsed("\"variants\": {\"/load/rate\": [\"10/s\", \"20/s\"],"
@@ -139,6 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_axes_there_is_one),
         cmocka_unit_test(one_axis_is_labelled_by_its_values),
+        cmocka_unit_test(an_element_of_a_list_is_replaced_where_it_stands),
         cmocka_unit_test(axes_are_multiplied),
         cmocka_unit_test(values_can_have_labels_and_gateways_have_names),
         cmocka_unit_test(keys_may_be_new_and_escaped),

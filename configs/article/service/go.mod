@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+
+module service
+
+go 1.19
