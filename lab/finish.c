@@ -53,10 +53,12 @@ static enum result write_and_print(const struct summary *summary, struct sqlite3
     return result;
 }
 
-enum result finish_run(const struct plan *plan, const struct run_dir *dir, const char *problem,
-                       uint64_t records_dropped, bool *holds, struct error *error)
+enum result finish_run(const struct plan *plan, const struct exchanges *exchanges,
+                       const struct run_dir *dir, const char *problem, uint64_t records_dropped,
+                       bool *holds, struct error *error)
 {
     struct summary summary = {.plan = plan,
+                              .exchanges = exchanges,
                               .started = dir->started,
                               .problem = problem,
                               .records_dropped = records_dropped};

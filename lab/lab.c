@@ -143,22 +143,30 @@ static void close_database(struct run *run)
         remove_segments(run);
 }
 
-static void analyse(struct run *run)
+/* What is behind failures is found, and the requests are read for the summary, at the same time. */
+static void analyse(struct run *run, struct exchanges *exchanges)
 {
     struct error error;
+    struct exchanges_reading reading;
     char *path = run_dir_file(&run->dir, "run.db");
+    exchanges_begin(&reading, path);
     cut_short(run, findings_write(path, run->dropped, &error), &error);
+    cut_short(run, exchanges_end(&reading, &error), &error);
+    *exchanges = reading.exchanges;
     free(path);
 }
 
 static enum exit_status finish(struct run *run)
 {
     close_database(run);
-    analyse(run);
+    struct exchanges exchanges;
+    analyse(run, &exchanges);
     bool holds = false;
     struct error error;
-    enum result result = finish_run(&run->plan, &run->dir, run->cut_short ? run->error.text : NULL,
-                                    run->dropped, &holds, &error);
+    enum result result =
+        finish_run(&run->plan, &exchanges, &run->dir, run->cut_short ? run->error.text : NULL,
+                   run->dropped, &holds, &error);
+    exchanges_free(&exchanges);
     cut_short(run, result, &error);
     if (run->cut_short)
         return complain(FAILED_SYSTEM, &run->error);

@@ -9,34 +9,8 @@
 #include "lab/analysis/effects.h"
 #include "lab/read/evidence_rows.h"
 #include "lib/base/clock.h"
-#include "lib/base/hash.h"
 #include "lib/base/memory.h"
 #include "lib/record/reader.h"
-
-static uint32_t name_number(struct evidence_names *names, const char *text)
-{
-    if (names->last < names->count && strcmp(names->items[names->last], text) == 0)
-        return (uint32_t)names->last;
-    for (names->last = 0; names->last < names->count; names->last++)
-        if (strcmp(names->items[names->last], text) == 0)
-            return (uint32_t)names->last;
-    names->items = mem_grow(names->items, names->count + 1, sizeof(*names->items));
-    names->items[names->count++] = mem_text(text);
-    return (uint32_t)names->last;
-}
-
-static const char *name_text(struct evidence_names *names, const char *text)
-{
-    uint32_t number = name_number(names, text ? text : "");
-    return names->items[number];
-}
-
-static void names_free(struct evidence_names *names)
-{
-    for (size_t i = 0; i < names->count; i++)
-        free((void *)(uintptr_t)names->items[i]);
-    free(names->items);
-}
 
 /* Makes room for one more. */
 static void *room(void *items, size_t count, size_t *capacity, size_t size)
@@ -79,17 +53,10 @@ static enum cause cause_at(sqlite3_stmt *row, int column)
     return cause < CAUSE_COUNT ? cause : CAUSE_NONE;
 }
 
-/* Trace ids stand as 32 hexadecimal digits, of which a number is made to find them by. False: there
- * is none. */
 static bool key_at(sqlite3_stmt *row, int column, uint64_t *key)
 {
-    uint64_t parts[4];
     const char *text = text_at(row, column);
-    if (!text || sqlite3_column_bytes(row, column) != sizeof(parts))
-        return false;
-    memcpy(parts, text, sizeof(parts));
-    *key = hash_mix(parts[0] + 3 * parts[1]) ^ hash_mix(parts[2] + 5 * parts[3]);
-    return true;
+    return text && keymap_trace_key(text, (size_t)sqlite3_column_bytes(row, column), key);
 }
 
 static struct blame_trace trace_at(sqlite3_stmt *row, int column)
@@ -167,7 +134,7 @@ static void take_request(void *context, sqlite3_stmt *row)
         (struct blame_case){
             .trace = trace_at(row, REQUEST_TRACE),
             .failed = failed,
-            .upstream = upstream ? name_number(&evidence->upstreams, upstream) : BLAME_NONE,
+            .upstream = upstream ? names_number(&evidence->upstreams, upstream) : BLAME_NONE,
             .cause = cause,
             .status = status,
             .from = from,
@@ -218,14 +185,14 @@ static void add_try(struct evidence *evidence, struct blame_try *try, sqlite3_st
 {
     const char *faults = text_at(row, ATTEMPT_FAULTS);
     const char *upstream = text_at(row, ATTEMPT_UPSTREAM);
-    try->upstream = upstream ? name_number(&evidence->upstreams, upstream) : BLAME_NONE;
+    try->upstream = upstream ? names_number(&evidence->upstreams, upstream) : BLAME_NONE;
     try->number = (uint16_t)sqlite3_column_int(row, ATTEMPT_NUMBER);
     try->backend_queue = span_at(row, ATTEMPT_BACKEND_QUEUE);
     try->backend_lock = span_at(row, ATTEMPT_BACKEND_LOCK);
     try->backend_work = span_at(row, ATTEMPT_BACKEND_WORK);
     try->backend_gc = span_at(row, ATTEMPT_BACKEND_GC);
     try->backend_cleanup = span_at(row, ATTEMPT_BACKEND_CLEANUP);
-    try->faults = faults ? name_text(&evidence->texts, faults) : NULL;
+    try->faults = faults ? names_text(&evidence->texts, faults) : NULL;
     ADD(evidence, tries, try, *try);
 }
 
@@ -238,7 +205,7 @@ static void take_attempt(void *context, sqlite3_stmt *row)
         return;
     struct blame_try try = {
         .owner = keymap_find(&evidence->case_of, key),
-        .endpoint = name_number(&evidence->endpoints, endpoint),
+        .endpoint = names_number(&evidence->endpoints, endpoint),
         .outcome = cause_at(row, ATTEMPT_OUTCOME),
         .from = sqlite3_column_int64(row, ATTEMPT_STARTED),
         .late = span_at(row, ATTEMPT_LATE),
@@ -261,7 +228,7 @@ static void take_place(void *context, sqlite3_stmt *row)
     evidence->places =
         mem_grow(evidence->places, evidence->place_count + 1, sizeof(*evidence->places));
     evidence->places[evidence->place_count++] = (struct evidence_place){
-        name_text(&evidence->texts, process), name_number(&evidence->endpoints, address)};
+        names_text(&evidence->texts, process), names_number(&evidence->endpoints, address)};
 }
 
 /* A target is a process, or an endpoint itself; the gateway, or what is not known, is everywhere.
@@ -297,9 +264,9 @@ static void take_fault(void *context, sqlite3_stmt *row)
         .from = sqlite3_column_int64(row, FAULT_STARTED),
         .to = ended > 0 ? ended : INT64_MAX,
         .class = BLAME_INJECTED,
-        .name = name_text(&evidence->texts, text_at(row, FAULT_NAME)),
-        .target = name_text(&evidence->texts, target),
-        .kind = name_text(&evidence->texts, text_at(row, FAULT_KIND)),
+        .name = names_text(&evidence->texts, text_at(row, FAULT_NAME)),
+        .target = names_text(&evidence->texts, target),
+        .kind = names_text(&evidence->texts, text_at(row, FAULT_KIND)),
         .precise = traced || (process && strcmp(process, "gateway") == 0),
     };
     span.endpoint = endpoint_of(evidence, span.target);
@@ -321,8 +288,8 @@ static void take_pause(void *context, sqlite3_stmt *row)
         .from = sqlite3_column_int64(row, PAUSE_STARTED),
         .to = sqlite3_column_int64(row, PAUSE_ENDED),
         .class = BLAME_PAUSE,
-        .name = name_text(&evidence->texts, text_at(row, PAUSE_NAME)),
-        .target = name_text(&evidence->texts, text_at(row, PAUSE_PROCESS)),
+        .name = names_text(&evidence->texts, text_at(row, PAUSE_NAME)),
+        .target = names_text(&evidence->texts, text_at(row, PAUSE_PROCESS)),
         .kind = strcmp(kind, "collection") == 0 ? "collection" : "pause",
         .effects = EFFECT_DELAYS | EFFECT_ENDS,
     };
@@ -340,7 +307,7 @@ static void take_state(void *context, sqlite3_stmt *row)
                 (struct blame_state){
                     .at = sqlite3_column_int64(row, STATE_AT),
                     .kind = (enum state_kind)kind,
-                    .subject = name_text(&evidence->texts, text_at(row, STATE_SUBJECT)),
+                    .subject = names_text(&evidence->texts, text_at(row, STATE_SUBJECT)),
                 });
 }
 

@@ -6,21 +6,16 @@
 
 #include "lab/analysis/blame.h"
 #include "lab/read/keymap.h"
+#include "lab/read/names.h"
 #include "lab/read/query.h"
 #include "lib/base/hist.h"
 
-/* Texts by number. */
-struct evidence_names {
-    const char **items;
-    size_t count, last; /* last: the one that was asked for most recently */
-};
-
 struct evidence {
     int64_t variant, round;
-    struct evidence_names endpoints; /* addresses, as struct stall_wait numbers them */
-    struct evidence_names upstreams;
-    struct evidence_names texts; /* everything else that has a name */
-    struct evidence_place {      /* which endpoint leads to which process */
+    struct names endpoints; /* addresses, as struct stall_wait numbers them */
+    struct names upstreams;
+    struct names texts;     /* everything else that has a name */
+    struct evidence_place { /* which endpoint leads to which process */
         const char *process;
         uint32_t endpoint;
     } * places;

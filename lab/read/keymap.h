@@ -4,6 +4,7 @@
 #ifndef TAILGATE_LAB_READ_KEYMAP_H
 #define TAILGATE_LAB_READ_KEYMAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,9 @@ void keymap_add(struct keymap *map, uint64_t key, uint32_t value);
 
 /* KEYMAP_NONE when it is not there. */
 uint32_t keymap_find(const struct keymap *map, uint64_t key);
+
+/* A key of a trace id as it stands in the records: 32 hexadecimal digits. False when it is none. */
+bool keymap_trace_key(const char *text, size_t length, uint64_t *key);
 
 void keymap_free(struct keymap *map);
 

@@ -3,6 +3,9 @@
 
 #include <sqlite3.h>
 
+/* Findings are written while the records are read: who comes second waits for the other. */
+#define LONGEST_WAIT_MS 600000
+
 static enum result failed(sqlite3 *db, struct error *error)
 {
     return error_set(error, FAILED_SYSTEM, "%s: %s", sqlite3_db_filename(db, "main"),
@@ -11,8 +14,10 @@ static enum result failed(sqlite3 *db, struct error *error)
 
 static enum result open_as(sqlite3 **db, const char *path, int how, struct error *error)
 {
-    if (sqlite3_open_v2(path, db, how | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK)
+    if (sqlite3_open_v2(path, db, how | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK) {
+        sqlite3_busy_timeout(*db, LONGEST_WAIT_MS);
         return OK;
+    }
     error_set(error, FAILED_SYSTEM, "%s: %s", path,
               *db ? sqlite3_errmsg(*db) : "no memory for a database");
     query_close(db);

@@ -97,7 +97,7 @@ static enum result add_variant(cJSON *variants, const struct summary *summary, s
     cJSON *rounds = cJSON_AddArrayToObject(json, "rounds");
     enum result result = OK;
     for (int64_t round = 0; round < summary->plan->rounds && result == OK; round++)
-        result = report_round_add(rounds, summary->plan, number, round, db, error);
+        result = report_round_add(rounds, summary, number, round, db, error);
     return result;
 }
 

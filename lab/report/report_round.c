@@ -15,7 +15,7 @@
 
 #define MOST_BUCKETS 400
 
-/* A round being read. Rows come by rising intended moment: one histogram serves all buckets. */
+/* A round being read. */
 struct round_reading {
     cJSON *t, *requests, *p50, *p99, *max;
     cJSON *pauses, *states;
@@ -61,23 +61,52 @@ static void finish_bucket(struct round_reading *reading)
     reading->at++;
 }
 
-static void take_request(void *context, sqlite3_stmt *row)
+/* Beyond the last one: it is not drawn. */
+static size_t bucket_of(const struct round_reading *reading, const struct exchange *exchange)
 {
-    struct round_reading *reading = context;
-    size_t bucket = (size_t)(sqlite3_column_int64(row, 0) / reading->bucket.ns);
-    if (bucket >= reading->bucket_count)
-        return;
-    reading->any = true;
-    while (reading->at < bucket)
-        finish_bucket(reading);
-    hist_record(reading->hist, duration_ns(sqlite3_column_int64(row, 1)));
-    const char *name = (const char *)sqlite3_column_text(row, 2);
-    if (!name)
-        return; /* the gateway knows nothing of it */
-    enum cause cause = cause_by_name(name);
-    if (cause == CAUSE_COUNT || !cause_is_gateway_failure(cause, sqlite3_column_int(row, 3)))
-        return;
-    reading->failures[(size_t)cause * reading->bucket_count + bucket]++;
+    size_t bucket = (size_t)(exchange->at / reading->bucket.ns);
+    bool drawn = !exchange->warmup && bucket < reading->bucket_count;
+    return drawn ? bucket : reading->bucket_count;
+}
+
+static void count_failure(struct round_reading *reading, const struct exchange *exchange,
+                          size_t bucket)
+{
+    enum cause cause = (enum cause)exchange->cause;
+    if (exchange->rows > 0 && cause_is_gateway_failure(cause, exchange->gateway_status))
+        reading->failures[(size_t)cause * reading->bucket_count + bucket]++;
+}
+
+/* Where the latencies of each bucket begin when they stand one behind the other; the last number is
+ * how many there are. Free it. */
+static size_t *lay_out(const struct round_reading *reading, const struct exchange_round *round)
+{
+    size_t *starts = mem_alloc(reading->bucket_count + 2, sizeof(*starts));
+    for (size_t i = 0; i < round->count; i++)
+        starts[bucket_of(reading, &round->items[i]) + 1]++;
+    for (size_t i = 0; i < reading->bucket_count; i++)
+        starts[i + 1] += starts[i];
+    return starts;
+}
+
+/* One histogram serves all buckets, for it is larger than what is in most of them. */
+static void count_requests(struct round_reading *reading, const struct exchange_round *round)
+{
+    size_t *starts = lay_out(reading, round), count = starts[reading->bucket_count];
+    int64_t *latencies = mem_alloc(count + 1, sizeof(*latencies));
+    for (size_t i = 0; i < round->count; i++) {
+        size_t bucket = bucket_of(reading, &round->items[i]);
+        if (bucket == reading->bucket_count)
+            continue;
+        latencies[starts[bucket]++] = round->items[i].latency;
+        count_failure(reading, &round->items[i], bucket);
+    }
+    for (size_t at = 0; reading->at < reading->bucket_count; finish_bucket(reading))
+        for (; at < starts[reading->at]; at++)
+            hist_record(reading->hist, duration_ns(latencies[at]));
+    reading->any = count > 0;
+    free(latencies);
+    free(starts);
 }
 
 static double seconds_in(sqlite3_stmt *row, int column)
@@ -116,11 +145,6 @@ static const struct {
     const char *sql; /* ?1 variant, ?2 round */
     query_row *visit;
 } queries[] = {
-    {"SELECT c.intended_ns - d.epoch_ns, c.done_ns - c.intended_ns, r.cause, r.status"
-     " FROM client c JOIN round d ON d.variant = c.variant AND d.round = c.round"
-     " LEFT JOIN request r ON " SAME_REQUEST(
-         "r", "c") " WHERE c.variant = ?1 AND c.round = ?2 AND NOT c.warmup ORDER BY c.intended_ns",
-     take_request},
     /* What the lab did to a process stands among the stalls that processes saw themselves. */
     {"WITH stall AS (SELECT variant, round, started_ns, ended_ns, kind, name, process FROM pause"
      "  UNION ALL SELECT variant, round, started_ns, ended_ns, kind, name, target FROM fault"
@@ -155,10 +179,20 @@ static cJSON *failures_json(const struct round_reading *reading)
     return failures;
 }
 
-enum result report_round_add(cJSON *rounds, const struct plan *plan, size_t variant, int64_t round,
-                             sqlite3 *db, struct error *error)
+static const struct exchange_round *find_round(const struct exchanges *exchanges, size_t variant,
+                                               int64_t number)
 {
-    duration measured = plan_experiment(plan, variant)->load.duration;
+    static const struct exchange_round none = {0}; /* the run was cut short before this round */
+    for (size_t i = 0; i < exchanges->count; i++)
+        if (exchange_round_is(&exchanges->rounds[i], variant, number))
+            return &exchanges->rounds[i];
+    return &none;
+}
+
+enum result report_round_add(cJSON *rounds, const struct summary *summary, size_t variant,
+                             int64_t round, sqlite3 *db, struct error *error)
+{
+    duration measured = plan_experiment(summary->plan, variant)->load.duration;
     struct round_reading reading = {.hist = hist_new(), .bucket = report_bucket(measured)};
     reading.bucket_count = (size_t)((measured.ns + reading.bucket.ns - 1) / reading.bucket.ns);
     reading.failures = mem_alloc(CAUSE_COUNT * reading.bucket_count, sizeof(*reading.failures));
@@ -177,10 +211,9 @@ enum result report_round_add(cJSON *rounds, const struct plan *plan, size_t vari
     for (size_t i = 0; i < ARRAY_LEN(queries) && result == OK; i++)
         result = query_each(db, queries[i].sql, parameters, ARRAY_LEN(parameters), queries[i].visit,
                             &reading, error);
-    while (reading.at < reading.bucket_count)
-        finish_bucket(&reading);
+    count_requests(&reading, find_round(summary->exchanges, variant, round));
     cJSON_AddItemToObject(json, "failures", failures_json(&reading));
-    if (!reading.any) /* the run was cut short before this round */
+    if (!reading.any)
         cJSON_Delete(cJSON_DetachItemViaPointer(rounds, json));
     hist_free(&reading.hist);
     free(reading.failures);

@@ -6,14 +6,15 @@
 
 #include <stdint.h>
 
-#include "lib/base/result.h"
+#include "lab/read/exchanges.h"
 
 struct cJSON;
 struct sqlite3;
 
 /* Appends a text for each difference to the list `differences`, and sets how many measured requests
  * the tally counts. */
-enum result agreement_check(struct sqlite3 *db, struct cJSON *differences, uint64_t *tallied,
+enum result agreement_check(const struct exchanges *exchanges, struct sqlite3 *db,
+                            struct cJSON *differences, uint64_t *tallied,
                             struct error *error) MUST_USE;
 
 #endif

@@ -11,13 +11,15 @@ enum result subject_read(struct subject *subject, const struct summary *summary,
     *subject = (struct subject){.measured = &summary->variants[variant]};
     if (figure->route[0]) {
         subject->measured = &subject->own;
-        return summary_route_read(&subject->own, variant, round, figure->route, db, error);
+        summary_route_count(&subject->own, summary->exchanges, variant, round, figure->route);
+        return OK;
     }
     bool inside = expect_is_inside(figure);
     if (round < 0 && !inside)
         return OK;
     subject->measured = &subject->own;
-    enum result result = summary_read_part(&subject->own, variant, round, db, error);
+    enum result result =
+        summary_read_part(&subject->own, summary->exchanges, variant, round, db, error);
     if (result == OK && inside)
         result = summary_inside_read(&subject->own.inside, variant, round, db, error);
     return result;

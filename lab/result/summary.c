@@ -22,7 +22,7 @@
 #define LATE_FAULT_MS 20.0
 #define STARVED       0.9
 
-/* What the queries of one variant fill. */
+/* What the exchanges and queries of one variant fill. */
 struct reading {
     struct variant_summary *variant;
     uint64_t in_time; /* answered below 500 within the measured time */
@@ -34,52 +34,47 @@ static double ms_of(duration time)
     return (double)time.ns / (double)NS_PER_MS;
 }
 
-/* ---- one query each */
+/* ---- a variant, or a round of it */
 
-static void take_client(void *context, sqlite3_stmt *row)
+static void count_client(struct reading *reading, const struct exchange *exchange, int64_t lasted)
 {
-    struct reading *reading = context;
     struct variant_summary *variant = reading->variant;
     variant->requests++;
-    hist_record(variant->latency, duration_ns(sqlite3_column_int64(row, 0)));
-    hist_record(variant->lag, duration_ns(sqlite3_column_int64(row, 1)));
-    int status = sqlite3_column_int(row, 2);
-    bool answered = sqlite3_column_int(row, 3) != 0, within = sqlite3_column_int(row, 4) != 0;
-    if (!answered)
+    hist_record(variant->latency, duration_ns(exchange->latency));
+    hist_record(variant->lag, duration_ns(exchange->lag));
+    if (!exchange_answered(exchange)) {
+        variant->client_errors[exchange->error]++;
+        variant->client_error_count++;
         return;
-    variant->statuses[status >= 0 && status < SUMMARY_STATUSES ? status : 0]++;
-    reading->in_time += within && status < 500;
+    }
+    variant->statuses[exchange->status < SUMMARY_STATUSES ? exchange->status : 0]++;
+    reading->in_time += exchange->at + exchange->latency < lasted && exchange->status < 500;
 }
 
-static void take_client_error(void *context, sqlite3_stmt *row)
+void summary_count_cause(struct variant_summary *variant, enum cause cause, int status)
 {
-    struct variant_summary *variant = ((struct reading *)context)->variant;
-    const char *name = (const char *)sqlite3_column_text(row, 0);
-    uint64_t count = (uint64_t)sqlite3_column_int64(row, 1);
-    for (int i = 0; i < CLIENT_ERROR_COUNT; i++)
-        if (strcmp(client_error_name((enum client_error)i), name) == 0)
-            variant->client_errors[i] += count;
-    variant->client_error_count += count;
-}
-
-void summary_count_cause(struct variant_summary *variant, const char *name, int status,
-                         uint64_t count)
-{
-    enum cause cause = cause_by_name(name);
-    if (cause == CAUSE_COUNT)
-        cause = CAUSE_NONE;
     bool failed = cause_is_gateway_failure(cause, status);
-    variant->gateway_requests += count;
-    variant->gateway_failures += failed ? count : 0;
-    if (failed || cause != CAUSE_NONE)
-        variant->causes[cause] += count;
+    variant->gateway_requests++;
+    variant->gateway_failures += failed;
+    variant->causes[cause] += failed || cause != CAUSE_NONE;
 }
 
-static void take_gateway(void *context, sqlite3_stmt *row)
+static void count_exchanges(struct reading *reading, const struct exchanges *exchanges,
+                            size_t variant, int64_t number)
 {
-    summary_count_cause(((struct reading *)context)->variant,
-                        (const char *)sqlite3_column_text(row, 0), sqlite3_column_int(row, 1),
-                        (uint64_t)sqlite3_column_int64(row, 2));
+    for (size_t i = 0; i < exchanges->count; i++) {
+        const struct exchange_round *round = &exchanges->rounds[i];
+        bool asked = exchange_round_is(round, variant, number);
+        for (size_t at = 0; at < round->count && asked; at++) {
+            const struct exchange *exchange = &round->items[at];
+            if (exchange->warmup)
+                continue;
+            count_client(reading, exchange, round->duration);
+            if (exchange->rows > 0)
+                summary_count_cause(reading->variant, (enum cause)exchange->cause,
+                                    exchange->gateway_status);
+        }
+    }
 }
 
 static void take_collections(void *context, sqlite3_stmt *row)
@@ -103,20 +98,6 @@ static const struct {
     const char *sql; /* ?1 is the variant, ?2 the round or -1 */
     query_row *visit;
 } queries[] = {
-    {"SELECT c.done_ns - c.intended_ns, c.lag_ns, c.status, c.error = 'none',"
-     " c.done_ns < r.epoch_ns + r.duration_ns FROM client c"
-     " JOIN round r ON r.variant = c.variant AND r.round = c.round"
-     " WHERE c.variant = ?1 AND (?2 < 0 OR c.round = ?2) AND NOT c.warmup",
-     take_client},
-    {"SELECT error, count(*) FROM client WHERE variant = ?1 AND (?2 < 0 OR round = ?2)"
-     " AND NOT warmup AND error <> 'none'"
-     " GROUP BY error",
-     take_client_error},
-    {"SELECT r.cause, r.status, count(*) FROM client c JOIN request r ON " SAME_REQUEST("r", "c")
-
-         " WHERE c.variant = ?1 AND (?2 < 0 OR c.round = ?2) AND NOT c.warmup GROUP BY r.cause, "
-         "r.status",
-     take_gateway},
     {"SELECT count(*) FROM pause p JOIN round r ON r.variant = p.variant AND r.round = p.round"
      " WHERE p.variant = ?1 AND (?2 < 0 OR p.round = ?2) AND p.kind = 'collection'"
      " AND p.started_ns BETWEEN r.epoch_ns AND r.epoch_ns + r.duration_ns",
@@ -152,13 +133,14 @@ static void set_figures(struct reading *reading)
     }
 }
 
-enum result summary_read_part(struct variant_summary *variant, size_t number, int64_t round,
-                              sqlite3 *db, struct error *error)
+enum result summary_read_part(struct variant_summary *variant, const struct exchanges *exchanges,
+                              size_t number, int64_t round, sqlite3 *db, struct error *error)
 {
     variant->latency = hist_new();
     variant->lag = hist_new();
     struct reading reading = {.variant = variant};
     const int64_t parameters[] = {(int64_t)number, round};
+    count_exchanges(&reading, exchanges, number, round);
     enum result result = OK;
     for (size_t i = 0; i < ARRAY_LEN(queries) && result == OK; i++)
         result = query_each(db, queries[i].sql, parameters, ARRAY_LEN(parameters), queries[i].visit,
@@ -172,7 +154,7 @@ static enum result read_variant(struct summary *summary, size_t number, struct h
 {
     struct variant_summary *variant = &summary->variants[number];
     variant->label = summary->plan->variants.items[number].label;
-    enum result result = summary_read_part(variant, number, -1, db, error);
+    enum result result = summary_read_part(variant, summary->exchanges, number, -1, db, error);
     if (result == OK)
         result = summary_faults_read(&variant->faults, &summary->plan->variants.items[number],
                                      number, db, error);
@@ -314,7 +296,8 @@ static enum result read_all(struct summary *summary, struct hist *lag, sqlite3 *
     if (result == OK)
         result = query_each(db, "SELECT process, sum(cpu_s) FROM process GROUP BY process", NULL, 0,
                             take_process, summary->processes, error);
-    return result == OK ? agreement_check(db, summary->differences, &summary->tallied, error)
+    return result == OK ? agreement_check(summary->exchanges, db, summary->differences,
+                                          &summary->tallied, error)
                         : result;
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "lab/plan/plan.h"
+#include "lab/read/exchanges.h"
 #include "lib/base/hist.h"
 #include "lib/record/cause.h"
 #include "lib/record/tables.h"
@@ -58,6 +59,7 @@ struct verdict {
 
 struct summary {
     const struct plan *plan;
+    const struct exchanges *exchanges;
     const char *started; /* UTC */
     const char *problem; /* why the run was cut short; NULL = it is complete */
     struct variant_summary *variants;
@@ -73,18 +75,18 @@ struct summary {
     struct cJSON *notes;           /* texts: what makes the figures less trustworthy */
 };
 
-/* Set plan, started, problem and records_dropped first. */
+/* Set plan, exchanges, started, problem and records_dropped first. */
 enum result summary_read(struct summary *summary, struct sqlite3 *db, struct error *error) MUST_USE;
 void summary_free(struct summary *summary);
 
 /* The figures of a variant's round, or of all rounds (-1), without blame and faults. Free `latency`
  * and `lag`. */
-enum result summary_read_part(struct variant_summary *variant, size_t number, int64_t round,
-                              struct sqlite3 *db, struct error *error) MUST_USE;
+enum result summary_read_part(struct variant_summary *variant, const struct exchanges *exchanges,
+                              size_t number, int64_t round, struct sqlite3 *db,
+                              struct error *error) MUST_USE;
 
-/* Counts requests that the gateway ended so. */
-void summary_count_cause(struct variant_summary *variant, const char *name, int status,
-                         uint64_t count);
+/* Counts a request that the gateway ended so. */
+void summary_count_cause(struct variant_summary *variant, enum cause cause, int status);
 
 /* Sets what follows from the latencies and counts: percentiles and the failure rate. */
 void summary_set_shares(struct variant_summary *variant);

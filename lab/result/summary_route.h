@@ -7,7 +7,7 @@
 
 /* Fills what requests have by themselves: counts, latencies, statuses, failures and causes, of one
  * round or of all (-1). Free `latency` and `lag`. */
-enum result summary_route_read(struct variant_summary *summary, size_t variant, int64_t round,
-                               const char *route, struct sqlite3 *db, struct error *error) MUST_USE;
+void summary_route_count(struct variant_summary *summary, const struct exchanges *exchanges,
+                         size_t variant, int64_t round, const char *route);
 
 #endif

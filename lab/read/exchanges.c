@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/read/exchanges.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "lab/read/keymap.h"
+#include "lab/read/query.h"
+#include "lib/base/memory.h"
+#include "lib/record/cause.h"
+#include "lib/record/reader.h"
+
+/* A round being read. */
+struct reading {
+    struct exchanges *exchanges;
+    struct exchange_round *round;
+    struct keymap by_trace;
+};
+
+static const char *text_at(sqlite3_stmt *row, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    return text ? text : "";
+}
+
+static bool key_at(sqlite3_stmt *row, int column, uint64_t *key)
+{
+    const char *text = text_at(row, column);
+    return keymap_trace_key(text, (size_t)sqlite3_column_bytes(row, column), key);
+}
+
+/* ---- rows; the first two columns are variant and round */
+
+#define CLIENTS                                                                                  \
+    "SELECT variant, round, trace_id, warmup, intended_ns, done_ns, lag_ns, status, error FROM " \
+    "client"
+enum client_column {
+    CLIENT_TRACE = 2,
+    CLIENT_WARMUP,
+    CLIENT_INTENDED,
+    CLIENT_DONE,
+    CLIENT_LAG,
+    CLIENT_STATUS,
+    CLIENT_ERROR,
+};
+
+static uint8_t error_at(sqlite3_stmt *row, int column)
+{
+    const char *name = text_at(row, column);
+    for (int i = 0; i < CLIENT_ERROR_COUNT; i++)
+        if (strcmp(client_error_name((enum client_error)i), name) == 0)
+            return (uint8_t)i;
+    return CLIENT_ERROR_UNFINISHED;
+}
+
+static struct exchange *add_exchange(struct exchange_round *round)
+{
+    if (round->count == round->capacity) {
+        round->capacity = round->capacity ? 2 * round->capacity : 4096;
+        round->items = mem_grow(round->items, round->capacity, sizeof(*round->items));
+    }
+    return &round->items[round->count++];
+}
+
+static void take_client(void *context, sqlite3_stmt *row)
+{
+    struct reading *reading = context;
+    struct exchange_round *round = reading->round;
+    int64_t intended = sqlite3_column_int64(row, CLIENT_INTENDED);
+    struct exchange *exchange = add_exchange(round);
+    *exchange = (struct exchange){
+        .at = intended - round->epoch,
+        .latency = sqlite3_column_int64(row, CLIENT_DONE) - intended,
+        .lag = sqlite3_column_int64(row, CLIENT_LAG),
+        .status = (uint16_t)sqlite3_column_int(row, CLIENT_STATUS),
+        .route = EXCHANGE_NO_ROUTE,
+        .error = error_at(row, CLIENT_ERROR),
+        .warmup = sqlite3_column_int(row, CLIENT_WARMUP) != 0,
+    };
+    uint64_t key;
+    if (key_at(row, CLIENT_TRACE, &key))
+        keymap_add(&reading->by_trace, key, (uint32_t)(exchange - round->items));
+}
+
+#define REQUESTS "SELECT variant, round, trace_id, status, cause, route, attempts FROM request"
+enum request_column {
+    REQUEST_TRACE = 2,
+    REQUEST_STATUS,
+    REQUEST_CAUSE,
+    REQUEST_ROUTE,
+    REQUEST_ATTEMPTS,
+};
+
+static uint16_t route_at(struct names *names, sqlite3_stmt *row, int column)
+{
+    if (sqlite3_column_type(row, column) == SQLITE_NULL)
+        return EXCHANGE_NO_ROUTE;
+    uint32_t number = names_number(names, text_at(row, column));
+    return number < EXCHANGE_NO_ROUTE ? (uint16_t)number : EXCHANGE_NO_ROUTE;
+}
+
+static void take_request(void *context, sqlite3_stmt *row)
+{
+    struct reading *reading = context;
+    struct exchange_round *round = reading->round;
+    round->requests++;
+    round->tries += (uint64_t)sqlite3_column_int64(row, REQUEST_ATTEMPTS);
+    uint64_t key;
+    if (!key_at(row, REQUEST_TRACE, &key))
+        return;
+    uint32_t number = keymap_find(&reading->by_trace, key);
+    if (number == KEYMAP_NONE)
+        return;
+    round->known++;
+    struct exchange *exchange = &round->items[number];
+    enum cause cause = cause_by_name(text_at(row, REQUEST_CAUSE));
+    exchange->cause = (uint8_t)(cause == CAUSE_COUNT ? CAUSE_NONE : cause);
+    exchange->gateway_status = (uint16_t)sqlite3_column_int(row, REQUEST_STATUS);
+    exchange->route = route_at(&reading->exchanges->names, row, REQUEST_ROUTE);
+    exchange->rows += exchange->rows < UINT8_MAX;
+}
+
+#define ATTEMPTS "SELECT variant, round FROM attempt"
+
+static void take_attempt(void *context, sqlite3_stmt *row)
+{
+    (void)row;
+    ((struct reading *)context)->round->attempts++;
+}
+
+/* ---- rounds */
+
+static void take_round(void *context, sqlite3_stmt *row)
+{
+    struct exchanges *exchanges = context;
+    exchanges->rounds =
+        mem_grow(exchanges->rounds, exchanges->count + 1, sizeof(*exchanges->rounds));
+    exchanges->rounds[exchanges->count++] = (struct exchange_round){
+        .variant = sqlite3_column_int64(row, 0),
+        .round = sqlite3_column_int64(row, 1),
+        .epoch = sqlite3_column_int64(row, 2),
+        .duration = sqlite3_column_int64(row, 3),
+    };
+}
+
+/* In this order: the gateway's rows look for the generator's. */
+static const struct {
+    const char *sql;
+    query_row *visit;
+} tables[] = {{CLIENTS, take_client}, {REQUESTS, take_request}, {ATTEMPTS, take_attempt}};
+
+#define TABLES ARRAY_LEN(tables)
+
+static enum result read_round(struct exchanges *exchanges, struct exchange_round *round,
+                              struct query_cursor *cursors, struct error *error)
+{
+    struct reading reading = {exchanges, round, {0}};
+    enum result result = OK;
+    for (size_t i = 0; i < TABLES && result == OK; i++)
+        result = query_cursor_take(&cursors[i], round->variant, round->round, tables[i].visit,
+                                   &reading, error);
+    keymap_free(&reading.by_trace);
+    return result;
+}
+
+static enum result read_rounds(struct exchanges *exchanges, sqlite3 *db, struct error *error)
+{
+    struct query_cursor cursors[TABLES] = {0};
+    enum result result =
+        query_each(db, "SELECT variant, round, epoch_ns, duration_ns FROM round ORDER BY rowid",
+                   NULL, 0, take_round, exchanges, error);
+    for (size_t i = 0; i < TABLES && result == OK; i++)
+        result = query_cursor_open(&cursors[i], db, tables[i].sql, error);
+    for (size_t i = 0; i < exchanges->count && result == OK; i++)
+        result = read_round(exchanges, &exchanges->rounds[i], cursors, error);
+    for (size_t i = 0; i < TABLES; i++)
+        query_cursor_close(&cursors[i]);
+    return result;
+}
+
+/* ---- the thread */
+
+static void *read_all(void *context)
+{
+    struct exchanges_reading *reading = context;
+    sqlite3 *db = NULL;
+    reading->result = query_open(&db, reading->path, &reading->error);
+    if (reading->result == OK)
+        reading->result = read_rounds(&reading->exchanges, db, &reading->error);
+    query_close(&db);
+    return NULL;
+}
+
+/* Without a thread it is read here, which takes longer. */
+void exchanges_begin(struct exchanges_reading *reading, const char *path)
+{
+    *reading = (struct exchanges_reading){.path = path};
+    reading->started = pthread_create(&reading->thread, NULL, read_all, reading) == 0;
+    if (!reading->started)
+        read_all(reading);
+}
+
+enum result exchanges_end(struct exchanges_reading *reading, struct error *error)
+{
+    if (reading->started)
+        pthread_join(reading->thread, NULL);
+    reading->started = false;
+    if (reading->result != OK)
+        *error = reading->error;
+    return reading->result;
+}
+
+void exchanges_free(struct exchanges *exchanges)
+{
+    for (size_t i = 0; i < exchanges->count; i++)
+        free(exchanges->rounds[i].items);
+    free(exchanges->rounds);
+    names_free(&exchanges->names);
+    *exchanges = (struct exchanges){0};
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* What the load generator and the gateway recorded of each request, brought together: read once,
+ * in a thread of its own, and counted by whoever wants figures of a whole run. */
+#ifndef TAILGATE_LAB_READ_EXCHANGES_H
+#define TAILGATE_LAB_READ_EXCHANGES_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "lab/read/names.h"
+#include "lib/base/result.h"
+
+#define EXCHANGE_NO_ROUTE UINT16_MAX
+
+/* One row of the generator, and the gateway's that has the same trace id. Times are in ns. */
+struct exchange {
+    int64_t at; /* the intended moment, from the epoch of its round */
+    int64_t latency;
+    int64_t lag;
+    uint16_t status; /* of a complete response; else it means nothing */
+    uint16_t gateway_status;
+    uint16_t route; /* index into names, or EXCHANGE_NO_ROUTE */
+    uint8_t error;  /* enum client_error */
+    uint8_t cause;  /* enum cause, as the gateway says */
+    bool warmup;
+    uint8_t rows; /* of the gateway: one, or none and all of its is zero; more is a mistake */
+};
+
+struct exchange_round {
+    int64_t variant, round;
+    int64_t epoch, duration;
+    struct exchange *items;
+    size_t count, capacity;
+    uint64_t requests; /* rows of the gateway */
+    uint64_t known;    /* of these the generator has the trace id */
+    uint64_t tries;    /* that they say they made */
+    uint64_t attempts; /* rows of tries */
+};
+
+struct exchanges {
+    struct exchange_round *rounds; /* in the order in which they ran */
+    size_t count;
+    struct names names;
+};
+
+/* What is being read. */
+struct exchanges_reading {
+    pthread_t thread;
+    bool started;
+    const char *path;
+    struct exchanges exchanges;
+    enum result result;
+    struct error error;
+};
+
+/* Starts reading the database at `path`, which must last until exchanges_end. */
+void exchanges_begin(struct exchanges_reading *reading, const char *path);
+
+/* Waits until everything is read. Free the reading's `exchanges`, whatever the result. */
+enum result exchanges_end(struct exchanges_reading *reading, struct error *error) MUST_USE;
+
+void exchanges_free(struct exchanges *exchanges);
+
+/* Whether it is that round of the variant; -1 stands for all rounds. */
+static inline bool exchange_round_is(const struct exchange_round *round, size_t variant,
+                                     int64_t number)
+{
+    return round->variant == (int64_t)variant && (number < 0 || round->round == number);
+}
+
+static inline bool exchange_answered(const struct exchange *exchange)
+{
+    return exchange->error == 0;
+}
+
+#endif
