@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lab/analysis/order.h"
 #include "lib/base/clock.h"
 #include "lib/base/memory.h"
 
@@ -62,12 +63,6 @@ static bool concerns(const struct outcome *outcome, const char *route, int numbe
 
 /* ---- ranks */
 
-static int by_value(const void *a, const void *b)
-{
-    int64_t one = *(const int64_t *)a, other = *(const int64_t *)b;
-    return (one > other) - (one < other);
-}
-
 struct figure_ranking figure_rank(const struct outcomes *outcomes, const char *route)
 {
     struct figure_ranking ranking = {.sorted =
@@ -76,7 +71,7 @@ struct figure_ranking figure_rank(const struct outcomes *outcomes, const char *r
     for (size_t i = 0; i < outcomes->count; i++)
         if (concerns(&outcomes->items[i], route, number))
             ranking.sorted[ranking.count++] = outcomes->items[i].latency;
-    qsort(ranking.sorted, ranking.count, sizeof(*ranking.sorted), by_value);
+    order_values(ranking.sorted, ranking.count);
     return ranking;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lab/analysis/order.h"
 #include "lib/base/memory.h"
 
 void outcomes_free(struct outcomes *outcomes)
@@ -41,12 +42,6 @@ void outcomes_keep_rounds(struct outcomes *outcomes, const struct outcomes *keep
     outcomes->count = count;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    int64_t one = *(const int64_t *)a, other = *(const int64_t *)b;
-    return (one > other) - (one < other);
-}
-
 int64_t outcomes_lag(const struct outcomes *outcomes, double share)
 {
     if (outcomes->count == 0)
@@ -54,8 +49,8 @@ int64_t outcomes_lag(const struct outcomes *outcomes, double share)
     int64_t *lags = mem_alloc(outcomes->count, sizeof(*lags));
     for (size_t i = 0; i < outcomes->count; i++)
         lags[i] = outcomes->items[i].lag;
-    qsort(lags, outcomes->count, sizeof(*lags), by_value);
-    int64_t lag = lags[(size_t)(share * (double)(outcomes->count - 1))];
+    size_t rank = (size_t)(share * (double)(outcomes->count - 1));
+    int64_t lag = order_at(lags, outcomes->count, rank);
     free(lags);
     return lag;
 }

@@ -11,7 +11,7 @@
 #define OUTCOME_NO_ROUTE UINT16_MAX
 
 struct outcome {
-    uint64_t trace[2];
+    uint64_t key;    /* of its trace id and round: the same in every variant */
     int64_t at;      /* the intended moment, ns from the start of the measured load */
     int64_t latency; /* ns from then, until the end or until it was given up */
     int64_t lag;     /* of it: ns that the generator itself was late */

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "lab/analysis/order.h"
 #include "lab/analysis/stall_scope.h"
 #include "lab/analysis/sweep.h"
 #include "lab/analysis/usual.h"
@@ -23,14 +24,6 @@ static const struct {
 const char *stall_scope_name(enum stall_scope scope)
 {
     return scopes[scope].name;
-}
-
-static int compare_waits(const void *a, const void *b)
-{
-    const struct stall_wait *x = a, *y = b;
-    if (x->endpoint != y->endpoint)
-        return x->endpoint < y->endpoint ? -1 : 1;
-    return (x->from > y->from) - (x->from < y->from);
 }
 
 /* The most surprising first. */
@@ -208,14 +201,27 @@ static void hand_over(struct stall_view *view, struct search *search)
     sweep->ends = sweep->moves = NULL;
 }
 
+/* By endpoint, then by moment. */
+static void sort_waits(struct stall_wait *waits, size_t count)
+{
+    struct order_item *order = mem_alloc(count + 1, sizeof(*order));
+    for (size_t i = 0; i < count; i++)
+        order[i] = (struct order_item){waits[i].from, (uint32_t)i};
+    order_sort(order, count);
+    for (size_t i = 0; i < count; i++)
+        order[i].key = waits[order[i].index].endpoint;
+    order_sort(order, count);
+    order_apply(waits, sizeof(*waits), order, count);
+    free(order);
+}
+
 void stalls_find(struct stalls *stalls, struct stall_wait *waits, size_t count, size_t endpoints)
 {
     *stalls = (struct stalls){.endpoint_count = endpoints};
     stalls->endpoints = mem_alloc(endpoints, sizeof(*stalls->endpoints));
     struct search *searches = mem_alloc(endpoints, sizeof(*searches));
     stalls->views = mem_alloc(endpoints, sizeof(*stalls->views));
-    if (count > 0)
-        qsort(waits, count, sizeof(*waits), compare_waits);
+    sort_waits(waits, count);
     size_t at = 0;
     for (uint32_t i = 0; i < endpoints; i++) {
         struct search *search = &searches[i];

@@ -6,7 +6,11 @@
 
 #include <sqlite3.h>
 
+#include "lab/analysis/order.h"
+#include "lab/read/keymap.h"
 #include "lab/read/query.h"
+#include "lib/base/buf.h"
+#include "lib/base/hash.h"
 #include "lib/base/memory.h"
 #include "lib/record/cause.h"
 
@@ -17,6 +21,11 @@ struct reading {
     struct outcomes *outcomes;
     size_t capacity;
     size_t backwards; /* rows whose moments run backwards */
+    struct outcome_epoch {
+        int64_t round, epoch, duration;
+    } * epochs;
+    size_t epoch_count, epoch; /* epoch: that of the row before */
+    struct keymap by_key;
 };
 
 /* ---- names and trace ids */
@@ -37,17 +46,25 @@ static uint16_t intern(struct outcomes *outcomes, const char *name, uint16_t *la
     return *last = (uint16_t)outcomes->name_count++;
 }
 
-/* 32 hexadecimal digits; false when it is no trace id. */
-static bool read_trace(const char *text, uint64_t trace[2])
+/* What was asked for is called "GET /path". */
+static bool is_target(const char *name, const char *method, const char *path)
 {
-    if (!text || strlen(text) != 32)
-        return false;
-    char half[17] = {0};
-    for (size_t i = 0; i < 2; i++) {
-        memcpy(half, text + 16 * i, 16);
-        trace[i] = strtoull(half, NULL, 16);
-    }
-    return true;
+    size_t length = strlen(method);
+    return strncmp(name, method, length) == 0 && name[length] == ' ' &&
+           strcmp(name + length + 1, path) == 0;
+}
+
+static uint16_t intern_target(struct outcomes *outcomes, const char *method, const char *path,
+                              uint16_t last)
+{
+    if (last < outcomes->name_count && is_target(outcomes->names[last], method, path))
+        return last;
+    struct buf name = {0};
+    buf_printf(&name, "%s %s", method, path);
+    buf_append(&name, "", 1);
+    uint16_t number = intern(outcomes, buf_head(&name), &last);
+    buf_free(&name);
+    return number;
 }
 
 static const char *text_of(sqlite3_stmt *row, int column)
@@ -56,70 +73,96 @@ static const char *text_of(sqlite3_stmt *row, int column)
     return text ? text : "";
 }
 
+/* One trace id may come in several rounds. 0: there is none. */
+static uint64_t key_of(sqlite3_stmt *row, int column, int64_t round)
+{
+    uint64_t key;
+    const char *text = text_of(row, column);
+    if (!keymap_trace_key(text, (size_t)sqlite3_column_bytes(row, column), &key))
+        return 0;
+    return key ^ hash_mix((uint64_t)round) << 4;
+}
+
 /* ---- what the load generator saw */
 
-static void take_client(void *context, sqlite3_stmt *row)
+/* NULL when nothing was measured in that round. */
+static const struct outcome_epoch *find_epoch(struct reading *reading, int64_t round)
 {
-    struct reading *reading = context;
+    if (reading->epoch < reading->epoch_count && reading->epochs[reading->epoch].round == round)
+        return &reading->epochs[reading->epoch];
+    for (reading->epoch = 0; reading->epoch < reading->epoch_count; reading->epoch++)
+        if (reading->epochs[reading->epoch].round == round)
+            return &reading->epochs[reading->epoch];
+    return NULL;
+}
+
+static struct outcome *add_outcome(struct reading *reading)
+{
     struct outcomes *outcomes = reading->outcomes;
     if (outcomes->count == reading->capacity) {
         reading->capacity = reading->capacity ? 2 * reading->capacity : 4096;
         outcomes->items = mem_grow(outcomes->items, reading->capacity, sizeof(*outcomes->items));
     }
-    struct outcome *outcome = &outcomes->items[outcomes->count++];
+    return &outcomes->items[outcomes->count++];
+}
+
+#define CLIENTS                                                                               \
+    "SELECT round, trace_id, intended_ns, done_ns, lag_ns, status, error, method, path FROM " \
+    "client"                                                                                  \
+    " WHERE variant = ?1 AND NOT warmup"
+enum client_column {
+    CLIENT_ROUND,
+    CLIENT_TRACE,
+    CLIENT_INTENDED,
+    CLIENT_DONE,
+    CLIENT_LAG,
+    CLIENT_STATUS,
+    CLIENT_ERROR,
+    CLIENT_METHOD,
+    CLIENT_PATH,
+};
+
+static void take_client(void *context, sqlite3_stmt *row)
+{
+    struct reading *reading = context;
+    struct outcomes *outcomes = reading->outcomes;
+    const struct outcome_epoch *epoch =
+        find_epoch(reading, sqlite3_column_int64(row, CLIENT_ROUND));
+    if (!epoch)
+        return;
+    int64_t intended = sqlite3_column_int64(row, CLIENT_INTENDED);
+    struct outcome *outcome = add_outcome(reading);
     *outcome = (struct outcome){
-        .round = (uint32_t)sqlite3_column_int64(row, 0),
-        .at = sqlite3_column_int64(row, 1),
-        .latency = sqlite3_column_int64(row, 2),
-        .lag = sqlite3_column_int64(row, 8),
+        .key = key_of(row, CLIENT_TRACE, epoch->round),
+        .round = (uint32_t)epoch->round,
+        .at = intended - epoch->epoch,
+        .latency = sqlite3_column_int64(row, CLIENT_DONE) - intended,
+        .lag = sqlite3_column_int64(row, CLIENT_LAG),
         .route = OUTCOME_NO_ROUTE,
         .cause = CAUSE_NONE,
-        .unanswered = strcmp(text_of(row, 5), "none") != 0,
+        .unanswered = strcmp(text_of(row, CLIENT_ERROR), "none") != 0,
     };
-    int status = sqlite3_column_int(row, 3);
-    outcome->good = !outcome->unanswered && status < 500 && sqlite3_column_int(row, 4) != 0;
-    uint16_t last = outcomes->count > 1 ? outcome[-1].target : 0;
-    outcome->target = intern(outcomes, text_of(row, 7), &last);
-    if (!read_trace(text_of(row, 6), outcome->trace))
-        outcome->trace[0] = outcome->trace[1] = 0;
+    outcome->good = !outcome->unanswered && sqlite3_column_int(row, CLIENT_STATUS) < 500 &&
+                    outcome->at + outcome->latency < epoch->duration;
+    outcome->target =
+        intern_target(outcomes, text_of(row, CLIENT_METHOD), text_of(row, CLIENT_PATH),
+                      outcomes->count > 1 ? outcome[-1].target : 0);
+    if (outcome->key != 0)
+        keymap_add(&reading->by_key, outcome->key, (uint32_t)(outcomes->count - 1));
     reading->backwards += outcome->latency < 0 || outcome->at < 0;
-}
-
-static int compare_numbers(uint64_t a, uint64_t b)
-{
-    return (a > b) - (a < b);
-}
-
-static int by_trace(const void *a, const void *b)
-{
-    const struct outcome *one = a, *other = b;
-    int order = compare_numbers(one->round, other->round);
-    for (size_t i = 0; i < 2 && order == 0; i++)
-        order = compare_numbers(one->trace[i], other->trace[i]);
-    return order;
-}
-
-static int by_moment(const void *a, const void *b)
-{
-    const struct outcome *one = a, *other = b;
-    int order = compare_numbers(one->round, other->round);
-    if (order == 0)
-        order = (one->at > other->at) - (one->at < other->at);
-    return order ? order : by_trace(a, b);
 }
 
 /* ---- what the gateway says */
 
 static void take_request(void *context, sqlite3_stmt *row)
 {
-    struct outcomes *outcomes = ((struct reading *)context)->outcomes;
-    struct outcome key = {.round = (uint32_t)sqlite3_column_int64(row, 0)};
-    if (outcomes->count == 0 || !read_trace(text_of(row, 1), key.trace))
-        return;
-    struct outcome *outcome =
-        bsearch(&key, outcomes->items, outcomes->count, sizeof(key), by_trace);
-    if (!outcome)
+    struct reading *reading = context;
+    struct outcomes *outcomes = reading->outcomes;
+    uint64_t key = key_of(row, 1, sqlite3_column_int64(row, 0));
+    uint32_t number = key != 0 ? keymap_find(&reading->by_key, key) : KEYMAP_NONE;
+    if (number == KEYMAP_NONE)
         return; /* of the warm-up */
+    struct outcome *outcome = &outcomes->items[number];
     enum cause cause = cause_by_name(text_of(row, 2));
     cause = cause == CAUSE_COUNT ? CAUSE_NONE : cause;
     outcome->cause = (uint8_t)cause;
@@ -133,11 +176,51 @@ static void take_request(void *context, sqlite3_stmt *row)
 
 static void take_round(void *context, sqlite3_stmt *row)
 {
-    struct outcomes *outcomes = context;
+    struct reading *reading = context;
+    struct outcomes *outcomes = reading->outcomes;
+    const struct outcome_epoch epoch = {sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1),
+                                        sqlite3_column_int64(row, 2)};
+    reading->epochs = mem_grow(reading->epochs, reading->epoch_count + 1, sizeof(*reading->epochs));
+    reading->epochs[reading->epoch_count++] = epoch;
     outcomes->rounds =
         mem_grow(outcomes->rounds, outcomes->round_count + 1, sizeof(*outcomes->rounds));
-    outcomes->rounds[outcomes->round_count++] = (struct outcome_round){
-        .number = sqlite3_column_int64(row, 0), .duration = sqlite3_column_int64(row, 1)};
+    outcomes->rounds[outcomes->round_count++] =
+        (struct outcome_round){.number = epoch.round, .duration = epoch.duration};
+}
+
+/* ---- order */
+
+static int by_key(const void *a, const void *b)
+{
+    const struct outcome *one = a, *other = b;
+    return (one->key > other->key) - (one->key < other->key);
+}
+
+/* Requests of one moment have the same order in every variant. */
+static void sort_simultaneous(struct outcomes *outcomes)
+{
+    struct outcome *items = outcomes->items;
+    for (size_t from = 0, to; from < outcomes->count; from = to) {
+        for (to = from + 1; to < outcomes->count && items[to].at == items[from].at &&
+                            items[to].round == items[from].round;)
+            to++;
+        if (to - from > 1)
+            qsort(items + from, to - from, sizeof(*items), by_key);
+    }
+}
+
+static void sort_outcomes(struct outcomes *outcomes)
+{
+    struct order_item *order = mem_alloc(outcomes->count + 1, sizeof(*order));
+    for (size_t i = 0; i < outcomes->count; i++)
+        order[i] = (struct order_item){outcomes->items[i].at, (uint32_t)i};
+    order_sort(order, outcomes->count);
+    for (size_t i = 0; i < outcomes->count; i++)
+        order[i].key = outcomes->items[order[i].index].round;
+    order_sort(order, outcomes->count);
+    order_apply(outcomes->items, sizeof(*outcomes->items), order, outcomes->count);
+    free(order);
+    sort_simultaneous(outcomes);
 }
 
 static void find_rounds(struct outcomes *outcomes)
@@ -154,39 +237,36 @@ static void find_rounds(struct outcomes *outcomes)
     }
 }
 
-static const char rounds_sql[] =
-    "SELECT round, duration_ns FROM round WHERE variant = ?1 AND epoch_ns > 0 ORDER BY round";
-static const char clients_sql[] =
-    "SELECT c.round, c.intended_ns - d.epoch_ns, c.done_ns - c.intended_ns, c.status,"
-    " c.done_ns < d.epoch_ns + d.duration_ns, c.error, c.trace_id, c.method || ' ' || c.path, "
-    "c.lag_ns"
-    " FROM client c JOIN round d ON d.variant = c.variant AND d.round = c.round"
-    " WHERE c.variant = ?1 AND NOT c.warmup AND d.epoch_ns > 0";
+static const char rounds_sql[] = "SELECT round, epoch_ns, duration_ns FROM round WHERE variant = "
+                                 "?1 AND epoch_ns > 0 ORDER BY round";
 static const char requests_sql[] =
     "SELECT round, trace_id, cause, status, route FROM request WHERE variant = ?1";
+
+static enum result read_rows(struct reading *reading, const struct recorded_run *run,
+                             int64_t variant, struct error *error)
+{
+    enum result result = query_each(run->db, rounds_sql, &variant, 1, take_round, reading, error);
+    if (result == OK)
+        result = query_each(run->db, CLIENTS, &variant, 1, take_client, reading, error);
+    if (result == OK && reading->backwards > 0)
+        result = error_set(error, FAILED_INPUT,
+                           "%s: in %zu requests time runs backwards: their moments come from two "
+                           "clocks, and nothing can be said of their latency",
+                           run->folder, reading->backwards);
+    if (result == OK)
+        result = query_each(run->db, requests_sql, &variant, 1, take_request, reading, error);
+    return result;
+}
 
 enum result outcomes_read(struct outcomes *outcomes, const struct recorded_run *run, int variant,
                           struct error *error)
 {
     *outcomes = (struct outcomes){0};
     struct reading reading = {.outcomes = outcomes};
-    const int64_t parameter = variant;
-    enum result result =
-        query_each(run->db, rounds_sql, &parameter, 1, take_round, outcomes, error);
-    if (result == OK)
-        result = query_each(run->db, clients_sql, &parameter, 1, take_client, &reading, error);
-    if (result != OK)
-        return result;
-    if (reading.backwards > 0)
-        return error_set(error, FAILED_INPUT,
-                         "%s: in %zu requests time runs backwards: their moments come from two "
-                         "clocks, and nothing can be said of their latency",
-                         run->folder, reading.backwards);
-    if (outcomes->count > 0)
-        qsort(outcomes->items, outcomes->count, sizeof(*outcomes->items), by_trace);
-    result = query_each(run->db, requests_sql, &parameter, 1, take_request, &reading, error);
-    if (outcomes->count > 0)
-        qsort(outcomes->items, outcomes->count, sizeof(*outcomes->items), by_moment);
+    enum result result = read_rows(&reading, run, variant, error);
+    free(reading.epochs);
+    keymap_free(&reading.by_key);
+    sort_outcomes(outcomes);
     find_rounds(outcomes);
     return result;
 }

@@ -5,7 +5,8 @@
 
 #include "lab/result/summary.h"
 
-/* Sets the verdicts of a run that is complete. */
-void judge_expectations(struct summary *summary);
+/* Sets the verdicts of a run that is complete. What is expected of a route is read from `db`. */
+enum result judge_expectations(struct summary *summary, struct sqlite3 *db,
+                               struct error *error) MUST_USE;
 
 #endif

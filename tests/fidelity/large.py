@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """How long the analysis of a large run takes, and how much memory.
 
     large.py [--tailgate PATH] [--timer PATH] [--requests N] [--keep FOLDER]
@@ -87,7 +88,7 @@ def halve(path):
     database.execute("UPDATE round SET duration_ns = duration_ns / 2")
     database.execute("INSERT INTO round SELECT 1, round, epoch_ns + duration_ns, started_ns, ended_ns, warmup_ns, "
                      "duration_ns, complete, busy_share FROM round")
-    database.execute("INSERT INTO variant VALUES (1, 'second', '{}')")
+    database.execute("INSERT INTO variant (variant, label, vals) VALUES (1, 'second', '{}')")
     database.execute("UPDATE client SET variant = 1 WHERE intended_ns >= ?", (middle,))
     database.execute("UPDATE request SET variant = 1 WHERE trace_id IN (SELECT trace_id FROM client WHERE variant = 1)")
     database.commit()
