@@ -30,6 +30,7 @@ struct gateway_spec {
         const char *file; /* in the gateway's folder; NULL: what it writes to stdout and stderr */
     } log;
     duration ready;
+    bool reuses_connections;
     bool optional;
     const struct cJSON *item;
 };

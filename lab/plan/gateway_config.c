@@ -91,6 +91,12 @@ static const struct conf_key keys[] = {
      .offset = offsetof(struct gateway_spec, log),
      .sub = &log_table,
      .meaning = "Where it says how requests ended; without it, only clients and backends tell."},
+    {.name = "reuses_connections",
+     .type = CONF_BOOL,
+     .offset = offsetof(struct gateway_spec, reuses_connections),
+     .otherwise = "true",
+     .meaning = "Whether a connection to a backend may carry a further request. Where none does, "
+                "what ends before a response was no keep-alive race, whatever the log says."},
     {.name = "ready",
      .type = CONF_DURATION,
      .offset = offsetof(struct gateway_spec, ready),

@@ -11,10 +11,11 @@
 
 static const char request_mark[] = "tailgate ";
 
-struct gateway_log_reader *gateway_log_reader_new(enum gateway_log_format format)
+struct gateway_log_reader *gateway_log_reader_new(enum gateway_log_format format, bool reuses)
 {
     struct gateway_log_reader *reader = mem_alloc(1, sizeof(*reader));
     reader->format = format;
+    reader->reuses = reuses;
     return reader;
 }
 
@@ -253,6 +254,8 @@ static void conclude(struct gateway_log_reader *reader, struct gateway_log_entry
     }
     if (said->tries > 0)
         entry->tries = said->tries;
+    if (!reader->reuses)
+        gateway_causes_exclude(&entry->causes, CAUSE_REUSED_CLOSED);
 }
 
 static bool take_request(struct gateway_log_reader *reader, const char *at, const char *end,

@@ -49,6 +49,7 @@ struct gateway_log_message {
 
 struct gateway_log_reader {
     enum gateway_log_format format;
+    bool reuses;
     uint64_t lines;
     uint64_t requests;              /* lines about requests that were understood */
     uint64_t untraced;              /* of these had no traceparent */
@@ -59,7 +60,9 @@ struct gateway_log_reader {
     struct gateway_log_message waiting[GATEWAY_LOG_SLOTS];
 };
 
-struct gateway_log_reader *gateway_log_reader_new(enum gateway_log_format format);
+/* `reuses`: whether it uses connections to backends again; otherwise nothing is
+ * CAUSE_REUSED_CLOSED. */
+struct gateway_log_reader *gateway_log_reader_new(enum gateway_log_format format, bool reuses);
 void gateway_log_reader_free(struct gateway_log_reader **reader);
 
 /* Takes a line without its end; true: it is about a request, and `entry` says what. */

@@ -198,6 +198,15 @@ struct gateway_causes gateway_cause_envoy(const char *flags, const char *details
     return told(causes);
 }
 
+void gateway_causes_exclude(struct gateway_causes *causes, enum cause cause)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < causes->count; i++)
+        if (causes->of[i] != cause)
+            causes->of[kept++] = causes->of[i];
+    causes->count = kept;
+}
+
 const char *gateway_causes_text(const struct gateway_causes *causes, char *out, size_t size)
 {
     size_t used = 0;

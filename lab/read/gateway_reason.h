@@ -30,6 +30,9 @@ struct gateway_causes gateway_cause_haproxy(const char *state, int status, bool 
 /* Envoy: its response flags ("UF,URX") and the details of its response code. */
 struct gateway_causes gateway_cause_envoy(const char *flags, const char *details, int status);
 
+/* Takes a cause out that it cannot have been. */
+void gateway_causes_exclude(struct gateway_causes *causes, enum cause cause);
+
 /* "closed_before_response or reused_closed"; "unknown" without any, "none" for CAUSE_NONE. */
 const char *gateway_causes_text(const struct gateway_causes *causes, char *out, size_t size);
 

@@ -92,6 +92,8 @@ static enum result add_variant(cJSON *variants, const struct summary *summary, s
                           cJSON_Duplicate(summary->plan->variants.items[number].values, true));
     cJSON_AddItemToObject(json, "table", table_json(variant));
     cJSON_AddItemToObject(json, "blame", cJSON_Duplicate(variant->blame, true));
+    if (variant->matrix)
+        cJSON_AddItemToObject(json, "gateway", cJSON_Duplicate(variant->matrix, true));
     cJSON_AddItemToObject(json, "faults", cJSON_Duplicate(variant->faults, true));
     cJSON_AddItemToObject(json, "distribution", distribution_json(variant->latency));
     cJSON *rounds = cJSON_AddArrayToObject(json, "rounds");
@@ -169,6 +171,6 @@ enum result report_data_read(cJSON **data, const struct summary *summary, struct
     cJSON *variants = cJSON_AddArrayToObject(json, "variants");
     enum result result = OK;
     for (size_t i = 0; i < plan->variants.count && result == OK; i++)
-        result = add_variant(variants, summary, i, db, error);
+        result = plan->items[i].skipped ? OK : add_variant(variants, summary, i, db, error);
     return result;
 }

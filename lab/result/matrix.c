@@ -41,6 +41,15 @@ static void take_tries(void *context, sqlite3_stmt *row)
     cJSON_SetNumberValue(answered, answered->valuedouble + sqlite3_column_double(row, 3));
 }
 
+static void take_backend(void *context, sqlite3_stmt *row)
+{
+    cJSON *backends = cJSON_GetObjectItemCaseSensitive(context, "backends");
+    const char *name = (const char *)sqlite3_column_text(row, 0);
+    cJSON *backend = cJSON_AddObjectToObject(backends, name ? name : "");
+    cJSON_AddNumberToObject(backend, "served", sqlite3_column_double(row, 1));
+    cJSON_AddNumberToObject(backend, "abandoned", sqlite3_column_double(row, 2));
+}
+
 static void take_log(void *context, sqlite3_stmt *row)
 {
     static const char *const counts[] = {"lines",    "requests", "untraced",
@@ -75,6 +84,9 @@ static const struct {
     {"SELECT c.method, sum(r.attempts > 1), sum(r.attempts),"
      " sum(r.attempts > 1 AND c.error = 'none' AND c.status < 500)" SEEN " GROUP BY 1 ORDER BY 1",
      take_tries},
+    {"SELECT s.process, count(*), sum(s.abandoned) FROM served s JOIN client c ON " SAME_REQUEST(
+         "s", "c") " WHERE s.variant = ?1 AND NOT c.warmup GROUP BY 1 ORDER BY 1",
+     take_backend},
     {"SELECT format, sum(lines), sum(requests), sum(untraced), sum(messages), sum(others),"
      " sum(not_understood), max(example) FROM gateway_log_file WHERE variant = ?1 GROUP BY 1",
      take_log},
@@ -92,6 +104,7 @@ enum result matrix_read(cJSON **out, const struct plan *plan, size_t variant, sq
     cJSON_AddNumberToObject(json, "tries", 0);
     cJSON_AddObjectToObject(json, "tried_again");
     cJSON_AddNumberToObject(json, "answered_after_retry", 0);
+    cJSON_AddObjectToObject(json, "backends");
     cJSON_AddArrayToObject(json, "failures");
     enum result result = OK;
     for (size_t i = 0; i < ARRAY_LEN(queries) && result == OK; i++)

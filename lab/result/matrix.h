@@ -2,6 +2,7 @@
 /* What each gateway made of the same faults: how its failures looked to clients, why, in whose
  * words, whether it tried again, and what its log does not have. In summary.json a variant's
  * "gateway": { "name", "case", "tries", "tried_again": { "GET": n }, "answered_after_retry": n,
+ *       "backends": { "orders-0": { "served": n, "abandoned": n } },
  *       "failures": [ { "seen", "cause", "says", "count", "tried_again", "unlogged" } ],
  *       "log": { "format", "lines", "requests", "untraced", "messages", "others", "not_understood",
  *                "example" } }

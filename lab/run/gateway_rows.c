@@ -118,14 +118,15 @@ static enum result read_file(const struct reading *reading)
     return result == OK ? store_counts(reading) : result;
 }
 
-static enum result add_log(sqlite3 *db, enum gateway_log_format format,
+static enum result add_log(sqlite3 *db, const struct gateway_spec *spec,
                            const struct round_facts *facts, struct error *error)
 {
     struct reading reading = {.db = db, .facts = facts, .error = error};
     if (sqlite3_prepare_v2(db, "INSERT INTO gateway_log VALUES (?,?,?,?,?,?,?,?,?,?,?)", -1,
                            &reading.insert, NULL) != SQLITE_OK)
         return failed(db, error);
-    reading.reader = gateway_log_reader_new(format);
+    reading.reader =
+        gateway_log_reader_new((enum gateway_log_format)spec->log.format, spec->reuses_connections);
     enum result result = read_file(&reading);
     gateway_log_reader_free(&reading.reader);
     sqlite3_finalize(reading.insert);
@@ -163,7 +164,7 @@ enum result gateway_rows_add(sqlite3 *db, const struct plan *plan, const struct 
     const int64_t parameters[] = {(int64_t)facts->variant, facts->round};
     enum result result = OK;
     if (facts->gateway_log)
-        result = add_log(db, (enum gateway_log_format)gateway->spec.log.format, facts, error);
+        result = add_log(db, &gateway->spec, facts, error);
     return result == OK
                ? query_each(db, add_requests, parameters, ARRAY_LEN(parameters), NULL, NULL, error)
                : result;

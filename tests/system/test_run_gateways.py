@@ -206,6 +206,9 @@ def test_a_body_that_is_cut_short_is_a_failure(ran, label):
     assert summary_of(folder)["variants"][0]["gateway_failures"] == failure["count"]
     assert query(folder, "SELECT count(*), sum(attempts) FROM request") == [(66, 66)]
     assert query(folder, "SELECT count(*), count(DISTINCT trace_id) FROM served") == [(66, 66)]
+    backends = summary_of(folder)["variants"][0]["gateway"]["backends"]
+    assert sum(each["served"] for each in backends.values()) == 60
+    assert '"gateway":{"tries"' in (folder / "report.html").read_text()
 
 
 @needs("haproxy")

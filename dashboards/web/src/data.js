@@ -44,6 +44,29 @@ function readBlame(raw) {
   return { failed: classes(raw.failed), slow: classes(raw.slow), notes: list(raw.notes) };
 }
 
+function readEnding(raw) {
+  const number = (value) => (isNumber(value) ? value : 0);
+  return {
+    seen: String(raw.seen ?? ""),
+    cause: String(raw.cause ?? ""),
+    says: String(raw.says ?? ""),
+    count: number(raw.count),
+    triedAgain: number(raw.tried_again),
+    unlogged: number(raw.unlogged),
+  };
+}
+
+// What the gateway of a variant made of it, where gateways are compared.
+function readGateway(raw) {
+  if (!raw) return null;
+  return {
+    name: String(raw.name ?? ""),
+    case: String(raw.case ?? ""),
+    saved: isNumber(raw.answered_after_retry) ? raw.answered_after_retry : 0,
+    failures: list(raw.failures).map((failure) => readEnding(object(failure))),
+  };
+}
+
 function readVariant(raw, index) {
   return {
     index,
@@ -52,6 +75,7 @@ function readVariant(raw, index) {
     table: object(raw.table),
     faults: list(raw.faults).map(object),
     blame: readBlame(object(raw.blame)),
+    gateway: readGateway(raw.gateway),
     rounds: list(raw.rounds).map(readRound),
     distribution: list(raw.distribution).filter(([ms, n]) => isNumber(ms) && isNumber(n) && n > 0),
   };

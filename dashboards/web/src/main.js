@@ -11,6 +11,7 @@ import { expectations } from "./expectations.js";
 import { faults } from "./faults.js";
 import { footer, header } from "./header.js";
 import { configuration, machine } from "./machine.js";
+import { matrix } from "./matrix.js";
 import { results } from "./results.js";
 import { startTheme } from "./theme.js";
 import { timeline } from "./timeline.js";
@@ -38,6 +39,7 @@ function show(report, page) {
     time?.node,
     spread?.node,
     faults(report),
+    matrix(report),
     causes(report),
     blame(report),
     expectations(report),

@@ -17,7 +17,7 @@
 static struct gateway_log_entry read_last(enum gateway_log_format format, const char *const *lines,
                                           size_t count)
 {
-    struct gateway_log_reader *reader = gateway_log_reader_new(format);
+    struct gateway_log_reader *reader = gateway_log_reader_new(format, true);
     struct gateway_log_entry entry = {.status = -1};
     bool last = false;
     for (size_t i = 0; i < count; i++)
@@ -168,6 +168,16 @@ static void envoy_says_it_in_flags(void **state)
     assert_envoy("-", "via_upstream", 200, "none");
 }
 
+static void without_used_connections_there_is_no_race(void **state)
+{
+    static const char line[] = "tailgate status=502 state=SH";
+    struct gateway_log_reader *reader = gateway_log_reader_new(GATEWAY_LOG_HAPROXY, false);
+    struct gateway_log_entry entry;
+    assert_true(gateway_log_take(reader, line, sizeof(line) - 1, &entry));
+    assert_causes(&entry.causes, "closed_before_response or reset_before_response");
+    gateway_log_reader_free(&reader);
+}
+
 static void what_is_not_understood_is_counted_and_shown(void **state)
 {
     static const char *const lines[] = {
@@ -183,7 +193,7 @@ static void what_is_not_understood_is_counted_and_shown(void **state)
         "[NOTICE] something else",
         "",
     };
-    struct gateway_log_reader *reader = gateway_log_reader_new(GATEWAY_LOG_NGINX);
+    struct gateway_log_reader *reader = gateway_log_reader_new(GATEWAY_LOG_NGINX, true);
     struct gateway_log_entry entry;
     for (size_t i = 0; i < ARRAY_LEN(lines); i++)
         assert_int_equal(gateway_log_take(reader, lines[i], strlen(lines[i]), &entry), i == 0);
@@ -203,7 +213,7 @@ static void no_part_of_a_line_does_harm(void **state)
         "tailgate trace=\"" TRACE "\" status=502 upstream=\"a\\x22b\\\\, c:1\" connection=9";
     struct gateway_log_entry entry;
     for (size_t length = 0; length < sizeof(line); length++) {
-        struct gateway_log_reader *reader = gateway_log_reader_new(GATEWAY_LOG_NGINX);
+        struct gateway_log_reader *reader = gateway_log_reader_new(GATEWAY_LOG_NGINX, true);
         char *copy = test_malloc(length + 1);
         memcpy(copy, line, length);
         bool taken = gateway_log_take(reader, copy, length, &entry);
@@ -225,6 +235,7 @@ int main(void)
         cmocka_unit_test(nginx_messages_are_told_apart),
         cmocka_unit_test(haproxy_says_it_in_two_letters),
         cmocka_unit_test(envoy_says_it_in_flags),
+        cmocka_unit_test(without_used_connections_there_is_no_race),
         cmocka_unit_test(what_is_not_understood_is_counted_and_shown),
         cmocka_unit_test(no_part_of_a_line_does_harm),
     };
