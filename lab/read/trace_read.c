@@ -429,9 +429,11 @@ enum result trace_find_upstream(struct trace_facts *facts, const struct recorded
     enum result result =
         query_each(run->db, upstream_sql, &parameter, 1, take_upstream, facts, error);
     if (result == OK && !facts->upstream[0])
-        result = error_set(error, FAILED_INPUT,
-                           "%s: no request was sent to an upstream, so nothing can be predicted",
-                           run->folder);
+        result =
+            error_set(error, FAILED_INPUT,
+                      "%s: there is no record of a try upstream, so nothing can be predicted (a "
+                      "gateway that is another program writes none)",
+                      run->folder);
     return result;
 }
 
