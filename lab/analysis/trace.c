@@ -174,10 +174,13 @@ static double unit_of(uint64_t draw)
 }
 
 /* When a censored try would have ended: as one of its neighbours that lasted longer and was watched
- * to its end, and failing that, as the tries of the run at large. */
+ * to its end, and failing that, as the tries of the run at large. Where nobody listened, only those
+ * that ended just in time were watched to their ends, and they say nothing of it. */
 static int64_t resolve(const struct trace *trace, const struct trace_lane *lane,
                        const struct trace_try *try, uint64_t draw)
 {
+    if (!trace->listened)
+        return INT64_MAX;
     struct trace_lane near = find_near(trace, lane, try->at, NEAR);
     int64_t found[NEAR];
     size_t count = 0;

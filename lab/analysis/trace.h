@@ -70,6 +70,8 @@ struct trace {
     struct trace_round *rounds;
     size_t round_count;
     size_t endpoint_count;
+    bool listened; /* some tries were listened to behind their timeouts: what came of the censored
+                      ones can be judged by them */
     /* Made by trace_prepare. */
     struct trace_lane *lanes; /* of round r and endpoint e: lanes[r * endpoint_count + e] */
     struct survival ends;     /* of all tries that did not fail by themselves */

@@ -456,6 +456,7 @@ enum result trace_read(struct trace *trace, struct trace_facts *facts,
     if (result == OK) {
         find_lag(&reading);
         keep_tries(&reading);
+        trace->listened = facts->listened > 0;
         trace_prepare(trace);
     }
     for (size_t i = 0; i < reading.endpoint_count; i++)
