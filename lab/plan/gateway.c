@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/plan/paths.h"
 #include "lab/plan/program.h"
 #include "lib/base/memory.h"
 
@@ -43,7 +44,7 @@ static enum result read_template(struct gateway_plan *plan, const struct variant
     struct error why;
     if (!plan->spec.template)
         return OK;
-    plan->template_path = program_path_beside(experiment_path, plan->spec.template);
+    plan->template_path = path_beside(experiment_path, plan->spec.template);
     if (buf_read_file(&plan->template_text, plan->template_path, &why) != OK)
         return conf_error_at(variant->doc, item, error,
                              "%s (expected a template beside the experiment)", why.text);

@@ -9,6 +9,7 @@
 
 #include "lab/plan/fault.h"
 #include "lab/plan/links.h"
+#include "lab/plan/paths.h"
 #include "lab/plan/program.h"
 #include "lib/base/rng.h"
 #include "lib/base/units.h"
@@ -69,29 +70,11 @@ static void put_text(const struct planning *planning, cJSON *config, const char 
     variant_put(planning->variant, config, key, cJSON_CreateString(text));
 }
 
-/* The generated files stand in another folder: "replay" files get paths that do not depend on it.
- */
-static void make_replays_absolute(cJSON *item, const char *experiment)
-{
-    for (cJSON *child = item->child; child; child = child->next)
-        make_replays_absolute(child, experiment);
-    if (!item->string || strcmp(item->string, "replay") != 0 || !cJSON_IsString(item) ||
-        item->valuestring[0] == '/')
-        return;
-    char folder[4096], path[8192];
-    const char *slash = strrchr(experiment, '/');
-    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - experiment) : 1,
-             slash ? experiment : ".");
-    char *whole = realpath(folder[0] ? folder : "/", NULL);
-    snprintf(path, sizeof(path), "%s/%s", whole ? whole : folder, item->valuestring);
-    free(whole);
-    cJSON_SetValuestring(item, path);
-}
-
+/* The generated files stand in another folder. */
 static cJSON *take_config(const struct planning *planning, const cJSON *config)
 {
     cJSON *copy = cJSON_Duplicate(config, true);
-    make_replays_absolute(copy, planning->plan->path);
+    paths_make_absolute(copy, planning->plan->path);
     return copy;
 }
 

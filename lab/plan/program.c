@@ -6,24 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lab/plan/paths.h"
 #include "lib/base/buf.h"
 #include "lib/base/memory.h"
 #include "lib/conf/conf.h"
 
 /* ---- where they are */
-
-char *program_path_beside(const char *experiment_path, const char *path)
-{
-    const char *slash = strrchr(experiment_path, '/');
-    if (path[0] == '/' || !slash)
-        return mem_text(path);
-    struct buf whole = {0};
-    buf_printf(&whole, "%.*s/%s", (int)(slash - experiment_path), experiment_path, path);
-    buf_append(&whole, "", 1);
-    char *kept = mem_text(buf_head(&whole));
-    buf_free(&whole);
-    return kept;
-}
 
 static char *find_in_path(const char *path, const char *program)
 {
@@ -54,7 +42,7 @@ char *program_find(const char *program, const char *experiment_path)
 {
     if (!strchr(program, '/'))
         return find_anywhere(program);
-    char *path = program_path_beside(experiment_path, program);
+    char *path = path_beside(experiment_path, program);
     if (access(path, X_OK) == 0)
         return path;
     free(path);

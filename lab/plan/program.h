@@ -11,9 +11,6 @@ struct conf_list;
 /* What stands for the address that a backend is to listen on. */
 #define PROGRAM_ADDRESS "{address}"
 
-/* A path that stands in the experiment, from where the experiment is. Free it. */
-char *program_path_beside(const char *experiment_path, const char *path);
-
 /* Where the program is: a path with a folder is beside the experiment, others are looked for in
  * PATH and where services are. NULL: it is not there. Free it. */
 char *program_find(const char *program, const char *experiment_path);

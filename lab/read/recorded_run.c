@@ -45,7 +45,8 @@ static void take_meta(void *context, sqlite3_stmt *row)
         char **place;
     } texts[] = {{"name", &run->name},       {"started", &run->started},
                  {"seed", &run->seed},       {"version", &run->version},
-                 {"problem", &run->problem}, {"experiment", &run->experiment}};
+                 {"problem", &run->problem}, {"experiment", &run->experiment},
+                 {"path", &run->path}};
     const char *key = (const char *)sqlite3_column_text(row, 0);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (strcmp(key, texts[i].key) == 0 && !*texts[i].place)
@@ -108,8 +109,8 @@ void recorded_run_close(struct recorded_run *run)
         free(run->variants[i].label);
         free(run->variants[i].values);
     }
-    char *texts[] = {run->folder,  run->name,    run->started,   run->seed,
-                     run->version, run->problem, run->experiment};
+    char *texts[] = {run->folder,  run->name,    run->started,    run->seed,
+                     run->version, run->problem, run->experiment, run->path};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         free(texts[i]);
     free(run->variants);

@@ -19,6 +19,7 @@ struct recorded_run {
     char *folder;
     struct sqlite3 *db;
     char *name, *started, *seed, *version, *experiment; /* the file's text */
+    char *path;                                         /* where that file was, or NULL */
     char *problem;                                      /* why it was cut short, or NULL */
     uint64_t dropped;
     size_t cut_rounds; /* rounds that did not run to their end */

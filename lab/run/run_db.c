@@ -68,6 +68,7 @@ static enum result write_meta(struct run_db *db, const char *started, struct err
 {
     char seed[32];
     snprintf(seed, sizeof(seed), "%llu", (unsigned long long)db->plan->seed);
+    char *path = realpath(db->plan->path, NULL);
     const struct {
         const char *key, *value;
     } rows[] = {
@@ -76,10 +77,12 @@ static enum result write_meta(struct run_db *db, const char *started, struct err
         {"started", started},
         {"seed", seed},
         {"experiment", db->plan->variants.text},
+        {"path", path ? path : db->plan->path},
     };
     enum result result = OK;
     for (size_t i = 0; i < ARRAY_LEN(rows) && result == OK; i++)
         result = record_db_set_meta(db->records, rows[i].key, rows[i].value, error);
+    free(path);
     return result;
 }
 

@@ -9,6 +9,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/plan/paths.h"
 #include "lab/run/run_dir.h"
 #include "lab/whatif/whatif_result.h"
 #include "lab/whatif/whatif_setting.h"
@@ -72,6 +73,8 @@ static cJSON *make_experiment(struct whatif *whatif, const struct chosen *chosen
 {
     const struct variant *variant = &whatif->variants.items[whatif->variant];
     cJSON *root = cJSON_Duplicate(conf_doc_root(variant->doc), true);
+    if (whatif->run.path)
+        paths_make_absolute(root, whatif->run.path);
     char name[256], pointer[sizeof("/gateway/upstreams/") + 2 * sizeof(whatif->facts.upstream)];
     snprintf(name, sizeof(name), "%s-whatif", whatif->run.name);
     size_t length = (size_t)snprintf(pointer, sizeof(pointer), "/gateway/upstreams/");

@@ -108,7 +108,7 @@ def fill(db, world, seed, side, number, own_run):
     variant = 0 if own_run else number
     own = random.Random(f"{seed} side {number}")
     run_speed = math.exp(own.gauss(0, world.run_jitter))
-    db.execute("INSERT INTO variant VALUES (?, ?, '{}')", (variant, label))
+    db.execute("INSERT INTO variant (variant, label, vals) VALUES (?, ?, '{}')", (variant, label))
     if variant == 0:
         db.executemany("INSERT INTO meta VALUES (?, ?)",
                        [("name", "synthetic"), ("seed", str(seed)), ("started", "-"),

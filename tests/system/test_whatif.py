@@ -109,7 +109,8 @@ def test_runs_that_say_little(recorded, command, tmp_path):
     ("DELETE FROM attempt", "no try of a request was recorded"),
     ("UPDATE client SET done_ns = intended_ns - 5", "two clocks"),
     ("DELETE FROM meta WHERE key = 'experiment'", "what experiment"),
-    ("INSERT INTO variant VALUES (1, 'second', '{}')", 'one of "baseline", "second"'),
+    ("INSERT INTO variant (variant, label, vals) VALUES (1, 'second', '{}')",
+     'one of "baseline", "second"'),
 ])
 def test_runs_that_say_nothing(recorded, command, tmp_path, sql, part):
     done = command("whatif", changed_copy(recorded, tmp_path, sql))
@@ -142,3 +143,18 @@ def test_proof(recorded, command, tmp_path):
     for proof in result["proofs"]:
         assert proof["measured"]["requests"] > 300
         assert (proof["measured"]["failures"] > 50) == (proof["setting"] == "as it is")
+
+
+def test_proof_of_what_names_a_file(run, command, tmp_path):
+    """The proof runs from another folder than the experiment did."""
+    (tmp_path / "io.csv").write_text("2ms\n3ms\n")
+    experiment = json.loads(json.dumps(EXPERIMENT))
+    experiment["backends"]["orders"]["config"]["handlers"]["/orders"]["steps"][0] = {
+        "io": {"replay": "io.csv"}}
+    experiment |= {"faults": [], "load": {**EXPERIMENT["load"], "duration": "2s"}}
+    done = run(experiment)
+    assert done.returncode == 0, done.stderr
+    done = command("whatif", latest(tmp_path), "--at", "timeout.response=10s", "--prove", "--json",
+                   "-o", tmp_path / "proof", timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["proofs"]) == 4

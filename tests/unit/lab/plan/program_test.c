@@ -27,21 +27,6 @@ static void the_address_stands_in_words(void **state)
     program_words_free(words);
 }
 
-static void assert_beside(const char *experiment, const char *path, const char *wanted)
-{
-    char *found = program_path_beside(experiment, path);
-    assert_string_equal(found, wanted);
-    free(found);
-}
-
-static void paths_are_beside_the_experiment(void **state)
-{
-    (void)state;
-    assert_beside("a/b/x.json", "service/serve", "a/b/service/serve");
-    assert_beside("x.json", "service/serve", "service/serve");
-    assert_beside("a/x.json", "/bin/true", "/bin/true");
-}
-
 static void programs_are_found(void **state)
 {
     (void)state;
@@ -57,7 +42,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_address_stands_in_words),
-        cmocka_unit_test(paths_are_beside_the_experiment),
         cmocka_unit_test(programs_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
