@@ -237,11 +237,6 @@ static const struct conf_table heap_table = {
     .item_offset = CONF_NO_ITEM,
 };
 
-#define PAUSE_LOG_MEANING(id, name, example, meaning) " \"" name "\": " meaning "."
-
-/* As enum pause_log_kind has them, behind the first. */
-static const char *const pause_log_names[] = {"auto", PAUSE_LOGS(CHOICE) NULL};
-
 static const struct conf_key pause_keys[] = {
     {.name = "name",
      .type = CONF_STRING,
@@ -259,34 +254,7 @@ static const struct conf_key pause_keys[] = {
      .type = CONF_DIST,
      .offset = offsetof(struct pause_config, duration),
      .meaning = "How long the whole process stands still; without it there is \"replay\"."},
-    {.name = "replay",
-     .type = CONF_STRING,
-     .offset = offsetof(struct pause_config, replay),
-     .flags = CONF_NOT_EMPTY,
-     .meaning = "A file, relative to this one's folder, of the pauses that a program had: they "
-                "happen again, at their times (counted from \"from\") and for as long."},
-    {.name = "format",
-     .type = CONF_ENUM,
-     .offset = offsetof(struct pause_config, format),
-     .otherwise = "auto",
-     .choices = pause_log_names,
-     .meaning = "What the file is. \"auto\": its first line that says anything tells." PAUSE_LOGS(
-         PAUSE_LOG_MEANING)},
-    {.name = "scale",
-     .type = CONF_SHARE,
-     .offset = offsetof(struct pause_config, scale),
-     .otherwise = "100%",
-     .min = 0.001,
-     .max = 1000,
-     .meaning = "How long each of the file's pauses takes, compared with what it says."},
-    {.name = "loop",
-     .type = CONF_BOOL,
-     .offset = offsetof(struct pause_config, loop),
-     .meaning = "The file starts over when its last pause has ended."},
-    {.name = "begin",
-     .type = CONF_DURATION,
-     .offset = offsetof(struct pause_config, begin),
-     .meaning = "What the file has before that time is left out, and its times count from then."},
+    PAUSE_REPLAY_KEYS(struct pause_config, replay),
     {.name = "from",
      .type = CONF_DURATION,
      .offset = offsetof(struct pause_config, from),

@@ -6,6 +6,7 @@
 #include "backend/cleanup.h"
 #include "backend/heap.h"
 #include "chaos/fault/fault.h"
+#include "chaos/fault/pause_replay.h"
 #include "lib/base/dist.h"
 #include "lib/conf/conf.h"
 #include "lib/serve/serve.h"
@@ -99,13 +100,7 @@ struct heap_config {
 
 struct pause_config {
     const char *name;
-    const char *replay; /* a file, or NULL */
-    int format;         /* enum pause_log_kind, behind one that says "auto" */
-    double scale;
-    bool loop;
-    duration begin;
-    const struct schedule_entry *entries; /* of the file */
-    size_t entry_count;
+    struct pause_replay replay;
     struct dist every;
     struct dist duration;
     duration from;

@@ -80,9 +80,9 @@ static void open_one(struct pause *pause, struct service *service, size_t index)
         .every = config->every,
         .lasting = config->duration,
         .count = (uint64_t)config->count,
-        .entries = config->entries,
-        .entry_count = config->entry_count,
-        .loops = config->loop,
+        .entries = config->replay.entries,
+        .entry_count = config->replay.entry_count,
+        .loops = config->replay.loop,
     };
     timer_init(&pause->timer, &service->loop, on_due, pause);
 }

@@ -3,14 +3,29 @@
 
 #include <cjson/cJSON.h>
 
-static enum result check_pause(struct conf_read *read, void *object, const struct cJSON *item)
+/* A file says when a process stands still, and for how long. */
+static enum result check_replay(struct conf_read *read, struct fault_spec *fault,
+                                const struct cJSON *item)
 {
-    struct fault_spec *fault = object;
+    static const char *const schedule_keys[] = {"every", "pause", "lasting", NULL};
+    bool stands = fault->config.kind == FAULT_PAUSE || fault->config.kind == FAULT_STOP;
+    if (fault->replay.file && !stands)
+        return conf_fail(read, conf_member(item, "replay"),
+                         "\"replay\" is about pauses, and this is a fault of the kind %s (expected "
+                         "it with \"pause\" or \"stop\")",
+                         fault_kind_names[fault->config.kind]);
+    return pause_replay_check(read, &fault->replay, item, schedule_keys);
+}
+
+static enum result check_pause(struct conf_read *read, struct fault_spec *fault,
+                               const struct cJSON *item)
+{
     const struct cJSON *pause = conf_member(item, "pause");
-    if (!pause && fault->config.kind == FAULT_PAUSE && !conf_member(item, "lasting"))
+    if (!pause && fault->config.kind == FAULT_PAUSE && !conf_member(item, "lasting") &&
+        !fault->replay.file)
         return conf_fail(read, NULL,
-                         "the fault lacks the length of its pause (expected \"pause\", or another "
-                         "\"kind\")");
+                         "the fault lacks the length of its pause (expected \"pause\", a file to "
+                         "\"replay\", or another \"kind\")");
     if (!pause)
         return OK;
     if (fault->config.kind != FAULT_PAUSE)
@@ -23,6 +38,12 @@ static enum result check_pause(struct conf_read *read, void *object, const struc
                          "\"pause\" and \"lasting\" say the same (expected one of them)");
     fault->config.lasting = fault->pause;
     return OK;
+}
+
+static enum result check(struct conf_read *read, void *object, const struct cJSON *item)
+{
+    enum result result = check_replay(read, object, item);
+    return result == OK ? check_pause(read, object, item) : result;
 }
 
 static const struct conf_key keys[] = {
@@ -49,6 +70,7 @@ static const struct conf_key keys[] = {
      .type = CONF_DIST,
      .offset = offsetof(struct fault_spec, pause),
      .meaning = "pause: how long the whole process stands still; another word for \"lasting\"."},
+    PAUSE_REPLAY_KEYS(struct fault_spec, replay),
     {.name = "enabled",
      .type = CONF_BOOL,
      .offset = offsetof(struct fault_spec, enabled),
@@ -65,6 +87,6 @@ const struct conf_table experiment_fault_table = {
     .key_count = ARRAY_LEN(keys),
     .base = &fault_conf_table,
     .base_offset = offsetof(struct fault_spec, config),
-    .check = check_pause,
+    .check = check,
     .item_offset = offsetof(struct fault_spec, item),
 };

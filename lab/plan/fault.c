@@ -202,8 +202,9 @@ void fault_add_to(cJSON *list, struct variant *variant, const struct fault_spec 
 static const struct renaming {
     const char *fault, *pause;
 } renamings[] = {
-    {"name", "name"},   {"pause", "duration"}, {"lasting", "duration"},
-    {"every", "every"}, {"from", "from"},      {"count", "count"},
+    {"name", "name"},   {"pause", "duration"}, {"lasting", "duration"}, {"every", "every"},
+    {"from", "from"},   {"count", "count"},    {"replay", "replay"},    {"format", "format"},
+    {"scale", "scale"}, {"loop", "loop"},      {"begin", "begin"},
 };
 
 static cJSON *make_pause(const struct fault_target *target, const struct fault_spec *fault)

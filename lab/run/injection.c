@@ -54,7 +54,8 @@ static duration end_of_all(const struct injection *injection)
 static duration planned_length(const struct injection *injection)
 {
     const struct occurrence *next = &injection->next;
-    if (!dist_is_zero(&injection->schedule.lasting) || ends_process(injection))
+    bool is_told = injection->schedule.entry_count > 0;
+    if (is_told || !dist_is_zero(&injection->schedule.lasting) || ends_process(injection))
         return next->lasting;
     return duration_ns(end_of_all(injection).ns - next->at.ns);
 }
@@ -75,6 +76,9 @@ void injection_init(struct injection *injection, uint64_t seed)
         .every = config->every,
         .lasting = ends_process(injection) ? config->restart_after : config->lasting,
         .count = (uint64_t)config->count,
+        .entries = injection->fault->replay.entries,
+        .entry_count = injection->fault->replay.entry_count,
+        .loops = injection->fault->replay.loop,
     };
     if (ends_process(injection) && config->restarts > 0)
         injection->restarts = mem_alloc((size_t)config->restarts, sizeof(*injection->restarts));
