@@ -113,6 +113,9 @@ function tableOf(all, options, rounds) {
     ...table,
     gateway_failures: failed,
     failure_rate: failed / all.length,
+    client_failures: 0,
+    client_failure_rate: 0,
+    client_only_failures: 0,
   };
 }
 

@@ -43,7 +43,9 @@ static cJSON *table_json(const struct variant_summary *variant)
         {"s504", (double)variant->statuses[504]},
         {"gateway_failures", (double)variant->gateway_failures},
         {"failure_rate", variant->failure_rate},
-        {"client_errors", (double)variant->client_error_count},
+        {"client_failures", (double)variant->client_failures},
+        {"client_failure_rate", variant->client_failure_rate},
+        {"client_only_failures", (double)variant->client_only_failures},
     };
     cJSON *json = cJSON_CreateObject();
     for (size_t i = 0; i < ARRAY_LEN(cells); i++)

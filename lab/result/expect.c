@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lab/result/clients.h"
 #include "lab/result/summary.h"
 #include "lib/base/units.h"
 #include "lib/conf/conf.h"
@@ -36,7 +37,9 @@ static const struct expect_metric metrics[] = {
     METRIC("throughput", UNIT_RATE, throughput_rps),
     METRIC("collections_per_s", UNIT_RATE, collections_per_s, .events = AT(collections)),
     METRIC("gateway_failures", UNIT_COUNT, gateway_failures),
-    METRIC("client_errors", UNIT_COUNT, client_error_count),
+    METRIC("client_failures", UNIT_COUNT, client_failures),
+    METRIC("client_failure_rate", UNIT_SHARE, client_failure_rate, .events = AT(client_failures)),
+    METRIC("client_errors", UNIT_COUNT, client_failures), /* what it was called first */
     METRIC("requests", UNIT_COUNT, requests),
     METRIC("backend_queue", UNIT_TIME, inside.queue_ms, .inside = true),
     METRIC("backend_lock", UNIT_TIME, inside.lock_ms, .inside = true),
@@ -49,6 +52,20 @@ static const struct expect_metric metrics[] = {
 };
 #undef METRIC
 #undef AT
+
+/* What is expected of every run whose file says nothing of it. */
+static const struct expect_metric lost = {
+    .name = "client_only_failures",
+    .unit = UNIT_COUNT,
+    .offset = offsetof(struct variant_summary, client_only_failures)};
+static const struct expectation clean = {.text = "client failures that are not the gateway's <= 1% "
+                                                 "(nothing else is said of client_failures)",
+                                         .variant = -1,
+                                         .metric = &lost,
+                                         .comparison = EXPECT_AT_MOST,
+                                         .value = CLIENTS_CLEAN,
+                                         .against = -1,
+                                         .share = true};
 
 static const char *const unit_forms[] = {
     [UNIT_TIME] = "a duration such as 250ms",
@@ -382,4 +399,16 @@ const char *expect_format(const struct expectation *expectation, double value, c
     else
         snprintf(out, size, unit == UNIT_RATE ? "%.1f/s" : "%.0f", value);
     return out;
+}
+
+const struct expectation *expect_clean(void)
+{
+    return &clean;
+}
+
+bool expect_is_of_clients(const struct expectation *expectation)
+{
+    return expectation->metric &&
+           (expectation->metric->offset == offsetof(struct variant_summary, client_failures) ||
+            expectation->metric->offset == offsetof(struct variant_summary, client_failure_rate));
 }

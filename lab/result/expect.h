@@ -74,4 +74,10 @@ bool expect_holds(const struct expectation *expectation, double figure, double l
 const char *expect_format(const struct expectation *expectation, double value, char *out,
                           size_t size);
 
+/* What is expected of a run whose file says nothing of its clients: that they got answers. */
+const struct expectation *expect_clean(void);
+
+/* Whether it says something of them. */
+bool expect_is_of_clients(const struct expectation *expectation);
+
 #endif

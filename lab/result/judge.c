@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/result/judge.h"
 
+#include "lab/result/clients.h"
 #include "lab/result/subject.h"
 #include "lib/base/memory.h"
 
@@ -38,15 +39,32 @@ static bool is_asked_of(const struct plan *plan, const struct expectation *expec
     return expectation->against != (int)variant; /* of none against itself */
 }
 
+/* Many that got no answer, of whom none of the expectations speaks, would pass for none. */
+static bool is_lost_unseen(const struct summary *summary, size_t variant)
+{
+    const struct plan *plan = summary->plan;
+    bool expects = false;
+    for (size_t i = 0; i < plan->expectation_count; i++) {
+        bool asked = is_asked_of(plan, &plan->expectations[i], variant);
+        if (asked && expect_is_of_clients(&plan->expectations[i]))
+            return false;
+        expects |= asked;
+    }
+    return expects && clients_are_lost(&summary->variants[variant]);
+}
+
 enum result judge_expectations(struct summary *summary, struct sqlite3 *db, struct error *error)
 {
     const struct plan *plan = summary->plan;
     summary->verdicts =
-        mem_alloc(plan->expectation_count * plan->variants.count + 1, sizeof(*summary->verdicts));
+        mem_alloc((plan->expectation_count + 1) * plan->variants.count, sizeof(*summary->verdicts));
     enum result result = OK;
     for (size_t i = 0; i < plan->expectation_count && !summary->problem; i++)
         for (size_t variant = 0; variant < plan->variants.count && result == OK; variant++)
             if (is_asked_of(plan, &plan->expectations[i], variant))
                 result = judge_one(summary, &plan->expectations[i], variant, db, error);
+    for (size_t variant = 0; variant < plan->variants.count && result == OK; variant++)
+        if (!summary->problem && is_lost_unseen(summary, variant))
+            result = judge_one(summary, expect_clean(), variant, db, error);
     return result;
 }

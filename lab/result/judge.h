@@ -5,7 +5,9 @@
 
 #include "lab/result/summary.h"
 
-/* Sets the verdicts of a run that is complete. What is expected of a route is read from `db`. */
+/* Sets the verdicts of a run that is complete. Where many requests got no answer and the
+ * expectations say nothing of that, there is one more, which falls short. What is expected of a
+ * route is read from `db`. */
 enum result judge_expectations(struct summary *summary, struct sqlite3 *db,
                                struct error *error) MUST_USE;
 

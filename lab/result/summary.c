@@ -12,6 +12,7 @@
 #include "lab/result/agreement.h"
 #include "lab/result/blame_summary.h"
 #include "lab/result/claim_result.h"
+#include "lab/result/clients.h"
 #include "lab/result/judge.h"
 #include "lab/result/matrix.h"
 #include "lab/result/summary_faults.h"
@@ -43,8 +44,7 @@ static void count_client(struct reading *reading, const struct exchange *exchang
     hist_record(variant->latency, duration_ns(exchange->latency));
     hist_record(variant->lag, duration_ns(exchange->lag));
     if (!exchange_answered(exchange)) {
-        variant->client_errors[exchange->error]++;
-        variant->client_error_count++;
+        clients_count_failure(variant, exchange);
         return;
     }
     variant->statuses[exchange->status < SUMMARY_STATUSES ? exchange->status : 0]++;
@@ -121,6 +121,8 @@ void summary_set_shares(struct variant_summary *variant)
     variant->max_ms = ms_of(hist_max(latency));
     if (variant->requests > 0)
         variant->failure_rate = (double)variant->gateway_failures / (double)variant->requests;
+    if (variant->requests > 0)
+        variant->client_failure_rate = (double)variant->client_failures / (double)variant->requests;
 }
 
 static void set_figures(struct reading *reading)
@@ -234,6 +236,9 @@ static void note_variant(struct summary *summary, const struct variant_summary *
         note(summary, "in %s, %llu failures were counted and %llu have been blamed on something",
              variant->label, (unsigned long long)variant->gateway_failures,
              (unsigned long long)blamed);
+    char lost[512];
+    if (clients_note(variant, lost, sizeof(lost))[0])
+        note(summary, "%s", lost);
     uint64_t refused = 0;
     for (int status = 400; status < 500; status++)
         refused += variant->statuses[status];

@@ -35,8 +35,10 @@ struct variant_summary {
     double collections_per_s;
     uint64_t statuses[SUMMARY_STATUSES]; /* of complete responses, as the client saw them */
     uint64_t client_errors[CLIENT_ERROR_COUNT];
-    uint64_t client_error_count;
-    uint64_t gateway_requests; /* rows of the gateway that belong to measured requests */
+    uint64_t client_failures; /* measured requests without a whole answer: the sum of these */
+    double client_failure_rate;
+    uint64_t client_only_failures; /* of them, those that are no failures of the gateway */
+    uint64_t gateway_requests;     /* rows of the gateway that belong to measured requests */
     uint64_t gateway_failures;
     double failure_rate;          /* gateway failures by measured requests */
     uint64_t causes[CAUSE_COUNT]; /* of the gateway's rows; CAUSE_NONE counts failures alone */

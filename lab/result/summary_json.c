@@ -64,6 +64,9 @@ static cJSON *variant_json(const struct summary *summary, size_t number)
     cJSON_AddItemToObject(json, "latency_ms", latency_json(variant));
     cJSON_AddItemToObject(json, "statuses", statuses_json(variant));
     cJSON_AddItemToObject(json, "client_errors", client_errors_json(variant));
+    cJSON_AddNumberToObject(json, "client_failures", (double)variant->client_failures);
+    cJSON_AddNumberToObject(json, "client_failure_rate", variant->client_failure_rate);
+    cJSON_AddNumberToObject(json, "client_only_failures", (double)variant->client_only_failures);
     cJSON_AddNumberToObject(json, "gateway_requests", (double)variant->gateway_requests);
     cJSON_AddNumberToObject(json, "gateway_failures", (double)variant->gateway_failures);
     cJSON_AddNumberToObject(json, "failure_rate", variant->failure_rate);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lab/result/clients.h"
+
 static void count(struct variant_summary *summary, const struct exchange *exchange)
 {
     summary->requests++;
@@ -11,7 +13,7 @@ static void count(struct variant_summary *summary, const struct exchange *exchan
     if (exchange_answered(exchange))
         summary->statuses[exchange->status < SUMMARY_STATUSES ? exchange->status : 0]++;
     else
-        summary->client_error_count++;
+        clients_count_failure(summary, exchange);
     summary_count_cause(summary, (enum cause)exchange->cause, exchange->gateway_status);
 }
 

@@ -37,6 +37,7 @@ static const struct column {
     {"503", CELL_COUNT, "statuses", "503"},
     {"504", CELL_COUNT, "statuses", "504"},
     {"failure rate", CELL_SHARE, NULL, "failure_rate"},
+    {"no answer", CELL_SHARE, NULL, "client_failure_rate"},
 };
 
 #define CELL_TEXT 64

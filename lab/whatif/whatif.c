@@ -75,7 +75,7 @@ static enum result read_conditions(struct whatif *whatif, struct error *error)
             if (expect_is_inside(condition) || strstr(text, unpredicted[i]))
                 return error_set(error, FAILED_INPUT,
                                  "the objective \"%s\": this is not predicted (expected "
-                                 "gateway_failures, failure_rate, client_errors, a quantile of "
+                                 "gateway_failures, failure_rate, client_failures, a quantile of "
                                  "latency, or a cause)",
                                  text);
     }
@@ -269,7 +269,7 @@ static void as_summary(const struct prediction *prediction, struct variant_summa
     *summary = (struct variant_summary){.requests = prediction->requests,
                                         .gateway_failures = prediction->failures,
                                         .failure_rate = prediction->failure_rate.value,
-                                        .client_error_count = prediction->unanswered};
+                                        .client_failures = prediction->unanswered};
     const struct hist *latency = prediction->latency;
     const struct {
         double *place, share;

@@ -18,6 +18,7 @@ const COLUMNS = [
   { key: "s503", title: "503", show: count, better: "low" },
   { key: "s504", title: "504", show: count, better: "low" },
   { key: "failure_rate", title: "failure rate", show: percent, better: "low" },
+  { key: "client_failure_rate", title: "no answer", show: percent, better: "low" },
 ];
 
 // Differences below a twentieth are left unmarked: they are noise more often than not. So is what

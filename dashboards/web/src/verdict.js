@@ -72,11 +72,27 @@ function cleanSentence(measured) {
   return `None of ${plural(requests, "request")} failed at the gateway${where}.${tailSentence(measured)}`;
 }
 
+// A run with more requests that got no answer, for no failure of the gateway, does not look clean.
+const CLEAN_SHARE = 0.01;
+
+function lostShare(variant) {
+  return (variant.table.client_only_failures ?? 0) / variant.table.requests;
+}
+
+function lostSentence(measured) {
+  const lost = measured.filter((variant) => lostShare(variant) > CLEAN_SHARE);
+  if (!lost.length) return "";
+  const worst = lost.reduce((a, b) => (lostShare(b) > lostShare(a) ? b : a));
+  const where = measured.length > 1 ? ` with ${named(worst)}` : "";
+  return ` But ${percent(lostShare(worst))} of requests got no answer${where}, for no failure that the gateway counts.`;
+}
+
 export function verdict(report) {
   const measured = report.variants.filter((variant) => variant.table.requests > 0);
   if (!measured.length) return "Nothing was measured: no request was made in the measured part of the run.";
   const ranked = [...measured].sort((a, b) => rateOf(b) - rateOf(a));
-  return rateOf(ranked[0]) > 0 ? failureSentence(report, ranked) : cleanSentence(measured);
+  const said = rateOf(ranked[0]) > 0 ? failureSentence(report, ranked) : cleanSentence(measured);
+  return said + lostSentence(measured);
 }
 
 // Pauses shorter than this share of the timeout do not matter to it.

@@ -43,6 +43,18 @@ test("no failure is said to be none, with the tails compared", () => {
   );
 });
 
+test("many that got no answer are not passed over in silence", () => {
+  const killed = variant("killed", 1000, 0);
+  killed.table.client_only_failures = 420;
+  const few = variant("few", 1000, 0);
+  few.table.client_only_failures = 10;
+  assert.match(
+    plain(verdict(report({ variants: [few, killed] }))),
+    /^None of 2,000 requests failed at the gateway.* But 42 % of requests got no answer with killed, for no failure that the gateway counts\.$/,
+  );
+  assert.doesNotMatch(verdict(report({ variants: [few] })), /But/);
+});
+
 test("a run without requests claims nothing", () => {
   assert.match(verdict(report({ variants: [] })), /Nothing was measured/);
   assert.match(verdict(report({ variants: [{ label: "a", table: { requests: 0 } }] })), /Nothing was measured/);

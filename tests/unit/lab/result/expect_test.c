@@ -42,7 +42,7 @@ static struct variant_summary sample(void)
         .throughput_rps = 480,
         .gateway_failures = 20,
         .failure_rate = 0.02,
-        .client_error_count = 3,
+        .client_failures = 3,
     };
     summary.statuses[504] = 15;
     summary.causes[CAUSE_RESPONSE_TIMEOUT] = 15;
@@ -84,6 +84,8 @@ static void counts_are_numbers_or_shares(void **state)
     assert_verdict("response_timeout == 15", 15, true);
     assert_verdict("queue_full == 0", 0, true);
     assert_verdict("client_errors <= 0.3%", 0.003, true);
+    assert_verdict("client_failures <= 0.3%", 0.003, true);
+    assert_verdict("client_failures < 3", 3, false);
 }
 
 static void a_cause_has_a_share_of_all_failures(void **state)
