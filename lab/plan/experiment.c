@@ -296,8 +296,10 @@ static const struct conf_key experiment_keys[] = {
     {.name = "variants",
      .type = CONF_RAW,
      .offset = offsetof(struct experiment, variants),
-     .meaning = "JSON Pointers into this file, each with the list of values to be tried; their "
-                "product is run."},
+     .meaning =
+         "JSON Pointers into this file, each with the list of values to be tried; their "
+         "product is run. A value may be written { \"label\": NAME, \"value\": VALUE }, with what "
+         "tables call it."},
     {.name = "rounds",
      .type = CONF_INT,
      .offset = offsetof(struct experiment, rounds),

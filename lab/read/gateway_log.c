@@ -108,11 +108,16 @@ struct said {
     uint64_t connection;
 };
 
+/* More than any figure of a line can be. */
+#define LARGEST 1e9
+
 static bool parse_number(const char *text, double *number)
 {
+    size_t length = strlen(text);
     char *end;
     *number = strtod(text, &end);
-    return end != text && *end == '\0' && *number == *number && *number < 1e12 && *number > -1e12;
+    return length > 0 && strspn(text, "-0123456789.") == length && end == text + length &&
+           *number<LARGEST && * number> - LARGEST;
 }
 
 /* "502, 200" or "502 : 200": the last of them. */
@@ -121,7 +126,8 @@ static int last_number(const char *list)
     const char *at = list + strlen(list);
     while (at > list && isdigit((unsigned char)at[-1]))
         at--;
-    return *at ? atoi(at) : 0;
+    long number = strtol(at, NULL, 10);
+    return number < 1000 ? (int)number : 0;
 }
 
 /* How many addresses a list has; where nobody could be chosen nginx writes the upstream's name. */
@@ -170,9 +176,9 @@ static bool take_figure(struct gateway_log_entry *entry, struct said *said, cons
     else if (strcmp(word->key, "ms") == 0)
         entry->total_ns = (int64_t)(number * 1e6);
     else if (strcmp(word->key, "tries") == 0)
-        said->tries = (int)number;
+        said->tries = number > 0 ? (int)number : 0;
     else if (strcmp(word->key, "retries") == 0)
-        said->retries = (int)number;
+        said->retries = number > 0 ? (int)number : 0;
     else
         said->connection = number > 0 ? (uint64_t)number : 0;
     return true;

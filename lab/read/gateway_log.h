@@ -39,7 +39,7 @@ struct gateway_log_entry {
     char reason[GATEWAY_LOG_TEXT]; /* in the gateway's own words; "" */
 };
 
-#define GATEWAY_LOG_SLOTS 4096
+#define GATEWAY_LOG_SLOTS 1024
 
 /* A message of an error log that waits for the line of its request. */
 struct gateway_log_message {

@@ -336,3 +336,29 @@ def test_a_gateway_that_is_killed_is_started_again_at_its_address(ran):
 def test_a_run_of_which_nothing_is_left_is_no_success(run):
     done = run(experiment({"command": ["no-such-gateway"], "optional": True}))
     assert done.returncode == 3 and "nothing else is left to be run" in done.stderr
+
+
+@needs("haproxy")
+@needs("nginx")
+def test_the_experiment_that_is_shipped_gives_its_matrix(command, tmp_path):
+    done = command("run", FOLDER / "all-down.json", timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = latest(tmp_path, "gateways-all-down")
+    gateways = [each["gateway"] for each in summary_of(folder)["variants"]]
+    assert [each["name"] for each in gateways][:3] == ["tailgate", "nginx", "haproxy"]
+    for each, status in zip(gateways, ["503", "502", "503"]):
+        assert status in {failure["seen"] for failure in each["failures"]
+                          if failure["cause"] == "no_endpoint"}, each
+    left_out = 'left out, as "all down, envoy"' in done.stdout
+    assert left_out == (shutil.which("envoy") is None)
+
+
+def test_the_template_for_envoy_is_filled_in(run, tmp_path):
+    """Envoy itself is seldom there; what it would read is looked at."""
+    script(tmp_path, "exit 1\n", "envoy")
+    own = gateway("envoy")
+    done = run(experiment({**own, "command": ["./envoy", *own["command"][1:]]}))
+    assert done.returncode == 3 and "ended before it accepted" in done.stderr
+    text = next((tmp_path / "runs/small").glob("*/v0-r0/gateway/envoy.yaml")).read_text()
+    assert len(re.findall(r'socket_address: { address: "127.0.0.1", port_value: \d+ }', text)) == 3
+    assert "{@" not in text and "{listen" not in text

@@ -189,7 +189,10 @@ static void what_is_not_understood_is_counted_and_shown(void **state)
         "tailgate status=200 trace=\"" TRACE "\"x", /* goes on behind its end */
         "tailgate status=200 Weird=1",              /* no key */
         "tailgate status=200 other=1",              /* no key of ours */
-        "tailgate status=200 upstream=\"\\q\"",     /* no escape */
+        "tailgate status=nan",
+        "tailgate status=1e3",
+        "tailgate status=200 tries=99999999999",
+        "tailgate status=200 upstream=\"\\q\"", /* no escape */
         "[NOTICE] something else",
         "",
     };
@@ -200,7 +203,7 @@ static void what_is_not_understood_is_counted_and_shown(void **state)
     assert_int_equal(reader->lines, ARRAY_LEN(lines));
     assert_int_equal(reader->requests, 1);
     assert_int_equal(reader->untraced, 0);
-    assert_int_equal(reader->not_understood, 8);
+    assert_int_equal(reader->not_understood, 11);
     assert_int_equal(reader->others, 2);
     assert_string_equal(reader->example, lines[1]);
     gateway_log_reader_free(&reader);
