@@ -80,12 +80,13 @@ static void take_client(void *context, sqlite3_stmt *row)
     if (!key_at(row, CLIENT_TRACE, &key))
         return;
     const char *error = text_at(row, CLIENT_ERROR);
-    int64_t latency =
-        sqlite3_column_int64(row, CLIENT_DONE) - sqlite3_column_int64(row, CLIENT_INTENDED);
+    int64_t done = sqlite3_column_int64(row, CLIENT_DONE);
+    int64_t latency = done - sqlite3_column_int64(row, CLIENT_INTENDED);
     bool measured = !sqlite3_column_int(row, CLIENT_WARMUP);
     bool answered =
         error && strcmp(error, "none") == 0 && sqlite3_column_int(row, CLIENT_STATUS) < 500;
-    ADD(evidence, clients, client, (struct evidence_client){key, latency, measured, answered});
+    ADD(evidence, clients, client,
+        (struct evidence_client){key, done, latency, measured, answered});
     evidence->measured += measured;
     if (measured && answered)
         hist_record(evidence->latency, duration_ns(latency));
@@ -110,6 +111,17 @@ static void choose_clients(struct evidence *evidence)
         if (!client->measured || !client->answered || is_slow(evidence, client))
             keymap_add(&evidence->client_of, client->key, (uint32_t)i);
     }
+}
+
+#define CLOCK_SLACK                                                              \
+    (100 * NS_PER_MS) /* a gateway tells the time once for all it does in a turn \
+                       */
+
+/* A request cannot come before it is due, nor begin when it is over: then the gateway's clock is
+ * another than the generator's. */
+static bool is_elsewhere(const struct evidence_client *client, int64_t from)
+{
+    return from < client->done - client->latency - CLOCK_SLACK || from > client->done + CLOCK_SLACK;
 }
 
 static void take_request(void *context, sqlite3_stmt *row)
@@ -145,6 +157,7 @@ static void take_request(void *context, sqlite3_stmt *row)
             .touched = BLAME_NONE,
         });
     evidence->failures += failed;
+    evidence->elsewhere += is_elsewhere(client, from);
 }
 
 /* ---- attempts */

@@ -28,7 +28,7 @@ struct evidence {
     /* The generator's records, until the requests are read. */
     struct evidence_client {
         uint64_t key;
-        int64_t latency;
+        int64_t done, latency;
         bool measured, answered;
     } * clients;
     size_t client_count, client_capacity;
@@ -56,7 +56,8 @@ struct evidence {
     size_t failures;          /* cases that failed */
     size_t unknown;           /* failed requests that the generator has no record of */
     size_t timeouts, unheard; /* tries that waited in vain; of these: not listened to any more */
-    int64_t last;             /* the latest moment of all */
+    size_t elsewhere; /* cases that the gateway had while the generator did not wait for them */
+    int64_t last;     /* the latest moment of all */
 };
 
 /* The open passes. */

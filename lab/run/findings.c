@@ -202,6 +202,13 @@ static enum result write_notes(struct findings *findings, const struct evidence 
                       "round %lld: %zu failed requests of the gateway are not blamed: the load "
                       "generator has no record of them",
                       (long long)evidence->round, evidence->unknown);
+    if (result == OK && evidence->elsewhere > evidence->case_count / 100)
+        result =
+            note(findings, evidence, error,
+                 "round %lld: the gateway has %zu of %zu requests at moments at which the load "
+                 "generator did not wait for them: the records come from two clocks, and what "
+                 "overlapped what, and so what is blamed here, is not to be trusted",
+                 (long long)evidence->round, evidence->elsewhere, evidence->case_count);
     if (result == OK && findings->dropped > 0)
         result = note(findings, evidence, error,
                       "%llu records are missing: what they would have shown is blamed on nothing, "
