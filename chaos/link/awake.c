@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "chaos/link/awake.h"
 
+#include <sched.h>
+
 /* Below this luck only one chance in AWAKE_SELDOM is taken, to learn whether it has turned. */
 enum { AWAKE_FAIR = AWAKE_LUCK / 2, AWAKE_SELDOM = 32, AWAKE_MEMORY = 16 };
 
@@ -16,10 +18,12 @@ static void stop(struct awake *awake, bool met)
 static void on_turn(void *arg)
 {
     struct awake *awake = arg;
-    if (mono_before(mono_now(), awake->until))
-        turn_ask(&awake->turn, awake->loop);
-    else
+    if (!mono_before(mono_now(), awake->until)) {
         stop(awake, false);
+        return;
+    }
+    sched_yield(); /* whoever else wants this core, and may be who is waited for, comes first */
+    turn_ask(&awake->turn, awake->loop);
 }
 
 static bool takes_chance(struct awake *awake)
