@@ -149,6 +149,18 @@ static const struct conf_key handler_keys[] = {
      .sub = &step_table,
      .meaning = "What is done for a request, in order; without \"respond\" it is answered with 204 "
                 "at the end."},
+    {.name = "timeout",
+     .type = CONF_DURATION,
+     .offset = offsetof(struct handler_config, timeout),
+     .otherwise = "0s",
+     .meaning = "A request whose response has not begun by then, the waiting for resources "
+                "included, is answered with 503, and its handler ends; zero: none is."},
+    {.name = "cancel",
+     .type = CONF_BOOL,
+     .offset = offsetof(struct handler_config, cancel),
+     .otherwise = "true",
+     .meaning = "The handler ends when its client has gone; without it, it works on for nobody, as "
+                "most services do."},
 };
 
 static const struct conf_table handler_table = {

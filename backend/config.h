@@ -88,6 +88,8 @@ struct step {
 struct handler_config {
     const char *path;       /* exact, or a prefix when it ends in a slash */
     struct conf_list steps; /* struct step */
+    duration timeout;       /* until its response has begun; zero = none */
+    bool cancel;            /* ends when its client has gone */
 };
 
 struct heap_config {

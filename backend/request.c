@@ -60,10 +60,17 @@ static void give_objects_back(struct request *request)
 static void record_end(struct request *request)
 {
     struct service *service = request->service;
+    struct served_record *row = &request->served;
     if (!service->config.record_requests)
         return;
-    request->served.total = mono_now().ns - request->served.started;
-    RECORD_APPEND(service->writer, SERVED, served, &request->served);
+    request_enter(request, TIMING_CLEANUP); /* what has passed until now is accounted for */
+    row->queue = request->phases.spent.ns[TIMING_QUEUE];
+    row->lock = request->phases.spent.ns[TIMING_LOCK];
+    row->work = request->phases.spent.ns[TIMING_WORK];
+    row->gc = request->phases.spent.ns[TIMING_GC];
+    row->cleanup = request->phases.spent.ns[TIMING_CLEANUP];
+    row->total = mono_now().ns - row->started;
+    RECORD_APPEND(service->writer, SERVED, served, row);
 }
 
 static void finish(struct request *request)
@@ -73,6 +80,7 @@ static void finish(struct request *request)
     record_end(request);
     holds_end_exchange(request);
     give_objects_back(request);
+    timer_stop(&request->deadline);
     request_set_state(request, REQUEST_ENDED);
     list_remove(&request->node);
     slab_put(&service->slab, request);
@@ -104,27 +112,52 @@ static void end_handler(struct request *request)
     settle(request);
 }
 
-void request_abort(struct request *request)
+/* Leaves whatever it waits for. */
+static void stop_waiting(struct request *request)
 {
-    struct service *service = request->service;
     if (request->state == REQUEST_QUEUED)
-        resource_leave(&service->resources[request->waits_for], &request->turn);
+        resource_leave(&request->service->resources[request->waits_for], &request->turn);
     list_remove(&request->turn);
     timer_stop(&request->timer);
-    request->served.abandoned = request->delivery < DELIVERY_WRITTEN;
+}
+
+void request_abort(struct request *request)
+{
+    stop_waiting(request);
+    request->served.abandoned |= request->delivery < DELIVERY_WRITTEN;
     request->delivery = DELIVERY_OVER;
     if (request->state != REQUEST_SETTLING)
         request_set_state(request, REQUEST_SETTLING);
     finish(request);
 }
 
+/* A process that is to end works for nobody any more. */
+static bool ends_with_its_client(const struct request *request)
+{
+    return request->handler->cancel || request->state == REQUEST_HANGING ||
+           mono_is_set(request->service->drain_until);
+}
+
+void request_client_left(struct request *request)
+{
+    request->service->counts.abandoned++;
+    request->served.abandoned = true;
+}
+
+bool request_is_hopeless(const struct request *request)
+{
+    return request->state == REQUEST_HANGING || request->served.abandoned;
+}
+
 void request_progress(struct request *request, enum serve_progress progress)
 {
     bool unfinished = request->delivery < DELIVERY_WRITTEN || request->state == REQUEST_HANGING;
     if (progress == SERVE_GONE && unfinished) {
-        request->service->counts.abandoned++;
-        request_abort(request);
-        return;
+        request_client_left(request);
+        if (ends_with_its_client(request)) {
+            request_abort(request);
+            return;
+        }
     }
     /* A client that leaves with its response has taken it: the handler goes on. */
     request->delivery = progress == SERVE_WRITTEN ? DELIVERY_WRITTEN : DELIVERY_OVER;
@@ -178,6 +211,19 @@ static void on_timer(void *arg)
     request_resume(arg);
 }
 
+/* A response that has begun is finished. */
+static void on_deadline(void *arg)
+{
+    struct request *request = arg;
+    bool begun = request->delivery != DELIVERY_NONE && !request->served.abandoned;
+    if (begun || request->state == REQUEST_SETTLING)
+        return;
+    stop_waiting(request);
+    request->served.gave_up = true;
+    respond_error(request, 503, "the handler's timeout\n");
+    end_handler(request);
+}
+
 /* ---- the beginning */
 
 static void record_begin(struct request *request, const struct http_head *head)
@@ -210,11 +256,15 @@ static struct request *new_request(struct service *service, struct serve_conn *c
     struct request *request = slab_get(&service->slab);
     *request = (struct request){
         .service = service, .conn = conn, .cleanup = {.shared = &service->cleanup}};
+    request->handler = handler;
     request->frames[0].steps = &handler->steps;
     rng_init_stream(&request->rng, (uint64_t)service->config.seed, service->draws,
                     service->counts.requests);
     phases_begin(&request->phases, TIMING_WORK, mono_now(), service->stopped);
     timer_init(&request->timer, &service->loop, on_timer, request);
+    timer_init(&request->deadline, &service->loop, on_deadline, request);
+    if (handler->timeout.ns > 0)
+        timer_start(&request->deadline, handler->timeout);
     list_init(&request->turn);
     list_push_back(&service->requests, &request->node);
     return request;

@@ -46,6 +46,7 @@ struct request {
     struct list turn; /* in a resource's line, or in service->ready */
     struct service *service;
     struct serve_conn *conn;
+    const struct handler_config *handler;
     enum request_state state;
     enum delivery delivery;
     struct request_frame frames[LOOP_DEPTH + 1];
@@ -58,6 +59,7 @@ struct request {
     struct cleanup cleanup;
     struct heap_object *objects; /* what it allocated, one referring to the next */
     struct timer timer;          /* io steps */
+    struct timer deadline;       /* the handler's timeout */
 };
 
 /* Takes a request from the server. */
@@ -76,6 +78,12 @@ void request_enter(struct request *request, enum timing_phase phase);
 
 /* Goes on with the steps after a wait. */
 void request_resume(struct request *request);
+
+/* Its client has gone before the response was written. */
+void request_client_left(struct request *request);
+
+/* Whether it is of no use to anybody any more: it hangs, or its client has gone. */
+bool request_is_hopeless(const struct request *request);
 
 /* Ends it without an answer, wherever it stands; what it holds is given back. */
 void request_abort(struct request *request);

@@ -34,7 +34,7 @@ static void send_response(struct request *request, struct serve_response *respon
     response->fields = make_fields(request, fields);
     enum serve_progress progress = serve_respond(request->conn, response);
     if (progress == SERVE_GONE) {
-        request->service->counts.abandoned++;
+        request_client_left(request);
         request->delivery = DELIVERY_OVER;
     } else {
         request->delivery = progress == SERVE_WRITTEN ? DELIVERY_WRITTEN : DELIVERY_WRITING;
@@ -49,6 +49,10 @@ static struct serve_response from_config(const struct respond_config *config)
 
 void respond_send(struct request *request, const struct respond_config *config)
 {
+    if (request->served.abandoned) {
+        holds_before_response(request); /* the handler does not care that its client has gone */
+        return;
+    }
     struct serve_response response = from_config(config);
     send_response(request, &response, config->fields);
 }

@@ -111,11 +111,11 @@ static void run_ready(void *arg)
 
 /* ---- stopping */
 
-static void abort_requests(struct service *service, bool only_hanging)
+static void abort_requests(struct service *service, bool only_hopeless)
 {
     list_foreach_safe (node, &service->requests) {
         struct request *request = list_entry(node, struct request, node);
-        if (!only_hanging || request->state == REQUEST_HANGING)
+        if (!only_hopeless || request_is_hopeless(request))
             request_abort(request);
     }
 }
@@ -143,7 +143,7 @@ static void on_stop_signal(void *arg)
     pauses_end(&service->pauses);
     troubles_end(&service->troubles);
     serve_drain(service->serve);
-    /* They would never end by themselves. */
+    /* Nobody waits for those, and some would never end by themselves. */
     abort_requests(service, true);
     check_drained(service);
 }

@@ -93,13 +93,16 @@ static enum step_outcome run_respond(struct request *request, struct step *step)
 {
     respond_send(request, &step->respond);
     /* A client that is gone already: as if it had left while the handler ran. */
-    return request->delivery == DELIVERY_OVER ? STEP_ENDS : STEP_DONE;
+    bool ends = request->delivery == DELIVERY_OVER && request->handler->cancel;
+    return ends ? STEP_ENDS : STEP_DONE;
 }
 
 static enum step_outcome run_fail(struct request *request, struct step *step)
 {
     if (step->fail.share < 1 && rng_unit(&request->rng) >= step->fail.share)
         return STEP_DONE;
+    if (request->served.abandoned)
+        return STEP_ENDS; /* nobody is left to misbehave to */
     if (respond_fail(request, (enum serve_fault)step->fail.how))
         return STEP_ENDS;
     request_set_state(request, REQUEST_HANGING);

@@ -136,7 +136,13 @@
     X(MONO, started, "its head was there")                                                         \
     X(TRACE, trace_id, "of its traceparent")                                                       \
     X(SPAN, total, "until its exchange had ended")                                                 \
+    X(SPAN, queue, "of it: waiting for resources")                                                 \
+    X(SPAN, lock, "holding them")                                                                  \
+    X(SPAN, work, "work without them")                                                             \
+    X(SPAN, gc, "stopped by the collector or a pause")                                             \
+    X(SPAN, cleanup, "giving things back")                                                         \
     X(BOOL, abandoned, "whoever asked left before it had the whole response")                      \
+    X(BOOL, gave_up, "the handler's own timeout ended it")                                         \
     X(TEXT16, method, "request method")
 
 #define RECORDS(X)                                                                                 \
