@@ -9,7 +9,8 @@
 #include "lib/conf/conf.h"
 
 /* Keys at the top that do not change what a round does. */
-static const char *const passed_over[] = {"name", "variants", "rounds", "expect", "claims", "seed"};
+static const char *const passed_over[] = {"name",   "variants", "rounds",     "expect",
+                                          "claims", "seed",     "investigate"};
 
 struct side {
     struct conf_doc *doc;

@@ -6,6 +6,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/plan/investigation.h"
 #include "lab/plan/program.h"
 #include "lab/result/claim.h"
 
@@ -251,8 +252,14 @@ static enum result check_experiment(struct conf_read *read, void *object, const 
 {
     const struct experiment *experiment = object;
     enum result result = check_names(read, experiment, item);
-    return result == OK ? check_fault_names(read, experiment) : result;
+    if (result == OK)
+        result = check_fault_names(read, experiment);
+    return result == OK ? investigation_check(read, (enum investigation)experiment->investigate,
+                                              experiment->variants)
+                        : result;
 }
+
+#define INVESTIGATION_MEANING(id, name, meaning) " \"" name "\": " meaning "."
 
 static const struct conf_key experiment_keys[] = {
     {.name = "name",
@@ -322,6 +329,12 @@ static const struct conf_key experiment_keys[] = {
      .offset = offsetof(struct experiment, claims),
      .sub = &claim_conf_table,
      .meaning = "What others claim, to be set beside what is measured."},
+    {.name = "investigate",
+     .type = CONF_ENUM,
+     .offset = offsetof(struct experiment, investigate),
+     .otherwise = "none",
+     .choices = investigation_choices,
+     .meaning = "A question that the report answers." INVESTIGATIONS(INVESTIGATION_MEANING)},
 };
 
 const struct conf_table experiment_conf_table = {

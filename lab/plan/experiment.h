@@ -47,6 +47,7 @@ struct experiment {
     int64_t rounds;
     struct conf_list expect; /* const char * */
     struct conf_list claims; /* struct claim_spec */
+    int investigate;         /* enum investigation */
     const struct cJSON *item;
 };
 

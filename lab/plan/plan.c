@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "lab/plan/fault.h"
+#include "lab/plan/investigation.h"
 #include "lab/plan/links.h"
 #include "lab/plan/paths.h"
 #include "lab/plan/program.h"
@@ -80,6 +81,13 @@ static cJSON *take_config(const struct planning *planning, const cJSON *config)
 
 /* ---- backends */
 
+/* What the experiment is to find out may need more than is recorded otherwise. */
+static bool wants_served(const struct planning *planning)
+{
+    int investigated = planning->variant->experiment.investigate;
+    return investigation_row((enum investigation)investigated)->wants_served;
+}
+
 static enum result plan_backend(const struct planning *planning, cJSON *config,
                                 const struct backend_spec *backend, int64_t instance,
                                 struct plan_process *process)
@@ -87,7 +95,7 @@ static enum result plan_backend(const struct planning *planning, cJSON *config,
     endpoint_process_name(process->name, sizeof(process->name), backend->name, instance);
     put_text(planning, config, "name", process->name);
     put_text(planning, config, "address", ANY_PORT);
-    if (planning->plan->other_gateways)
+    if (planning->plan->other_gateways || wants_served(planning))
         variant_put(planning->variant, config, "record_requests", cJSON_CreateTrue());
     struct fault_target target = {planning->variant, config, backend->name, instance};
     struct fault_additions added = faults_add(&target);

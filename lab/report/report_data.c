@@ -157,8 +157,9 @@ enum result report_data_read(cJSON **data, const struct summary *summary, struct
     const struct plan *plan = summary->plan;
     cJSON *whole = summary_json(summary); /* what the two have in common comes from there */
     cJSON *json = *data = cJSON_CreateObject();
-    static const char *const common[] = {"tailgate", "name",    "started", "seed",
-                                         "complete", "problem", "expect",  "claims"};
+    static const char *const common[] = {"tailgate", "name",     "started",
+                                         "seed",     "complete", "problem",
+                                         "expect",   "claims",   "investigation"};
     for (size_t i = 0; i < ARRAY_LEN(common); i++)
         cJSON_AddItemToObject(json, common[i],
                               cJSON_DetachItemFromObjectCaseSensitive(whole, common[i]));

@@ -214,6 +214,38 @@ static void print_claims(FILE *out, const cJSON *summary)
     cJSON_ArrayForEach(claim, claims) print_claim(out, claim);
 }
 
+static void print_line(FILE *out, const cJSON *row)
+{
+    const cJSON *cell;
+    fputc('|', out);
+    cJSON_ArrayForEach(cell, row)
+    {
+        fputc(' ', out);
+        print_cell(out, cJSON_IsString(cell) ? cell->valuestring : "");
+        fputs(" |", out);
+    }
+    fputc('\n', out);
+}
+
+static void print_finding(FILE *out, const cJSON *finding)
+{
+    const cJSON *item, *columns = member(member(finding, "table"), "columns");
+    if (!cJSON_IsObject(finding))
+        return;
+    fprintf(out, "\n#### %s\n\n", text(finding, "question"));
+    if (cJSON_IsString(member(finding, "answer")))
+        fprintf(out, "%s\n\n", text(finding, "answer"));
+    else
+        fprintf(out, "**No answer:** %s.\n\n", text(finding, "withheld"));
+    print_line(out, columns);
+    for (int i = 0; i < cJSON_GetArraySize(columns); i++)
+        fputs(i == 0 ? "|---|" : "--:|", out);
+    fputc('\n', out);
+    cJSON_ArrayForEach(item, member(member(finding, "table"), "rows")) print_line(out, item);
+    cJSON_ArrayForEach(item, member(finding, "notes"))
+        fprintf(out, "\n> %s\n", cJSON_IsString(item) ? item->valuestring : "");
+}
+
 void report_print_markdown(FILE *out, const cJSON *summary)
 {
     const cJSON *item;
@@ -228,6 +260,7 @@ void report_print_markdown(FILE *out, const cJSON *summary)
     table_print_matrix_markdown(out, summary);
     print_verdicts(out, summary);
     print_claims(out, summary);
+    print_finding(out, member(summary, "investigation"));
     if (cJSON_GetArraySize(member(summary, "notes")) > 0)
         fputc('\n', out);
     cJSON_ArrayForEach(item, member(summary, "notes"))

@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 #include <sqlite3.h>
 
+#include "lab/investigate/investigate.h"
 #include "lab/read/query.h"
 #include "lab/result/agreement.h"
 #include "lab/result/blame_summary.h"
@@ -317,10 +318,12 @@ enum result summary_read(struct summary *summary, sqlite3 *db, struct error *err
     summary->lag_p99_ms = ms_of(hist_quantile(lag, 0.99));
     summary->lag_max_ms = ms_of(hist_max(lag));
     hist_free(&lag);
-    if (result == OK) {
+    if (result == OK)
         result = judge_expectations(summary, db, error);
+    if (result == OK)
+        result = investigate(&summary->finding, summary, db, error);
+    if (result == OK)
         add_notes(summary);
-    }
     if (result == OK)
         result = claim_results_read(&summary->claims, summary, db, error);
     return result;
@@ -340,6 +343,7 @@ void summary_free(struct summary *summary)
     free(summary->claims);
     cJSON_Delete(summary->processes);
     cJSON_Delete(summary->differences);
+    cJSON_Delete(summary->finding);
     cJSON_Delete(summary->notes);
     *summary = (struct summary){0};
 }

@@ -74,6 +74,7 @@ struct summary {
     double lag_p99_ms, lag_max_ms; /* how late the generator itself was */
     double busy_share;             /* in the busiest round */
     struct cJSON *processes;       /* CPU seconds of each process, over all rounds */
+    struct cJSON *finding;         /* of its investigation, or NULL: lab/investigate/finding.h */
     struct cJSON *notes;           /* texts: what makes the figures less trustworthy */
 };
 

@@ -146,6 +146,9 @@ cJSON *summary_json(const struct summary *summary)
     cJSON_AddItemToObject(json, "expect", verdicts_json(summary));
     cJSON_AddItemToObject(json, "claims",
                           claim_results_json(summary->claims, summary->plan->claim_count));
+    cJSON_AddItemToObject(json, "investigation",
+                          summary->finding ? cJSON_Duplicate(summary->finding, true)
+                                           : cJSON_CreateNull());
     cJSON_AddNumberToObject(json, "records_dropped", (double)summary->records_dropped);
     cJSON *lag = cJSON_AddObjectToObject(json, "load_lag_ms");
     cJSON_AddNumberToObject(lag, "p99", summary->lag_p99_ms);

@@ -9,6 +9,7 @@
 
 #include "lab/result/table_blame.h"
 #include "lab/result/table_claims.h"
+#include "lab/result/table_finding.h"
 #include "lab/result/table_matrix.h"
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
@@ -277,6 +278,7 @@ void table_print(FILE *out, const cJSON *summary, const char *folder)
     table_print_matrix(out, summary);
     print_causes(out, summary);
     table_print_blame(out, summary);
+    table_print_finding(out, summary);
     print_client_errors(out, summary);
     print_expectations(out, summary);
     table_print_claims(out, summary);

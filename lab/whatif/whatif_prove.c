@@ -79,7 +79,7 @@ static cJSON *make_experiment(struct whatif *whatif, const struct chosen *chosen
     snprintf(name, sizeof(name), "%s-whatif", whatif->run.name);
     size_t length = (size_t)snprintf(pointer, sizeof(pointer), "/gateway/upstreams/");
     append_escaped(pointer + length, whatif->facts.upstream);
-    static const char *const replaced[] = {"name", "variants", "expect", "claims"};
+    static const char *const replaced[] = {"name", "variants", "expect", "claims", "investigate"};
     for (size_t i = 0; i < ARRAY_LEN(replaced); i++)
         cJSON_DeleteItemFromObjectCaseSensitive(root, replaced[i]);
     cJSON_AddStringToObject(root, "name", name);
