@@ -125,6 +125,7 @@ export function readReport(text) {
     causes: readCauses(raw.causes),
     expect: list(raw.expect),
     claims: list(raw.claims).map(readClaim),
+    finding: raw.investigation?.question ? raw.investigation : null,
     machine: object(raw.machine),
     config: String(raw.config ?? ""),
   };

@@ -10,6 +10,7 @@ import { el } from "./dom.js";
 import { expectations } from "./expectations.js";
 import { faults } from "./faults.js";
 import { footer, header } from "./header.js";
+import { investigation } from "./investigation.js";
 import { configuration, machine } from "./machine.js";
 import { matrix } from "./matrix.js";
 import { results } from "./results.js";
@@ -35,6 +36,7 @@ function show(report, page) {
   const charts = [time, spread].filter(Boolean);
   const parts = [
     header(report),
+    investigation(report),
     results(report),
     time?.node,
     spread?.node,
