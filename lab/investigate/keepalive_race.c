@@ -136,8 +136,9 @@ static void conclude(const struct race *race, const struct idle_race *found)
         break;
     case IDLE_RACE_EVERYWHERE:
         finding_withhold(race->finding,
-                         "connections were lost after %s of idleness as after %s: that is no race "
-                         "with an idle timer, and no idle_timeout prevents it",
+                         "connections were lost after %s of idleness as after %s: no idle timer "
+                         "alone does that, nor an idle_timeout prevent it, unless the machine was "
+                         "too busy to keep time",
                          first, last);
         break;
     case IDLE_RACE_UNTRIED:

@@ -7,39 +7,43 @@ import { count, isNumber, ms, percent, seconds } from "./format.js";
 
 const share = (part, whole) => (whole > 0 ? part / whole : null);
 
-// A cell of a map: `lost` is a share of 1, or null where nothing is known.
-function heat(lost, text, title) {
+// A cell of a map: `lost` is a share of 1, or null where nothing is known; `tint` a colour of the theme.
+function heat(lost, text, title, tint = "bad") {
   const strength = isNumber(lost) ? Math.round(Math.sqrt(Math.min(Math.max(lost, 0), 1)) * 85) : 0;
   const style = isNumber(lost)
-    ? `background:color-mix(in srgb,var(--bad) ${strength}%,var(--raised));color:${strength > 55 ? "var(--page)" : "var(--ink)"}`
+    ? `background:color-mix(in srgb,var(--${tint}) ${strength}%,var(--raised));color:${strength > 55 ? "var(--page)" : "var(--ink)"}`
     : null;
   return el("td", { class: "heat", style, title }, text);
 }
 
-function map(label, corner, columns, rows) {
+// `kind` says how wide the columns are: "even", for texts, or "fine", for many figures along an axis.
+function map(label, corner, columns, rows, kind) {
   const head = [corner, ...columns].map((text) => el("th", { scope: "col" }, text));
   const body = rows.map(({ name, cells }) => el("tr", {}, el("th", { scope: "row" }, name), cells));
-  return scrollBox(label, el("table", { class: "map" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, body)));
+  return scrollBox(label, el("table", { class: `map ${kind}` }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, body)));
 }
 
 // The cause that most failures of a cell have.
 function mostly(causes) {
   const [first] = Object.entries(causes ?? {}).sort((a, b) => b[1] - a[1]);
-  return first ? first[0] : "none lost";
+  return first ? first[0] : "";
 }
 
-export function pauseMaps(data) {
+// Each outcome has a colour of its own, the same as in the other charts where there is one.
+function pauseMaps(data, report) {
+  const tintOf = (cause) => `cause${Math.min(Math.max(report.failureNames.indexOf(cause), 0), 5)}`;
   const cells = data.cells ?? [];
   const distinct = (key) => [...new Set(cells.map((cell) => cell[key]))];
   return distinct("health").map((health) => {
     const cellOf = (timeout, pause) => {
       const cell = cells.find((one) => one.health === health && one.timeout === timeout && one.pause === pause);
       if (!cell || !isNumber(cell.lost)) return heat(null, "\u2013");
-      return heat(cell.lost, `${percent(cell.lost)} ${cell.lost > 0 ? mostly(cell.causes) : ""}`.trim());
+      const cause = cell.lost > 0 ? mostly(cell.causes) : "";
+      return heat(cell.lost, `${percent(cell.lost)} ${cause}`.trim(), null, tintOf(cause));
     };
     const pauses = distinct("pause");
     const rows = distinct("timeout").map((timeout) => ({ name: `timeout ${timeout}`, cells: pauses.map((pause) => cellOf(timeout, pause)) }));
-    return [el("h3", {}, `health: ${health}`), map(`Requests lost, health ${health}`, "", pauses.map((pause) => `pause ${pause}`), rows)];
+    return [el("h3", {}, `health: ${health}`), map(`Requests lost, health ${health}`, "", pauses.map((pause) => `pause ${pause}`), rows, "even")];
   });
 }
 
@@ -53,7 +57,7 @@ function raceMap(data) {
   return map("Uses of pooled connections that were lost, by idle time", "idle for", columns, [
     { name: "lost", cells: classes.map(bar) },
     { name: "uses", cells: classes.map(([, , reuses]) => el("td", { class: "heat" }, count(reuses))) },
-  ]);
+  ], "fine");
 }
 
 function goodputMap(data) {
@@ -64,12 +68,12 @@ function goodputMap(data) {
   const columns = rounds[0].slots.map((_, i) => (i % step ? "" : seconds(Number((i * width).toFixed(2)))));
   const cellOf = ([requests, good], i) =>
     heat(requests ? 1 - good / requests : null, "", `from ${seconds(i * width)}: ${count(good)} of ${count(requests)} requests succeed`);
-  return map("Requests that did not succeed, by the time they were due", "budget", columns, variants.map((variant) => ({ name: variant.budget, cells: variant.rounds[0].slots.map(cellOf) })));
+  return map("Requests that did not succeed, by the time they were due", "budget", columns, variants.map((variant) => ({ name: variant.budget, cells: variant.rounds[0].slots.map(cellOf) })), "fine");
 }
 
 // Which map stands over the table, by the investigation's name.
 const MAPS = {
-  pause_map: (data) => pauseMaps(data).flat(),
+  pause_map: (data, report) => pauseMaps(data, report).flat(),
   keepalive_race: (data) => [raceMap(data)],
   metastability: (data) => [goodputMap(data)],
 };
@@ -95,7 +99,7 @@ export function investigation(report) {
     "investigation",
     finding.question,
     el("p", {}, finding.answer ?? `No answer: ${finding.withheld}.`),
-    draw ? draw(finding.data ?? {}) : null,
+    draw ? draw(finding.data ?? {}, report) : null,
     // What the map has already shown cell by cell is not said again.
     finding.name === "pause_map" ? null : figures(finding.table),
     (finding.notes ?? []).map((text) => el("p", { class: "hint" }, text)),
