@@ -282,6 +282,37 @@ static void judge_tries(const struct blame_book *book, struct blame_case *item,
 
 /* ---- what overlapped it */
 
+static int64_t known(int64_t length)
+{
+    return length > 0 ? length : 0;
+}
+
+/* For how long the backend itself says that it had the request, waiting or working; negative: it
+ * does not say. What it held meanwhile, and the pauses it met, lie within that. */
+static int64_t account_of(const struct blame_try *try)
+{
+    if (try->backend_queue < 0 && try->backend_work < 0)
+        return -1;
+    return known(try->backend_queue) + known(try->backend_work);
+}
+
+/* For how long a span can have held a try until a moment: on the way, for no longer than what the
+ * backend's own account leaves. */
+static int64_t held_until(const struct blame_span *span, const struct blame_try *try, int64_t until)
+{
+    int64_t held = blame_overlap(span, try->from, until);
+    int64_t account = account_of(try);
+    if (!span->on_the_way || account < 0)
+        return held;
+    int64_t rest = try->until + known(try->late) - try->from - account;
+    return rest < held ? known(rest) : held;
+}
+
+static int64_t held_by(const struct blame_span *span, const struct blame_try *try)
+{
+    return held_until(span, try, try->until);
+}
+
 struct overlapping {
     const struct blame_book *book;
     struct blame_case *item;
@@ -294,13 +325,7 @@ static void add_overlap(void *context, const struct blame_window *window, uint32
     bool said = !span->precise || number == overlapping->item->touched ||
                 blame_span_weight(overlapping->book, window, number) > 0;
     if (said)
-        overlapping->item->overlaps[span->class] +=
-            blame_overlap(span, window->from, window->until);
-}
-
-static int64_t known(int64_t length)
-{
-    return length > 0 ? length : 0;
+        overlapping->item->overlaps[span->class] += held_by(span, window->on);
 }
 
 /* Two lengths that the backend reported, as far as they can have been in the try: a response that
@@ -344,9 +369,10 @@ static void judge_counterfactual(const struct blame_book *book, struct blame_cas
     if (last->late < 0)
         return;
     item->true_wait = item->timeout + last->late;
-    int64_t held = 0;
-    if (item->span != BLAME_NONE)
-        held = blame_overlap(&book->spans[item->span], last->from, last->from + item->true_wait);
+    const struct blame_span *span = item->span == BLAME_NONE ? NULL : &book->spans[item->span];
+    if (!span || item->aftermath || (span->on_the_way && account_of(last) < 0))
+        return;
+    int64_t held = held_until(span, last, last->from + item->true_wait);
     item->would_succeed = item->true_wait - held < item->timeout;
 }
 
@@ -369,6 +395,26 @@ static enum blame_class class_by_account(const struct blame_case *item)
     return overlaps[most] * 3 >= item->until - item->from ? most : BLAME_UNATTRIBUTED;
 }
 
+static void set_held(const struct blame_book *book, struct blame_case *item,
+                     const struct tries *tries)
+{
+    const struct blame_span *span = &book->spans[item->span];
+    item->held = tries->count == 0 ? blame_overlap(span, item->from, item->until) : 0;
+    for (size_t i = 0; i < tries->count; i++)
+        if (span->endpoint == BLAME_EVERYWHERE || span->endpoint == tries->items[i].endpoint)
+            item->held += held_by(span, &tries->items[i]);
+}
+
+/* By its own account the backend had the last try for all of its time: whatever was done to it on
+ * the way, it would have been too late without that. */
+static bool is_too_late_anyway(const struct blame_book *book, const struct blame_case *item,
+                               const struct tries *tries)
+{
+    const struct blame_try *last = tries->count > 0 ? &tries->items[tries->count - 1] : NULL;
+    return last && item->state == BLAME_NONE && book->spans[item->span].on_the_way &&
+           last->outcome == CAUSE_RESPONSE_TIMEOUT && account_of(last) >= last->until - last->from;
+}
+
 static void judge_failure(const struct judge *judge, struct blame_case *item,
                           const struct tries *tries)
 {
@@ -377,9 +423,14 @@ static void judge_failure(const struct judge *judge, struct blame_case *item,
         judge_refusal(judge, item, refusal);
     else
         judge_tries(judge->book, item, tries);
+    if (item->span != BLAME_NONE && is_too_late_anyway(judge->book, item, tries)) {
+        item->span = BLAME_NONE;
+        item->class = BLAME_UNATTRIBUTED;
+    }
     if (item->span != BLAME_NONE) {
         item->class = judge->book->spans[item->span].class;
         set_aftermath(judge->book, item);
+        set_held(judge->book, item, tries);
     } else if (item->class == BLAME_UNATTRIBUTED) {
         item->class = class_by_account(item);
     }
@@ -410,6 +461,7 @@ static void judge_slowness(const struct judge *judge, struct blame_case *item,
         return;
     item->class = book->spans[item->span].class;
     set_aftermath(book, item);
+    set_held(book, item, tries);
 }
 
 static void judge_case(const struct judge *judge, uint32_t number)

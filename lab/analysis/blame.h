@@ -57,6 +57,7 @@ struct blame_span {
     enum blame_class class; /* INJECTED, PAUSE, STALL or GATEWAY */
     const char *name, *target, *kind;
     unsigned effects;
+    bool on_the_way; /* before the backend: its own account of its time has nothing of it */
     bool precise;    /* tries and requests that it touched say so themselves */
     double risks[2]; /* how many more of the tries it met timed out, or failed in other ways, than
                         of others; blame_judge sets them */
@@ -99,12 +100,14 @@ struct blame_case {
     uint32_t state;                      /* what refused it, or BLAME_NONE */
     uint32_t failures;                   /* tries that had failed before that */
     enum cause failure;                  /* how, mostly */
+    int64_t held;                        /* for how long the span held its tries */
     bool aftermath;                      /* it met more of what followed the span than of it */
     int64_t overlaps[BLAME_CLASS_COUNT]; /* how long what was in force overlapped its tries, by
                                             class; LOCK, WORK: by the backend's report */
     int64_t timeout;      /* how long its last try lasted, when that was given up; else -1 */
     int64_t true_wait;    /* how long it would have lasted; -1: not known */
-    int8_t would_succeed; /* within its time without the span: 1, 0; -1: not known */
+    int8_t would_succeed; /* within its time without the span: 1, 0; -1: not known, also of
+                             an aftermath: nobody knows how long that was */
 };
 
 struct blame_book {

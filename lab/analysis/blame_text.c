@@ -99,12 +99,10 @@ static void say_overlap(struct words *words, const struct blame_book *book,
 {
     const struct blame_span *span = &book->spans[item->span];
     char text[32];
-    int64_t first = span->from > item->from ? span->from : item->from;
-    int64_t last = span->to < item->until ? span->to : item->until;
     if (item->aftermath)
         say(words, ", in the aftermath of ");
-    else if (last > first)
-        say(words, ", %s of it in ", length_text(text, last - first));
+    else if (item->held > 0)
+        say(words, ", %s of it in ", length_text(text, item->held));
     else
         say(words, ", by ");
     say_span(words, book, span);
@@ -129,11 +127,12 @@ static void say_counterfactual(struct words *words, const struct blame_case *ite
     if (item->true_wait < 0)
         say(words, "; no late arrival was recorded, so whether it would have been answered in time "
                    "is not known");
-    else if (item->span == BLAME_NONE)
-        say(words, "; the response came after %s", length_text(text, item->true_wait));
     else
-        say(words, "; the response came after %s: without that it would %s been in time",
-            length_text(text, item->true_wait), item->would_succeed ? "have" : "not have");
+        say(words, "; the response%s came after %s", item->failures > 1 ? " to the last try" : "",
+            length_text(text, item->true_wait));
+    if (item->would_succeed >= 0)
+        say(words, ": without that it would %s been in time",
+            item->would_succeed ? "have" : "not have");
 }
 
 void blame_verdict(char out[BLAME_VERDICT], const struct blame_book *book,

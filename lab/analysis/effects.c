@@ -16,42 +16,43 @@
 static const struct {
     const char *kind;
     unsigned effects;
+    bool on_the_way; /* "stall" is a backend's as well as a link's */
 } faults[] = {
-    {"latency", DELAYS},
-    {"bandwidth", DELAYS},
-    {"slow_close", DELAYS | ENDS},
-    {"timeout", DELAYS | ENDS},
-    {"reset_peer", DELAYS | ENDS},
-    {"slicer", DELAYS},
-    {"limit_data", ENDS},
-    {"corrupt", GARBLES | ENDS | DELAYS},
-    {"blackhole", DELAYS},
-    {"idle_close", ENDS},
-    {"half_open", DELAYS | ENDS},
-    {"refuse", REFUSES | ENDS},
-    {"accept_delay", DELAYS | REFUSES},
-    {"noop", 0},
-    {"delay_request", DELAYS},
-    {"delay_response", DELAYS},
-    {"abort", ANSWERS},
-    {"empty_response", ENDS},
-    {"early_reply", ANSWERS | ENDS},
-    {"truncate", ENDS},
-    {"stall", DELAYS},
-    {"malformed_chunk", GARBLES | ENDS},
-    {"malformed_head", GARBLES},
-    {"oversized_head", GARBLES},
-    {"wrong_length", GARBLES | ENDS | DELAYS},
-    {"response_rate", DELAYS},
-    {"edit_request", GARBLES | ANSWERS},
-    {"edit_response", GARBLES},
-    {"pause", DELAYS | ENDS},
-    {"stop", DELAYS | ENDS},
-    {"kill", ENDS | REFUSES | DELAYS},
-    {"term", ENDS | REFUSES | DELAYS},
-    {"steal_cpu", DELAYS | ENDS},
-    {"stop_accepting", DELAYS | REFUSES},
-    {"descriptors", EFFECT_ALL},
+    {"latency", DELAYS, true},
+    {"bandwidth", DELAYS, true},
+    {"slow_close", DELAYS | ENDS, true},
+    {"timeout", DELAYS | ENDS, true},
+    {"reset_peer", DELAYS | ENDS, true},
+    {"slicer", DELAYS, true},
+    {"limit_data", ENDS, true},
+    {"corrupt", GARBLES | ENDS | DELAYS, true},
+    {"blackhole", DELAYS, true},
+    {"idle_close", ENDS, true},
+    {"half_open", DELAYS | ENDS, true},
+    {"refuse", REFUSES | ENDS, true},
+    {"accept_delay", DELAYS | REFUSES, true},
+    {"noop", 0, false},
+    {"delay_request", DELAYS, true},
+    {"delay_response", DELAYS, true},
+    {"abort", ANSWERS, true},
+    {"empty_response", ENDS, true},
+    {"early_reply", ANSWERS | ENDS, true},
+    {"truncate", ENDS, true},
+    {"stall", DELAYS, false},
+    {"malformed_chunk", GARBLES | ENDS, true},
+    {"malformed_head", GARBLES, true},
+    {"oversized_head", GARBLES, true},
+    {"wrong_length", GARBLES | ENDS | DELAYS, true},
+    {"response_rate", DELAYS, true},
+    {"edit_request", GARBLES | ANSWERS, true},
+    {"edit_response", GARBLES, true},
+    {"pause", DELAYS | ENDS, false},
+    {"stop", DELAYS | ENDS, false},
+    {"kill", ENDS | REFUSES | DELAYS, false},
+    {"term", ENDS | REFUSES | DELAYS, false},
+    {"steal_cpu", DELAYS | ENDS, false},
+    {"stop_accepting", DELAYS | REFUSES, false},
+    {"descriptors", EFFECT_ALL, false},
 };
 
 unsigned effects_of_fault(const char *kind)
@@ -60,6 +61,14 @@ unsigned effects_of_fault(const char *kind)
         if (strcmp(faults[i].kind, kind) == 0)
             return faults[i].effects;
     return EFFECT_ALL;
+}
+
+bool effects_on_the_way(const char *kind)
+{
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
+        if (strcmp(faults[i].kind, kind) == 0)
+            return faults[i].on_the_way;
+    return false;
 }
 
 unsigned effects_behind(enum cause cause)

@@ -4,6 +4,7 @@
 #ifndef TAILGATE_LAB_ANALYSIS_EFFECTS_H
 #define TAILGATE_LAB_ANALYSIS_EFFECTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/record/cause.h"
@@ -20,6 +21,10 @@ enum effect {
 
 /* What a kind of fault does; a kind that is not known may do anything. */
 unsigned effects_of_fault(const char *kind);
+
+/* Whether it happens on the way to a backend, so that the backend's own account of its time has
+ * nothing of it. */
+bool effects_on_the_way(const char *kind);
 
 /* What can make a try or a request fail so; 0: nothing that happens behind the gateway. */
 unsigned effects_behind(enum cause cause);

@@ -284,6 +284,7 @@ static void take_fault(void *context, sqlite3_stmt *row)
     };
     span.endpoint = endpoint_of(evidence, span.target);
     span.effects = effects_of_fault(span.kind);
+    span.on_the_way = effects_on_the_way(span.kind);
     note_moment(evidence, ended > 0 ? ended : span.from);
     ADD(evidence, spans, span, span);
     if (traced)

@@ -294,6 +294,52 @@ static void a_late_arrival_tells_whether_it_would_have_been_in_time(void **state
     assert_true(scene->cases[2].true_wait < 0);
 }
 
+/* What the backend says it took itself is not the doing of what happened on the way. */
+static void a_delay_on_the_way_is_innocent_of_what_the_backend_took(void **state)
+{
+    struct scene *scene = *state;
+    char verdict[BLAME_VERDICT];
+    add_span(scene, "far", "latency", 0, 0, 10 * SECOND);
+    scene->spans[0].on_the_way = true;
+    const int64_t works[] = {139 * MS, 60 * MS, -1};
+    for (int64_t i = 0; i < 3; i++) {
+        struct blame_try *try =
+            fail_once(scene, CAUSE_RESPONSE_TIMEOUT, 0, i * SECOND, i * SECOND + TIMEOUT);
+        try->late = 40 * MS;
+        try->backend_work = works[i];
+    }
+    judge(scene);
+    assert_string_equal(blamed(scene, 0), "work");
+    assert_int_equal(scene->cases[0].overlaps[BLAME_INJECTED], MS);
+    assert_int_equal(scene->cases[0].would_succeed, -1);
+    assert_string_equal(blamed(scene, 1), "far");
+    assert_int_equal(scene->cases[1].held, 80 * MS);
+    assert_int_equal(scene->cases[1].would_succeed, 1);
+    assert_string_equal(blamed(scene, 2), "far");
+    assert_int_equal(scene->cases[2].would_succeed, -1);
+    blame_verdict(verdict, &scene->book, &scene->cases[2]);
+    assert_null(strstr(verdict, "in time"));
+}
+
+/* A try that was not on its endpoint was not held by it. */
+static void only_its_own_tries_count(void **state)
+{
+    struct scene *scene = *state;
+    char verdict[BLAME_VERDICT];
+    add_span(scene, "gc", "pause", 1, 2 * SECOND, 2 * SECOND + 300 * MS);
+    add_case(scene, CAUSE_RESPONSE_TIMEOUT, 2 * SECOND, 2 * SECOND + 2 * TIMEOUT);
+    add_try(scene, 0, 0, CAUSE_RESPONSE_TIMEOUT, 2 * SECOND, 2 * SECOND + TIMEOUT);
+    struct blame_try *last = add_try(scene, 0, 1, CAUSE_RESPONSE_TIMEOUT, 2 * SECOND + TIMEOUT,
+                                     2 * SECOND + 2 * TIMEOUT);
+    last->number = 2;
+    last->late = 120 * MS;
+    judge(scene);
+    assert_int_equal(scene->cases[0].held, TIMEOUT);
+    blame_verdict(verdict, &scene->book, &scene->cases[0]);
+    assert_non_null(strstr(verdict, "after 200ms, 100ms of it in the injected pause"));
+    assert_non_null(strstr(verdict, "the response to the last try came after 220ms"));
+}
+
 /* ---- slow requests */
 
 static void a_slow_request_waited_for_its_largest_part(void **state)
@@ -352,6 +398,8 @@ int main(void)
         TEST(an_ejection_is_traced_back_to_what_failed_before_it),
         TEST(a_queue_is_traced_back_to_what_held_it_up),
         TEST(a_late_arrival_tells_whether_it_would_have_been_in_time),
+        TEST(a_delay_on_the_way_is_innocent_of_what_the_backend_took),
+        TEST(only_its_own_tries_count),
         TEST(a_slow_request_waited_for_its_largest_part),
         TEST(every_kind_of_fault_has_its_effects),
         TEST(an_empty_round_is_judged),
