@@ -359,6 +359,11 @@ double expect_events(const struct expectation *expectation, const struct variant
     return (double)*(const uint64_t *)(const void *)((const char *)summary + offset);
 }
 
+const char *expect_metric_name(const struct expectation *expectation)
+{
+    return expectation->metric ? expectation->metric->name : NULL;
+}
+
 double expect_quantile(const struct expectation *expectation)
 {
     return expectation->metric ? expectation->metric->quantile : 0;

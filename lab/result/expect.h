@@ -59,6 +59,9 @@ bool expect_is_inside(const struct expectation *expectation);
  * of such. */
 double expect_events(const struct expectation *expectation, const struct variant_summary *summary);
 
+/* "p99"; NULL when the figure is of a status or a cause. */
+const char *expect_metric_name(const struct expectation *expectation);
+
 /* 0.99 for p99; 0 when the figure is no quantile of latency. */
 double expect_quantile(const struct expectation *expectation);
 

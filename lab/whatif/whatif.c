@@ -8,7 +8,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "lab/result/summary.h"
+#include "lab/whatif/whatif_objective.h"
 #include "lab/whatif/whatif_result.h"
 #include "lab/whatif/whatif_setting.h"
 #include "lib/base/memory.h"
@@ -49,37 +49,6 @@ static enum result find_variant(struct whatif *whatif, struct error *error)
                                run->variants[i].label);
     return error_set(error, FAILED_INPUT, "%s: %s (expected --variant with one of %s)", run->folder,
                      label ? "there is no such variant" : "this run has several variants", labels);
-}
-
-static enum result read_conditions(struct whatif *whatif, struct error *error)
-{
-    static const char *const unpredicted[] = {"throughput", "collections_per_s"};
-    if (!whatif->options->objective)
-        return OK;
-    whatif->condition_texts = mem_text(whatif->options->objective);
-    char *rest = whatif->condition_texts;
-    for (char *text; (text = strsep(&rest, ",")) != NULL;) {
-        if (whatif->condition_count == WHATIF_CONDITIONS)
-            return error_set(error, FAILED_INPUT, "an objective has at most %d parts",
-                             WHATIF_CONDITIONS);
-        struct expectation *condition = &whatif->conditions[whatif->condition_count++];
-        struct error why;
-        if (expect_parse(condition, text, NULL, 0, &why) != OK)
-            return error_set(error, FAILED_INPUT, "the objective \"%s\": %s", text, why.text);
-        if (condition->route[0])
-            return error_set(error, FAILED_INPUT,
-                             "the objective \"%s\": one route is not predicted by itself (expected "
-                             "it without \"on %s\")",
-                             text, condition->route);
-        for (size_t i = 0; i < ARRAY_LEN(unpredicted); i++)
-            if (expect_is_inside(condition) || strstr(text, unpredicted[i]))
-                return error_set(error, FAILED_INPUT,
-                                 "the objective \"%s\": this is not predicted (expected "
-                                 "gateway_failures, failure_rate, client_failures, a quantile of "
-                                 "latency, or a cause)",
-                                 text);
-    }
-    return OK;
 }
 
 static enum result read_experiment(struct whatif *whatif, struct error *error)
@@ -164,6 +133,13 @@ static void note_run(struct whatif *whatif)
                     "the run was cut short (%s): what it would have shown later is not in "
                     "these figures",
                     run->problem);
+    size_t unanswered = whatif->recorded.unanswered;
+    if (unanswered > 0)
+        whatif_note(whatif,
+                    "%zu requests of the run (%.3g %%) were not answered: what became of clients "
+                    "is not predicted, since the gateway alone is replayed, and the figures say "
+                    "nothing of it",
+                    unanswered, 100 * (double)unanswered / (double)whatif->recorded.requests);
     if (run->dropped > 0)
         whatif_note(whatif, "%llu records of the run were dropped: the figures lack those requests",
                     (unsigned long long)run->dropped);
@@ -264,41 +240,6 @@ static void judge_data(const struct whatif *whatif, const struct replay_setting 
                         "answered in time");
 }
 
-static void as_summary(const struct prediction *prediction, struct variant_summary *summary)
-{
-    *summary = (struct variant_summary){.requests = prediction->requests,
-                                        .gateway_failures = prediction->failures,
-                                        .failure_rate = prediction->failure_rate.value,
-                                        .client_failures = prediction->unanswered};
-    const struct hist *latency = prediction->latency;
-    const struct {
-        double *place, share;
-    } quantiles[] = {{&summary->p50_ms, 0.5},
-                     {&summary->p90_ms, 0.9},
-                     {&summary->p99_ms, 0.99},
-                     {&summary->p999_ms, 0.999},
-                     {&summary->max_ms, 1}};
-    for (size_t i = 0; i < ARRAY_LEN(quantiles); i++)
-        *quantiles[i].place =
-            (double)hist_quantile(latency, quantiles[i].share).ns / (double)NS_PER_MS;
-    summary->mean_ms = (double)hist_mean(latency).ns / (double)NS_PER_MS;
-    for (size_t i = 0; i < CAUSE_COUNT; i++)
-        summary->causes[i] = prediction->causes[i];
-}
-
-static bool meets(const struct whatif *whatif, const struct prediction *prediction)
-{
-    struct variant_summary *summary = mem_alloc(1, sizeof(*summary));
-    as_summary(prediction, summary);
-    bool all = whatif->condition_count > 0;
-    for (size_t i = 0; i < whatif->condition_count && all; i++) {
-        const struct expectation *condition = &whatif->conditions[i];
-        all = expect_holds(condition, expect_figure(condition, summary), condition->value);
-    }
-    free(summary);
-    return all;
-}
-
 static void predict(struct whatif *whatif, size_t number)
 {
     const struct replay_setting *setting = &whatif->grid.points[number].setting;
@@ -308,7 +249,7 @@ static void predict(struct whatif *whatif, size_t number)
                     whatif->options->seed);
     point->change = whatif_setting_change(setting, &whatif->present);
     judge_data(whatif, setting, point);
-    point->meets = !point->withheld[0] && meets(whatif, &point->prediction);
+    whatif_objective_judge(whatif, point);
 }
 
 /* Least load, and where that is the same to a tenth of a per cent, the smallest change. */
@@ -324,25 +265,49 @@ static void find_best(struct whatif *whatif)
 {
     whatif->best = -1;
     for (size_t i = 0; i < whatif->grid.count; i++)
-        if (whatif->points[i].meets &&
+        if (whatif->points[i].verdict == WHATIF_MEETS &&
             (whatif->best < 0 || is_cheaper(&whatif->points[i], &whatif->points[whatif->best])))
             whatif->best = (int)i;
+}
+
+/* What is no change is no point of its own: it is said instead. */
+static void note_same(struct whatif *whatif, const struct whatif_asked *asked, const char *text,
+                      size_t length, size_t count_before)
+{
+    if (asked->same[0])
+        whatif_note(whatif, "%s: that is the present setting", asked->same);
+    else if (whatif->grid.count == count_before)
+        whatif_note(whatif, "\"%.*s\" is the same as another setting in this table", (int)length,
+                    text);
+}
+
+static void note_endless(struct whatif *whatif, const struct replay_setting *setting)
+{
+    const struct replay_setting *present = &whatif->present;
+    if ((setting->response == 0 && present->response > 0) ||
+        (setting->total == 0 && present->total > 0) ||
+        (setting->queue_wait == 0 && present->queue_wait > 0))
+        whatif_note(whatif, "a timeout of 0s is for ever, as in the gateway's configuration");
 }
 
 static enum result add_asked(struct whatif *whatif, struct error *error)
 {
     const char *text = whatif->options->at;
     grid_add(&whatif->grid, &whatif->present, "as it is");
-    enum result result = OK;
-    while (result == OK && *text) {
-        size_t length = strcspn(text, ";");
-        struct replay_setting setting = whatif->present;
-        result = whatif_setting_parse(&setting, text, length, error);
-        if (result == OK)
-            grid_add(&whatif->grid, &setting, "asked for");
-        text += length + (text[length] == ';');
+    for (;; text++) {
+        size_t length = strcspn(text, ";"), count = whatif->grid.count;
+        struct whatif_asked asked = {.setting = whatif->present,
+                                     .proxy_table = whatif->options->proxy_table};
+        enum result result = whatif_setting_parse(&asked, text, length, error);
+        if (result != OK)
+            return result;
+        grid_add(&whatif->grid, &asked.setting, "asked for");
+        note_same(whatif, &asked, text, length, count);
+        note_endless(whatif, &asked.setting);
+        text += length;
+        if (!*text)
+            return OK;
     }
-    return result;
 }
 
 static enum result choose_settings(struct whatif *whatif, struct error *error)
@@ -370,7 +335,7 @@ static enum result work(struct whatif *whatif, struct error *error)
 {
     enum result result = find_variant(whatif, error);
     if (result == OK)
-        result = read_conditions(whatif, error);
+        result = whatif_objective_read(whatif, error);
     if (result == OK)
         result = read_experiment(whatif, error);
     if (result == OK)

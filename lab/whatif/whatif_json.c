@@ -49,8 +49,16 @@ static void add_point(const struct whatif *whatif, cJSON *list, size_t number)
         return;
     }
     add_figures(json, &point->prediction);
-    if (whatif->options->objective)
-        cJSON_AddBoolToObject(json, "meets", point->meets);
+    if (!whatif->options->objective)
+        return;
+    if (point->verdict == WHATIF_UNTOLD)
+        cJSON_AddNullToObject(json, "meets");
+    else
+        cJSON_AddBoolToObject(json, "meets", point->verdict == WHATIF_MEETS);
+    cJSON_AddBoolToObject(json, "meets_surely",
+                          point->verdict == WHATIF_MEETS && !point->caveat[0]);
+    if (point->caveat[0])
+        cJSON_AddStringToObject(json, "caveat", point->caveat);
 }
 
 static void add_proof(const struct whatif *whatif, cJSON *list, const struct whatif_proof *proof)
@@ -73,7 +81,9 @@ cJSON *whatif_json(const struct whatif *whatif)
     cJSON_AddStringToObject(json, "run", whatif->run.folder);
     cJSON_AddStringToObject(json, "variant", whatif->run.variants[whatif->variant].label);
     cJSON_AddStringToObject(json, "upstream", whatif->facts.upstream);
-    add_figures(cJSON_AddObjectToObject(json, "recorded"), &whatif->recorded);
+    cJSON *recorded = cJSON_AddObjectToObject(json, "recorded");
+    add_figures(recorded, &whatif->recorded);
+    cJSON_AddNumberToObject(recorded, "unanswered", (double)whatif->recorded.unanswered);
     cJSON *points = cJSON_AddArrayToObject(json, "points");
     for (size_t i = 0; i < whatif->grid.count; i++)
         add_point(whatif, points, i);

@@ -55,10 +55,11 @@ static void print_point(const struct whatif *whatif, size_t number)
         snprintf(cells[1].text, sizeof(cells[1].text), "withheld: %s", point->withheld);
     else
         put_figures(&cells[1], &point->prediction);
-    if ((int)number == whatif->best)
-        snprintf(cells[4].text, sizeof(cells[4].text), "<- cheapest");
-    else if (point->meets)
-        snprintf(cells[4].text, sizeof(cells[4].text), "meets");
+    const char *verdict = (int)number == whatif->best      ? "<- cheapest"
+                          : point->verdict == WHATIF_MEETS ? "meets"
+                                                           : "";
+    snprintf(cells[4].text, sizeof(cells[4].text), "%s%s%s", verdict,
+             *verdict && point->caveat[0] ? "; " : "", point->caveat);
     print_row(whatif, cells);
 }
 
@@ -84,11 +85,24 @@ static void print_points(const struct whatif *whatif)
     }
 }
 
+static const struct whatif_point *find_untold(const struct whatif *whatif)
+{
+    for (size_t i = 0; i < whatif->grid.count; i++)
+        if (whatif->points[i].verdict == WHATIF_UNTOLD)
+            return &whatif->points[i];
+    return NULL;
+}
+
 static void print_choice(const struct whatif *whatif)
 {
     char text[256];
     if (!whatif->options->objective)
         return;
+    const struct whatif_point *untold = find_untold(whatif);
+    if (whatif->best < 0 && untold) {
+        printf("\nwhether a setting meets \"%s\" %s\n", whatif->options->objective, untold->caveat);
+        return;
+    }
     if (whatif->best < 0) {
         printf("\nno setting that was looked at meets \"%s\"\n", whatif->options->objective);
         return;
@@ -98,9 +112,9 @@ static void print_choice(const struct whatif *whatif)
                         &whatif->present);
     const struct prediction_range *rate = &best->prediction.failure_rate;
     printf("\nthe cheapest that meets \"%s\": %s (%.2f %% more tries; failures of a run like this "
-           "one: %.3g %% to %.3g %%)\n",
+           "one: %.3g %% to %.3g %%)%s%s\n",
            whatif->options->objective, text, best->prediction.extra_load * 100, rate->low * 100,
-           rate->high * 100);
+           rate->high * 100, best->caveat[0] ? "; it " : "", best->caveat);
 }
 
 static void print_proofs(const struct whatif *whatif)
@@ -128,9 +142,12 @@ static void print_proofs(const struct whatif *whatif)
         put_range(&cells[1], &predicted->failure_rate, 100, "%");
         put_range(&cells[2], &proof->measured.failure_rate, 100, "%");
         snprintf(cells[3].text, sizeof(cells[3].text), "%.1f%%", proof->relative_error * 100);
-        snprintf(cells[4].text, sizeof(cells[4].text), "%s, %.3gms and %.3gms",
-                 proof->within ? "yes" : "NO", predicted->p99_ms.value,
-                 proof->measured.p99_ms.value);
+        const char *within = proof->within ? "yes" : "NO";
+        if (predicted->p99_known && proof->measured.p99_known)
+            snprintf(cells[4].text, sizeof(cells[4].text), "%s, %.3gms and %.3gms", within,
+                     predicted->p99_ms.value, proof->measured.p99_ms.value);
+        else
+            snprintf(cells[4].text, sizeof(cells[4].text), "%s, (below 1000 requests)", within);
         print_row(whatif, cells);
     }
 }
@@ -154,10 +171,10 @@ void whatif_print(const struct whatif *whatif)
     }
     struct cell recorded[COLUMNS] = {{"recorded"}};
     put_figures(&recorded[1], &whatif->recorded);
-    printf("%s, %s, upstream %s: %zu requests, %zu failures; predicted for a run as long as this "
-           "one\n\n",
+    printf("%s, %s, upstream %s: %zu requests, %zu failures, %zu not answered; predicted for a "
+           "run as long as this one\n\n",
            whatif->run.folder, whatif->run.variants[whatif->variant].label, whatif->facts.upstream,
-           whatif->recorded.requests, whatif->recorded.failures);
+           whatif->recorded.requests, whatif->recorded.failures, whatif->recorded.unanswered);
     print_points(whatif);
     print_row(whatif, recorded);
     print_choice(whatif);

@@ -13,11 +13,14 @@
 
 enum { WHATIF_CONDITIONS = 16 };
 
+enum whatif_verdict { WHATIF_FAILS, WHATIF_MEETS, WHATIF_UNTOLD };
+
 struct whatif_point {
     struct prediction prediction;
-    char withheld[160]; /* why nothing is said of it; "" = it is */
-    bool meets;         /* the objective */
-    double change;      /* how far it is from the present setting */
+    char withheld[160];          /* why nothing is said of it; "" = it is */
+    enum whatif_verdict verdict; /* on the objective */
+    char caveat[160];            /* why it may not be met, or cannot be told; "" = for sure */
+    double change;               /* how far it is from the present setting */
 };
 
 /* One setting, predicted and measured in one run. */

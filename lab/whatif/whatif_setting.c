@@ -10,6 +10,7 @@
 
 #include "lib/base/units.h"
 #include "lib/conf/conf.h"
+#include "lib/conf/type.h"
 #include "lib/record/cause.h"
 
 #define AT(member) offsetof(struct replay_setting, member)
@@ -183,47 +184,85 @@ void whatif_retry_timeouts(struct replay_setting *setting)
     setting->causes |= causes_named("response_timeout");
 }
 
-static enum result parse_one(struct replay_setting *setting, char *name, struct error *error)
+/* The key in the gateway's configuration, with its bounds. */
+static const struct conf_key *key_of_axis(const struct whatif_axis *axis,
+                                          const struct conf_table *proxy_table)
+{
+    const struct conf_key *holder = key_of(upstream_table(proxy_table), axis->object);
+    return key_of(holder ? holder->sub : NULL, axis->key);
+}
+
+static enum result set_axis(struct whatif_asked *asked, const struct whatif_axis *axis,
+                            const char *value, struct error *error)
+{
+    const struct conf_key *key = key_of_axis(axis, asked->proxy_table);
+    double before = whatif_axis_value(axis, &asked->setting);
+    bool right = parse_value(axis, value, &asked->setting);
+    double now = whatif_axis_value(axis, &asked->setting);
+    if (right && key && conf_has_bounds(key))
+        right = now >= key->min && (!conf_has_maximum(key) || now <= key->max);
+    char expected[CONF_EXPECTED];
+    if (!right)
+        return error_set(error, FAILED_INPUT, "--at: %s cannot be \"%s\" (expected %s)", axis->name,
+                         value, key ? conf_expected(expected, key) : "another value");
+    size_t length = strlen(asked->same);
+    if (now == before)
+        snprintf(asked->same + length, sizeof(asked->same) - length, "%s%s=%s", length ? "," : "",
+                 axis->name, value);
+    return OK;
+}
+
+/* `seen` has a bit for each axis. */
+static enum result parse_one(struct whatif_asked *asked, char *name, uint64_t *seen,
+                             struct error *error)
 {
     char *value = strchr(name, '=');
     const char *names[ARRAY_LEN(whatif_axes)];
     if (strcmp(name, MORE_TIMEOUTS) == 0) {
-        whatif_retry_timeouts(setting);
+        whatif_retry_timeouts(&asked->setting);
         return OK;
     }
     if (!value)
         return error_set(error, FAILED_INPUT,
-                         "\"%s\" sets nothing (expected KEY=VALUE, such as %s)", name,
+                         "--at: \"%s\" sets nothing (expected KEY=VALUE, such as %s)", name,
                          "timeout.response=450ms");
     *value++ = '\0';
     for (size_t i = 0; i < whatif_axis_count; i++) {
         names[i] = whatif_axes[i].name;
         if (strcmp(names[i], name) != 0)
             continue;
-        if (parse_value(&whatif_axes[i], value, setting))
-            return OK;
-        return error_set(error, FAILED_INPUT, "%s cannot be \"%s\" (expected %s)", name, value,
-                         whatif_axes[i].kind == AXIS_TIME     ? "a duration such as 250ms"
-                         : whatif_axes[i].kind == AXIS_NUMBER ? "a whole number"
-                                                              : "a share such as 20%");
+        if (*seen & UINT64_C(1) << i)
+            return error_set(error, FAILED_INPUT,
+                             "--at: %s is given twice in one setting (expected once; settings are "
+                             "separated by \";\")",
+                             name);
+        *seen |= UINT64_C(1) << i;
+        return set_axis(asked, &whatif_axes[i], value, error);
     }
     const char *nearest = conf_nearest(name, names, whatif_axis_count);
-    return error_set(error, FAILED_INPUT, "nothing is known of \"%s\" (nearest known one: %s)",
-                     name, nearest ? nearest : names[0]);
+    return error_set(error, FAILED_INPUT,
+                     "--at: nothing is known of \"%s\" (nearest known one: %s)", name,
+                     nearest ? nearest : names[0]);
 }
 
-enum result whatif_setting_parse(struct replay_setting *setting, const char *text, size_t length,
+enum result whatif_setting_parse(struct whatif_asked *asked, const char *text, size_t length,
                                  struct error *error)
 {
     char copy[512];
+    struct replay_setting *setting = &asked->setting;
     const struct replay_setting present = *setting;
+    if (length >= sizeof(copy))
+        return error_set(error, FAILED_INPUT,
+                         "--at: a setting of %zu bytes is too long (expected at most %zu)", length,
+                         sizeof(copy) - 1);
     snprintf(copy, sizeof(copy), "%.*s", (int)length, text);
     char *rest = copy;
+    uint64_t seen = 0;
     enum result result = OK;
     for (char *name; result == OK && (name = strsep(&rest, ",")) != NULL;) {
         while (*name == ' ')
             name++;
-        result = parse_one(setting, name, error);
+        result = parse_one(asked, name, &seen, error);
     }
     bool retries = setting->attempts != present.attempts || setting->per_try != present.per_try;
     if (setting->attempts > 1 && retries)

@@ -34,9 +34,17 @@ enum replay_balance whatif_balance_read(const struct cJSON *upstream);
 /* The quantile that hedges are sent after; 0: after a delay, or none are. */
 double whatif_hedge_quantile(const struct cJSON *upstream);
 
-/* Reads "timeout.response=450ms,retry.attempts=3" into a setting that holds the present one. More
- * than one try means that timeouts are tried again. */
-enum result whatif_setting_parse(struct replay_setting *setting, const char *text, size_t length,
+/* One setting of the option --at. */
+struct whatif_asked {
+    struct replay_setting setting;        /* at first the present one */
+    const struct conf_table *proxy_table; /* whose bounds hold */
+    char same[256];                       /* the parts that change nothing, or "" */
+};
+
+/* Reads "timeout.response=450ms,retry.attempts=3". More than one try means that timeouts are tried
+ * again. FAILED_INPUT: nothing is set, a key is unknown or given twice, a value is out of the
+ * bounds that the gateway's configuration has. */
+enum result whatif_setting_parse(struct whatif_asked *asked, const char *text, size_t length,
                                  struct error *error) MUST_USE;
 
 /* Timeouts are tried again. */

@@ -57,7 +57,7 @@ def test_other_timeouts(recorded, command):
 
 
 def test_the_cheapest(recorded, command):
-    done = command("whatif", recorded, "--objective", "gateway_failures < 1%, p99 < 9s")
+    done = command("whatif", recorded, "--objective", "gateway_failures < 1%, p90 < 9s")
     assert done.returncode == 0, done.stderr
     assert "the cheapest that meets" in done.stdout and "<- cheapest" in done.stdout
     result, at = points(command, recorded, "--objective", "gateway_failures < 1%")
@@ -69,6 +69,67 @@ def test_the_cheapest(recorded, command):
     assert none.returncode == 1 and "no setting that was looked at meets" in none.stdout
     table = command("whatif", recorded, "--markdown")
     assert table.returncode == 0 and "|---|" in table.stdout
+
+
+def test_no_verdict_on_what_is_withheld(recorded, command):
+    """Fewer than 1000 requests have no p99, and so nothing meets one."""
+    words = ["--at", "timeout.response=10s", "--objective", "p99 < 300s"]
+    for form in ([], ["--markdown"]):
+        done = command("whatif", recorded, *words, *form)
+        assert done.returncode == 1 and "(below 1000 requests)" in done.stdout
+        assert "cannot be told: p99 needs 1000 requests" in done.stdout
+        assert "cheapest" not in done.stdout and "meets;" not in done.stdout
+    result, at = points(command, recorded, *words)
+    assert result["cheapest"] is None
+    for point in at.values():
+        assert point["meets"] is None and point["meets_surely"] is False
+        assert "cannot be told" in point["caveat"]
+    _, at = points(command, recorded, "--objective", "p99 < 300s, gateway_failures < 0.1%",
+                   "--at", "timeout.response=10s")
+    assert at["as it is"]["meets"] is False and "caveat" not in at["as it is"]
+
+
+def test_what_is_met_by_the_value_alone(recorded, command):
+    words = ["--at", "timeout.response=10s", "--objective", "gateway_failures < 0.1%"]
+    result, at = points(command, recorded, *words)
+    point = at["timeout.response=10s"]
+    assert point["failures"] == 0 and point["failure_rate_95"][1] > 0.001
+    assert point["meets"] is True and point["meets_surely"] is False
+    assert result["cheapest"]["setting"] == "timeout.response=10s"
+    for form in ([], ["--markdown"]):
+        done = command("whatif", recorded, *words, *form)
+        row = next(line for line in done.stdout.splitlines() if "<- cheapest" in line)
+        assert done.returncode == 0 and "may not: up to " in row
+        assert "; it may not: up to " in done.stdout
+    _, at = points(command, recorded, *words[:3], "gateway_failures < 99.9%")
+    assert all(point["meets_surely"] and "caveat" not in point for point in at.values())
+
+
+def test_clients_without_an_answer(recorded, command, tmp_path):
+    folder = changed_copy(recorded, tmp_path, "UPDATE client SET error = 'reset' "
+                          "WHERE ordinal % 16 = 3")
+    with sqlite3.connect(folder / "run.db") as db:
+        count, = db.execute("SELECT count(*) FROM client WHERE error = 'reset'").fetchone()
+    assert count > 20
+    done = command("whatif", folder, "--at", "timeout.response=10s")
+    assert done.returncode == 0, done.stderr
+    assert f" {count} not answered" in done.stdout.splitlines()[0]
+    assert f"note: {count} requests of the run (6." in done.stdout
+    assert "were not answered" in done.stdout
+    result, _ = points(command, folder, "--at", "timeout.response=10s")
+    assert result["recorded"]["unanswered"] == count
+    assert " 0 not answered" in command("whatif", recorded).stdout
+
+
+def test_settings_that_change_nothing(recorded, command):
+    result, at = points(command, recorded, "--at", "timeout.response=700ms;timeout.response=0s;"
+                        "timeout.response=700ms,retry.attempts=3;timeout.response=0s")
+    assert any(note.startswith("timeout.response=700ms: that is the present setting")
+               for note in result["notes"])
+    assert any('"timeout.response=0s" is the same as another' in note
+               for note in result["notes"])
+    assert any("a timeout of 0s is for ever" in note for note in result["notes"])
+    assert len(at) == 3 and at["timeout.response=0s"]["failures"] == 0
 
 
 def test_what_is_withheld(recorded, command):
@@ -121,7 +182,24 @@ def test_runs_that_say_nothing(recorded, command, tmp_path, sql, part):
     (["--objective", "p99 < 5"], "a duration"),
     (["--objective", "throughput > 5/s"], "not predicted"),
     (["--at", "timeout.respond=5s"], "timeout.response"),
-    (["--at", "retry.attempts=many"], "a whole number"),
+    (["--objective", "client_failures < 1%"],
+     "client_failures is not predicted, since the gateway alone is replayed (expected "
+     "gateway_failures"),
+    (["--objective", "client_failure_rate < 1%"], "not predicted"),
+    (["--objective", "502 < 1%"], "a status is not predicted"),
+    (["--objective", "client_abort < 1%"], "client_abort is not predicted"),
+    (["--objective", "max < 1s"], "max is not predicted"),
+    (["--objective", ""], "--objective"),
+    (["--at", "retry.attempts=many"], "1 to 16"),
+    (["--at", "retry.attempts=0"], "1 to 16"),
+    (["--at", "retry.attempts=99999"], '--at: retry.attempts cannot be "99999"'),
+    (["--at", "retry.budget=300%"], "0% to 100%"),
+    (["--at", "retry.backoff=2h"], "0s to 1m"),
+    (["--at", "timeout.response=-1s"], "a number and ns"),
+    (["--at", "timeout.response=1s,timeout.response=2s"], "timeout.response is given twice"),
+    (["--at", "timeout.response=1s;"], '"" sets nothing'),
+    (["--at", ""], '--at: "" sets nothing'),
+    (["--at", "retry.attempts=3," * 40], "too long"),
     (["--variant", "other"], "no such variant"),
     (["--upstream", "other"], "no upstream"),
     (["--json", "--markdown"], "exclude each other"),
