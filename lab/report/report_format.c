@@ -6,6 +6,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/result/markdown.h"
+#include "lab/result/table_blame.h"
 #include "lab/result/table_matrix.h"
 #include "lib/base/clock.h"
 #include "lib/base/units.h"
@@ -25,6 +27,12 @@ static double number(const cJSON *object, const char *key)
 {
     const cJSON *item = member(object, key);
     return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+/* Nothing was where the run ended before, or the gateway never started. */
+static bool is_measured(const cJSON *variant)
+{
+    return number(variant, "requests") > 0;
 }
 
 static bool holds(const cJSON *verdict)
@@ -78,28 +86,72 @@ static void print_case(FILE *out, const cJSON *summary, const cJSON *verdict)
         fputs("\"/>\n", out);
         return;
     }
-    fputs("\">\n      <failure message=\"it was ", out);
+    bool measured = !cJSON_IsNull(member(verdict, "value")); /* else it says why not */
+    fprintf(out, "\">\n      <failure message=\"%s", measured ? "it was " : "");
     print_xml(out, text(verdict, "shown"));
+    fputs("\"/>\n    </testcase>\n", out);
+}
+
+/* The first variant of which nothing was measured, or of whose clients most got no answer; NULL
+ * when there is none. */
+static const cJSON *find_unanswered(const cJSON *summary)
+{
+    const cJSON *variant;
+    cJSON_ArrayForEach(variant, member(summary, "variants"))
+    {
+        if (!is_measured(variant) ||
+            number(variant, "client_failures") * 2 > number(variant, "requests"))
+            return variant;
+    }
+    return NULL;
+}
+
+/* The run is a test itself where no verdict stands for it. */
+static bool is_test_itself(const cJSON *summary)
+{
+    return !cJSON_IsTrue(member(summary, "complete")) ||
+           cJSON_GetArraySize(member(summary, "expect")) == 0;
+}
+
+static void print_unanswered(FILE *out, const cJSON *variant)
+{
+    fputs(">\n      <failure message=\"", out);
+    print_xml(out, text(variant, "label"));
+    if (is_measured(variant))
+        fprintf(out, ": %.0f of %.0f requests got no whole answer",
+                number(variant, "client_failures"), number(variant, "requests"));
+    else
+        fputs(": nothing was measured", out);
     fputs("\"/>\n    </testcase>\n", out);
 }
 
 /* What is expected of a run that was cut short was not looked at: that is an error, not a failure.
  */
-static void print_cut_short(FILE *out, const cJSON *summary)
+static void print_run(FILE *out, const cJSON *summary, bool complete)
 {
+    const cJSON *unanswered = find_unanswered(summary);
     fputs("    <testcase", out);
     print_attribute(out, "classname", text(summary, "name"));
-    fputs(" name=\"the run\">\n      <error", out);
-    print_attribute(out, "message", text(summary, "problem"));
-    fputs("/>\n    </testcase>\n", out);
+    fputs(" name=\"the run\"", out);
+    if (!complete) {
+        fputs(">\n      <error", out);
+        print_attribute(out, "message", text(summary, "problem"));
+        fputs("/>\n    </testcase>\n", out);
+    } else if (unanswered) {
+        print_unanswered(out, unanswered);
+    } else {
+        fputs("/>\n", out);
+    }
 }
 
 static void print_counts(FILE *out, const cJSON *summary, bool complete)
 {
     const cJSON *verdicts = member(summary, "expect");
+    bool itself = is_test_itself(summary);
+    int failed = count_failed(verdicts) + (itself && complete && find_unanswered(summary));
     print_attribute(out, "name", text(summary, "name"));
     fprintf(out, " tests=\"%d\" failures=\"%d\" errors=\"%d\"",
-            cJSON_GetArraySize(verdicts) + !complete, count_failed(verdicts), !complete);
+            cJSON_GetArraySize(verdicts) + itself, failed, !complete);
 }
 
 void report_print_junit(FILE *out, const cJSON *summary)
@@ -113,8 +165,8 @@ void report_print_junit(FILE *out, const cJSON *summary)
     print_attribute(out, "timestamp", text(summary, "started"));
     fputs(">\n", out);
     cJSON_ArrayForEach(item, member(summary, "expect")) print_case(out, summary, item);
-    if (!complete)
-        print_cut_short(out, summary);
+    if (is_test_itself(summary))
+        print_run(out, summary, complete);
     if (cJSON_GetArraySize(member(summary, "notes")) > 0) {
         fputs("    <system-err>", out);
         cJSON_ArrayForEach(item, member(summary, "notes"))
@@ -129,16 +181,6 @@ void report_print_junit(FILE *out, const cJSON *summary)
 
 /* ---- Markdown */
 
-/* A cell must not end early. */
-static void print_cell(FILE *out, const char *from)
-{
-    for (; *from; from++) {
-        if (*from == '|' || *from == '<')
-            fputc('\\', out);
-        fputc(*from == '\n' ? ' ' : *from, out);
-    }
-}
-
 static void print_time(FILE *out, const cJSON *latency, const char *key)
 {
     char shown[32];
@@ -150,12 +192,17 @@ static void print_variant(FILE *out, const cJSON *variant)
 {
     static const char *const percentiles[] = {"p50", "p90", "p99", "p999"};
     fputs("| ", out);
-    print_cell(out, text(variant, "label"));
+    markdown_print(out, text(variant, "label"));
     fputs(" |", out);
+    if (!is_measured(variant)) {
+        fputs(" not measured | | | | | | | | |\n", out);
+        return;
+    }
     for (size_t i = 0; i < sizeof(percentiles) / sizeof(*percentiles); i++)
         print_time(out, member(variant, "latency_ms"), percentiles[i]);
-    fprintf(out, " %.0f/s | %.0f | %.2f%% |", number(variant, "throughput_rps"),
-            number(variant, "requests"), number(variant, "failure_rate") * 100);
+    fprintf(out, " %.0f/s | %.0f | %.2f%% | %.2f%% |", number(variant, "throughput_rps"),
+            number(variant, "requests"), number(variant, "failure_rate") * 100,
+            number(variant, "client_failure_rate") * 100);
     const cJSON *cause;
     const char *between = " ";
     cJSON_ArrayForEach(cause, member(variant, "causes"))
@@ -179,11 +226,11 @@ static void print_verdicts(FILE *out, const cJSON *summary)
     cJSON_ArrayForEach(verdict, verdicts)
     {
         fputs(holds(verdict) ? "| holds | " : "| **falls short** | ", out);
-        print_cell(out, text(verdict, "variant"));
+        markdown_print(out, text(verdict, "variant"));
         fputs(" | ", out);
-        print_cell(out, text(verdict, "text"));
+        markdown_print(out, text(verdict, "text"));
         fputs(" | ", out);
-        print_cell(out, text(verdict, "shown"));
+        markdown_print(out, text(verdict, "shown"));
         fputs(" |\n", out);
     }
 }
@@ -194,12 +241,12 @@ static void print_claim(FILE *out, const cJSON *claim)
     fputc('|', out);
     for (size_t i = 0; i < sizeof(cells) / sizeof(*cells); i++) {
         fputc(' ', out);
-        print_cell(out, text(claim, cells[i]));
+        markdown_print(out, text(claim, cells[i]));
         fputs(i + 1 < sizeof(cells) / sizeof(*cells) ? " |" : "", out);
     }
     if (text(claim, "reason")[0]) {
         fputs(": ", out);
-        print_cell(out, text(claim, "reason"));
+        markdown_print(out, text(claim, "reason"));
     }
     fputs(" |\n", out);
 }
@@ -221,7 +268,7 @@ static void print_line(FILE *out, const cJSON *row)
     cJSON_ArrayForEach(cell, row)
     {
         fputc(' ', out);
-        print_cell(out, cJSON_IsString(cell) ? cell->valuestring : "");
+        markdown_print(out, cJSON_IsString(cell) ? cell->valuestring : "");
         fputs(" |", out);
     }
     fputc('\n', out);
@@ -253,11 +300,12 @@ void report_print_markdown(FILE *out, const cJSON *summary)
     if (!cJSON_IsTrue(member(summary, "complete")))
         fprintf(out, "**The run was cut short:** %s\n\n", text(summary, "problem"));
     fprintf(out,
-            "| %s | p50 | p90 | p99 | p99.9 | throughput | requests | failure rate | causes |\n"
-            "|---|--:|--:|--:|--:|--:|--:|--:|---|\n",
+            "| %s | p50 | p90 | p99 | p99.9 | throughput | requests | failure rate | no answer "
+            "| causes |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|---|\n",
             text(summary, "axis")[0] ? text(summary, "axis") : "variant");
     cJSON_ArrayForEach(item, member(summary, "variants")) print_variant(out, item);
     table_print_matrix_markdown(out, summary);
+    table_print_blame_markdown(out, summary);
     print_verdicts(out, summary);
     print_claims(out, summary);
     print_finding(out, member(summary, "investigation"));

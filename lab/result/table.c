@@ -59,6 +59,13 @@ static const cJSON *member(const cJSON *object, const char *key)
     return cJSON_GetObjectItemCaseSensitive(object, key);
 }
 
+/* A variant that never ran, or whose gateway never did, has no figures. */
+static bool is_measured(const cJSON *variant)
+{
+    const cJSON *requests = member(variant, "requests");
+    return !cJSON_IsNumber(requests) || requests->valuedouble > 0;
+}
+
 /* The cell's text: written to `out`, or a label, which may have any length. */
 static const char *cell_text(char out[CELL_TEXT], const struct column *column, const cJSON *variant)
 {
@@ -117,6 +124,8 @@ static void print_rows(FILE *out, const cJSON *summary)
         widths[i] = width_of(titles[i]);
         cJSON_ArrayForEach(variant, variants)
         {
+            if (columns[i].kind != CELL_LABEL && !is_measured(variant))
+                continue;
             int width = width_of(cell_text(cell, &columns[i], variant));
             widths[i] = width > widths[i] ? width : widths[i];
         }
@@ -125,11 +134,10 @@ static void print_rows(FILE *out, const cJSON *summary)
     fputc('\n', out);
     cJSON_ArrayForEach(variant, variants)
     {
-        for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
-            const char *shown = cell_text(cell, &columns[i], variant);
-            print_cell(out, &columns[i], widths[i], shown);
-        }
-        fputc('\n', out);
+        size_t shown = is_measured(variant) ? ARRAY_LEN(columns) : 1; /* the label */
+        for (size_t i = 0; i < shown; i++)
+            print_cell(out, &columns[i], widths[i], cell_text(cell, &columns[i], variant));
+        fputs(shown == 1 ? "  not measured\n" : "\n", out);
     }
 }
 

@@ -5,6 +5,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/result/markdown.h"
+
 #define MOST_ROWS 8
 
 static const cJSON *member(const cJSON *object, const char *key)
@@ -37,56 +39,75 @@ static double count_of(const cJSON *list, const cJSON *wanted)
     return 0;
 }
 
-static void print_row(FILE *out, const cJSON *item, double failed, double slow)
+/* One class of what is to blame in a variant: how many failures, and how many of the slowest. */
+typedef void print_row(FILE *out, const cJSON *variant, const cJSON *item, double failed,
+                       double slow);
+
+static const cJSON *blamed(const cJSON *variant, const char *whom)
 {
-    char what[64];
-    snprintf(what, sizeof(what), "%s %s", text(item, "class"), text(item, "name"));
-    fprintf(out, "  %-32s %9.0f %12.0f\n", what, failed, slow);
+    return member(member(variant, "blame"), whom);
 }
 
-static void print_example(FILE *out, const cJSON *list)
+static bool has_rows(const cJSON *variant)
 {
-    const cJSON *first = list ? list->child : NULL;
-    if (first)
-        fprintf(out, "      as in: %s\n", text(first, "example"));
+    return cJSON_GetArraySize(blamed(variant, "failed")) > 0 ||
+           cJSON_GetArraySize(blamed(variant, "slow")) > 0;
 }
 
-static void print_variant(FILE *out, const cJSON *variant)
+/* Prints the first rows; says how many are left. */
+static int print_rows(FILE *out, const cJSON *variant, print_row *print)
 {
-    const cJSON *blame = member(variant, "blame"), *item;
-    const cJSON *failed = member(blame, "failed"), *slow = member(blame, "slow");
+    const cJSON *failed = blamed(variant, "failed"), *slow = blamed(variant, "slow"), *item;
     int rows = 0;
-    if (!failed->child && !slow->child)
-        return;
-    fprintf(out, "\n%-34s %9s %12s\n", text(variant, "label"), "failures", "slowest 1 %");
     cJSON_ArrayForEach(item, failed)
     {
         if (rows++ < MOST_ROWS)
-            print_row(out, item, number(item, "count"), count_of(slow, item));
+            print(out, variant, item, number(item, "count"), count_of(slow, item));
     }
     cJSON_ArrayForEach(item, slow)
     {
         if (count_of(failed, item) == 0 && rows++ < MOST_ROWS)
-            print_row(out, item, 0, number(item, "count"));
+            print(out, variant, item, 0, number(item, "count"));
     }
-    if (rows > MOST_ROWS)
-        fprintf(out, "  and %d more, in summary.json\n", rows - MOST_ROWS);
-    print_example(out, failed);
+    return rows > MOST_ROWS ? rows - MOST_ROWS : 0;
 }
 
+/* Without a failure nobody asks whom to blame. */
 static bool has_blame(const cJSON *summary)
 {
     const cJSON *variant;
     cJSON_ArrayForEach(variant, member(summary, "variants"))
     {
-        const cJSON *blame = member(variant, "blame");
-        if (cJSON_GetArraySize(member(blame, "failed")) > 0)
+        if (cJSON_GetArraySize(blamed(variant, "failed")) > 0)
             return true;
     }
     return false;
 }
 
-/* Without a failure nobody asks whom to blame. */
+/* ---- as a text */
+
+static void print_text_row(FILE *out, const cJSON *variant, const cJSON *item, double failed,
+                           double slow)
+{
+    char what[64];
+    (void)variant;
+    snprintf(what, sizeof(what), "%s %s", text(item, "class"), text(item, "name"));
+    fprintf(out, "  %-32s %9.0f %12.0f\n", what, failed, slow);
+}
+
+static void print_variant(FILE *out, const cJSON *variant)
+{
+    const cJSON *failed = blamed(variant, "failed");
+    if (!has_rows(variant))
+        return;
+    fprintf(out, "\n%-34s %9s %12s\n", text(variant, "label"), "failures", "slowest 1 %");
+    int left = print_rows(out, variant, print_text_row);
+    if (left > 0)
+        fprintf(out, "  and %d more, in summary.json\n", left);
+    if (failed && failed->child)
+        fprintf(out, "      as in: %s\n", text(failed->child, "example"));
+}
+
 void table_print_blame(FILE *out, const cJSON *summary)
 {
     const cJSON *variant, *note;
@@ -95,6 +116,47 @@ void table_print_blame(FILE *out, const cJSON *summary)
     fputs("\nwhat is behind the failures", out);
     cJSON_ArrayForEach(variant, member(summary, "variants")) print_variant(out, variant);
     cJSON_ArrayForEach(variant, member(summary, "variants"))
-        cJSON_ArrayForEach(note, member(member(variant, "blame"), "notes"))
+        cJSON_ArrayForEach(note, blamed(variant, "notes"))
             fprintf(out, "  %s: %s\n", text(variant, "label"), note->valuestring);
+}
+
+/* ---- as Markdown */
+
+static void print_markdown_row(FILE *out, const cJSON *variant, const cJSON *item, double failed,
+                               double slow)
+{
+    fputs("| ", out);
+    markdown_print(out, text(variant, "label"));
+    fputs(" | ", out);
+    markdown_print(out, text(item, "class"));
+    fputc(' ', out);
+    markdown_print(out, text(item, "name"));
+    fprintf(out, " | %.0f | %.0f |\n", failed, slow);
+}
+
+/* What cannot stand in the table: an example, and how sure it is. */
+static void print_remarks(FILE *out, const cJSON *variant)
+{
+    const cJSON *note, *failed = blamed(variant, "failed");
+    if (failed && failed->child)
+        fprintf(out, "\n> %s, as in: %s\n", text(variant, "label"), text(failed->child, "example"));
+    cJSON_ArrayForEach(note, blamed(variant, "notes"))
+        fprintf(out, "\n> %s: %s\n", text(variant, "label"), note->valuestring);
+}
+
+void table_print_blame_markdown(FILE *out, const cJSON *summary)
+{
+    const cJSON *variant;
+    if (!has_blame(summary))
+        return;
+    fputs("\n| variant | what is behind the failures | failures | slowest 1 % |\n"
+          "|---|---|--:|--:|\n",
+          out);
+    cJSON_ArrayForEach(variant, member(summary, "variants"))
+    {
+        int left = print_rows(out, variant, print_markdown_row);
+        if (left > 0)
+            fprintf(out, "| | and %d more, in summary.json | | |\n", left);
+    }
+    cJSON_ArrayForEach(variant, member(summary, "variants")) print_remarks(out, variant);
 }

@@ -10,5 +10,6 @@ struct cJSON;
 
 /* Of a summary as summary_json makes it; an older one without blame prints nothing. */
 void table_print_blame(FILE *out, const struct cJSON *summary);
+void table_print_blame_markdown(FILE *out, const struct cJSON *summary);
 
 #endif

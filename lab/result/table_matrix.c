@@ -6,6 +6,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/result/markdown.h"
 #include "lib/base/result.h"
 
 enum {
@@ -88,8 +89,8 @@ static void pass_failure(const cJSON *gateway, const cJSON *failure, take_row *t
     take(context, &row);
 }
 
-/* Requests that a further try has saved, or that there was nothing to save. */
-static void pass_rest(const cJSON *gateway, take_row *take, void *context)
+/* Requests that a further try has saved, or that there was nothing to save, or no request. */
+static void pass_rest(const cJSON *gateway, bool measured, take_row *take, void *context)
 {
     struct row row = {.title = NULL};
     double saved = number(gateway, "answered_after_retry");
@@ -97,7 +98,7 @@ static void pass_rest(const cJSON *gateway, take_row *take, void *context)
     if (failed && saved == 0)
         return;
     put(&row, COLUMN_GATEWAY, text(gateway, "name"));
-    put(&row, COLUMN_SEEN, saved > 0 ? "answers" : "only answers");
+    put(&row, COLUMN_SEEN, saved > 0 ? "answers" : measured ? "only answers" : "not measured");
     if (saved > 0) {
         put_count(&row, COLUMN_COUNT, saved);
         put_count(&row, COLUMN_TRIED, saved);
@@ -105,12 +106,13 @@ static void pass_rest(const cJSON *gateway, take_row *take, void *context)
     take(context, &row);
 }
 
-static void pass_variant(const cJSON *gateway, take_row *take, void *context)
+static void pass_variant(const cJSON *variant, take_row *take, void *context)
 {
-    const cJSON *failure;
+    const cJSON *gateway = member(variant, "gateway"), *failure;
+    bool measured = number(variant, "requests") > 0;
     cJSON_ArrayForEach(failure, member(gateway, "failures"))
         pass_failure(gateway, failure, take, context);
-    pass_rest(gateway, take, context);
+    pass_rest(gateway, measured, take, context);
 }
 
 /* All rows in turn, with a title before those of each case. */
@@ -127,7 +129,7 @@ static void pass_rows(const cJSON *summary, take_row *take, void *context)
         if (title.title[0] && (!last || strcmp(last, title.title) != 0))
             take(context, &title);
         last = title.title;
-        pass_variant(gateway, take, context);
+        pass_variant(variant, take, context);
     }
 }
 
@@ -211,15 +213,10 @@ struct markdown {
     bool any;
 };
 
-/* A cell must not end early. */
 static void print_cell(FILE *out, const char *from)
 {
     fputs(" ", out);
-    for (; *from; from++) {
-        if (*from == '|' || *from == '<')
-            fputc('\\', out);
-        fputc(*from == '\n' ? ' ' : *from, out);
-    }
+    markdown_print(out, from);
     fputs(" |", out);
 }
 

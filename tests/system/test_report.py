@@ -2,6 +2,7 @@
 """`tailgate report`: a result as text, JSON, JUnit XML and Markdown, from a summary made up here."""
 
 import json
+import re
 import xml.etree.ElementTree
 
 import pytest
@@ -53,6 +54,63 @@ def test_junit_of_a_run_that_was_cut_short(report):
     suite = xml.etree.ElementTree.fromstring(text).find("testsuite")
     assert [suite.attrib[key] for key in ("tests", "failures", "errors")] == ["1", "0", "1"]
     assert suite.find("testcase/error").attrib["message"] == "the gateway died"
+
+
+ANSWERED = {**VARIANT, "client_failures": 500}
+LOST = {**VARIANT, "label": "a & b", "client_failures": 501}
+NOTHING = {**VARIANT, "label": "late", "requests": 0, "causes": {},
+           "gateway": {"name": "nginx", "case": "refused", "failures": []}}
+
+
+@pytest.mark.parametrize("variants, message", [
+    ([VARIANT, ANSWERED], None),
+    ([ANSWERED, LOST], "a & b: 501 of 1000 requests got no whole answer"),
+    ([VARIANT, NOTHING], "late: nothing was measured")])
+def test_junit_of_a_run_that_expects_nothing(report, variants, message):
+    """The run itself is what is tested: none would pass for a good one."""
+    text = report("junit", expect=[], variants=variants)
+    suite = xml.etree.ElementTree.fromstring(text).find("testsuite")
+    failures = str(int(message is not None))
+    assert [suite.attrib[key] for key in ("tests", "failures", "errors")] == ["1", failures, "0"]
+    [case] = suite.findall("testcase")
+    assert case.attrib["name"] == "the run"
+    assert [failure.attrib["message"] for failure in case] == ([message] if message else [])
+
+
+def test_junit_says_why_nothing_was_compared(report):
+    text = report("junit", expect=[{"text": "p50 on /b < 1ms", "variant": "x", "value": None,
+                                    "shown": "no request was measured on /b", "holds": False}])
+    failure = xml.etree.ElementTree.fromstring(text).find("testsuite/testcase/failure")
+    assert failure.attrib["message"] == "no request was measured on /b"
+
+
+def test_a_variant_that_never_ran_has_no_figures(report):
+    variants = [{**VARIANT, "gateway": {**NOTHING["gateway"], "name": "envoy"}}, NOTHING]
+    text = report("text", variants=variants, complete=False, problem="Ctrl-C")
+    assert re.search(r"\nlate +not measured\n", text)
+    assert "  nginx    not measured\n" in text and "  envoy    only answers\n" in text
+    lines = report("markdown", variants=variants).splitlines()
+    row = next(line for line in lines if line.startswith("| late |"))
+    assert row.startswith("| late | not measured |") and "0s" not in row
+    assert row.count("|") == lines[2].count("|")
+    assert any("| nginx | not measured |" in line for line in lines)
+
+
+def test_markdown_says_what_the_table_says(report):
+    """Who got no answer, and what is behind the failures."""
+    blame = {"failed": [{"class": "pause", "name": "gc|1", "count": 12, "example": "trace 1"}],
+             "slow": [{"class": "pause", "name": "gc|1", "count": 3},
+                      {"class": "queue", "name": "lock", "count": 7}],
+             "notes": ["2 are left out"]}
+    lines = report("markdown", variants=[{**VARIANT, "client_failure_rate": 0.125, "blame": blame}])
+    lines = lines.splitlines()
+    titles = lines[2].split(" | ")
+    row = next(line for line in lines if line.startswith("| deferred \\| 2s |"))
+    assert row.replace("\\|", "").split(" | ")[titles.index("no answer")] == "12.50%"
+    at = next(i for i, line in enumerate(lines) if "what is behind the failures" in line)
+    assert lines[at + 2:at + 4] == ["| deferred \\| 2s | pause gc\\|1 | 12 | 3 |",
+                                    "| deferred \\| 2s | queue lock | 0 | 7 |"]
+    assert "> deferred | 2s, as in: trace 1" in lines and "> deferred | 2s: 2 are left out" in lines
 
 
 def test_markdown(report):

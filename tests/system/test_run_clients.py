@@ -32,7 +32,9 @@ def test_a_run_whose_gateway_was_away_does_not_look_clean(run, tmp_path, command
     said = "falls short" in done.stdout and "not the gateway's" in done.stdout
     assert said == bool(expect)
     junit = command("report", folder, "--format", "junit").stdout
-    assert f'tests="{2 * len(expect)}" failures="{len(expect)}"' in junit
+    most = failures * 2 > variant["requests"]
+    counts = (2, 1) if expect else (1, int(most))  # without expectations, the run itself
+    assert 'tests="%d" failures="%d"' % counts in junit
 
 
 def test_what_clients_could_not_get_can_be_expected(injected):

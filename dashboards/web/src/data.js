@@ -57,11 +57,12 @@ function readEnding(raw) {
 }
 
 // What the gateway of a variant made of it, where gateways are compared.
-function readGateway(raw) {
+function readGateway(raw, table) {
   if (!raw) return null;
   return {
     name: String(raw.name ?? ""),
     case: String(raw.case ?? ""),
+    measured: table.requests !== 0,
     saved: isNumber(raw.answered_after_retry) ? raw.answered_after_retry : 0,
     failures: list(raw.failures).map((failure) => readEnding(object(failure))),
   };
@@ -75,7 +76,7 @@ function readVariant(raw, index) {
     table: object(raw.table),
     faults: list(raw.faults).map(object),
     blame: readBlame(object(raw.blame)),
-    gateway: readGateway(raw.gateway),
+    gateway: readGateway(raw.gateway, object(raw.table)),
     rounds: list(raw.rounds).map(readRound),
     distribution: list(raw.distribution).filter(([ms, n]) => isNumber(ms) && isNumber(n) && n > 0),
   };

@@ -2,11 +2,13 @@
 // What the experiment demanded, and what each variant gave.
 
 import { el, scrollBox, section } from "./dom.js";
-import { figure, ms, percent } from "./format.js";
+import { figure, isNumber, ms, percent } from "./format.js";
 import { variantName } from "./variants.js";
 
-// A value is written in the unit of the demand: a share of 1, milliseconds, or a plain number.
-function measured({ text, value }) {
+// A value is written in the unit of the demand: a share of 1, milliseconds, or a plain number; where there is
+// none, it is said why.
+function measured({ text, value, shown }) {
+  if (!isNumber(value)) return shown;
   if (/%\s*$/.test(text)) return percent(value);
   if (/\d\s*(ns|us|ms|s|m|h)\s*$/.test(text)) return ms(value);
   return figure(value);

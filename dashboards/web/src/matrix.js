@@ -18,11 +18,11 @@ const cellsOfFailure = (gateway, failure) => [
   count(failure.unlogged),
 ];
 
-// Requests that a further try has saved, or that there was nothing to save.
+// Requests that a further try has saved, or that there was nothing to save, or no request.
 function cellsOfRest(gateway) {
   const { name, saved } = gateway;
   if (saved > 0) return [[name, "answers", count(saved), "", "", count(saved), ""]];
-  return gateway.failures.length ? [] : [[name, "only answers", "", "", "", "", ""]];
+  return gateway.failures.length ? [] : [[name, gateway.measured ? "only answers" : "not measured", "", "", "", "", ""]];
 }
 
 // The rows of one gateway, each a list of texts as COLUMNS has them.

@@ -26,8 +26,16 @@ const COLUMNS = [
 const WORTH_MARKING = 1.05;
 const MOST_SHARING = 0.5;
 
+// A variant that never ran, or whose gateway never did, has no figures.
+const isMeasured = (variant) => variant.table.requests !== 0;
+
+function cellsOf(variant, extremes) {
+  if (!isMeasured(variant)) return el("td", { colspan: COLUMNS.length }, "not measured");
+  return COLUMNS.map((column, i) => cell(column, variant, extremes[i]));
+}
+
 function extremesOf(column, variants) {
-  const values = variants.map((variant) => variant.table[column.key]).filter(isNumber);
+  const values = variants.filter(isMeasured).map((variant) => variant.table[column.key]).filter(isNumber);
   if (!column.better || values.length < 2) return {};
   const lo = Math.min(...values);
   const hi = Math.max(...values);
@@ -64,7 +72,7 @@ export function results(report) {
       "tr",
       {},
       el("th", { scope: "row" }, variantName(variant)),
-      COLUMNS.map((column, i) => cell(column, variant, extremes[i])),
+      cellsOf(variant, extremes),
     );
   const table = el(
     "table",

@@ -112,3 +112,10 @@ test("text from the data stays text", async () => {
   assert.match(await page.locator("#configuration pre").textContent(), /"<\/script><b>" must stay text/);
   await page.close();
 });
+
+test("a variant that never ran has no figures", async () => {
+  const { page } = await open("gaps");
+  const rows = await page.locator("#results tbody tr").allTextContents();
+  assert.equal(rows.filter((row) => row.endsWith("not measured")).length, 1);
+  await page.close();
+});

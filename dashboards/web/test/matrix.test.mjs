@@ -32,6 +32,12 @@ test("a gateway that nothing failed behind says so", () => {
   assert.deepEqual(rowsOf(gateway), [["haproxy", "only answers", "", "", "", "", ""]]);
 });
 
+test("a gateway that was asked nothing has no answers", () => {
+  const variants = [{ label: "a", table: { requests: 0 }, gateway: { name: "nginx", failures: [] } }];
+  const [{ gateway }] = readReport(JSON.stringify({ variants })).variants;
+  assert.deepEqual(rowsOf(gateway), [["nginx", "not measured", "", "", "", "", ""]]);
+});
+
 test("gateways stand together that met the same", () => {
   const gateways = read({ name: "a", case: "x" }, { name: "b", case: "x" }, { name: "a", case: "y" });
   assert.deepEqual(casesOf(gateways).map((list) => list.map((each) => each.name)), [["a", "b"], ["a"]]);
