@@ -12,6 +12,7 @@
 #include "lab/plan/links.h"
 #include "lab/plan/paths.h"
 #include "lab/plan/program.h"
+#include "lab/plan/routes.h"
 #include "lib/base/rng.h"
 #include "lib/base/units.h"
 
@@ -356,6 +357,25 @@ static enum result plan_questions(struct plan *plan, struct error *error)
     return result;
 }
 
+/* Once all gateways are known to be right. */
+static enum result check_routes(const struct plan *plan, struct error *error)
+{
+    const struct variant *first = &plan->variants.items[0];
+    const cJSON *list = conf_member(conf_doc_root(first->doc), "expect");
+    struct error why;
+    for (size_t i = 0; i < plan->expectation_count; i++)
+        if (routes_check(plan, &plan->expectations[i], &why) != OK)
+            return conf_error_at(first->doc, cJSON_GetArrayItem(list, (int)i), error, "%s",
+                                 why.text);
+    const struct claim_spec *specs = first->experiment.claims.items;
+    for (size_t i = 0; i < plan->claim_count; i++)
+        for (size_t side = 0; side < claim_sides(&plan->claims[i]); side++)
+            if (routes_check(plan, &plan->claims[i].sides[side], &why) != OK)
+                return conf_error_at(first->doc, conf_member(specs[i].item, "measure"), error, "%s",
+                                     why.text);
+    return OK;
+}
+
 static enum result plan_all(struct planning *planning)
 {
     struct plan *plan = planning->plan;
@@ -365,7 +385,7 @@ static enum result plan_all(struct planning *planning)
     plan->items = mem_alloc(plan->variants.count, sizeof(*plan->items));
     for (size_t i = 0; i < plan->variants.count && result == OK; i++)
         result = plan_variant(planning, i);
-    return result;
+    return result == OK ? check_routes(plan, planning->error) : result;
 }
 
 enum result plan_make(struct plan *plan, const struct lab_options *options, struct error *error)

@@ -59,8 +59,8 @@ static void check_side(struct reading *reading, const struct expectation *side,
     if ((double)measured->requests < enough)
         withhold(reading, "%llu requests are too few for it: it takes %.0f",
                  (unsigned long long)measured->requests, enough);
-    else if (isnan(figure))
-        withhold(reading, "no process has said it");
+    else if (expect_lacks(side, measured))
+        withhold(reading, "%s", expect_lacks(side, measured));
     else
         check_lag(reading, side, measured, figure);
 }

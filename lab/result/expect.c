@@ -318,12 +318,19 @@ static double as_asked(const struct expectation *expectation, uint64_t count, ui
     return of == 0 ? 0 : (double)count / (double)of;
 }
 
-static double share_of_failures(const struct variant_summary *summary, int cause)
+static uint64_t failures_of(const struct variant_summary *summary)
 {
     uint64_t all = 0;
     for (int i = 0; i < CAUSE_COUNT; i++)
         all += summary->causes[i];
-    return all == 0 ? 0 : (double)summary->causes[cause] / (double)all;
+    return all;
+}
+
+/* NaN where nothing failed: a share of nothing is not 0 %. */
+static double share_of_failures(const struct variant_summary *summary, int cause)
+{
+    uint64_t all = failures_of(summary);
+    return all == 0 ? NAN : (double)summary->causes[cause] / (double)all;
 }
 
 double expect_figure(const struct expectation *expectation, const struct variant_summary *summary)
@@ -340,6 +347,18 @@ double expect_figure(const struct expectation *expectation, const struct variant
     if (metric->unit == UNIT_COUNT)
         return as_asked(expectation, *(const uint64_t *)(const void *)member, summary->requests);
     return *(const double *)(const void *)member;
+}
+
+const char *expect_lacks(const struct expectation *expectation,
+                         const struct variant_summary *summary)
+{
+    if (summary->requests == 0)
+        return "no request was measured";
+    if (expectation->of_failures && failures_of(summary) == 0)
+        return "no request failed";
+    if (isnan(expect_figure(expectation, summary)))
+        return "no process has said it";
+    return NULL;
 }
 
 bool expect_is_inside(const struct expectation *expectation)

@@ -65,7 +65,12 @@ const char *expect_metric_name(const struct expectation *expectation);
 /* 0.99 for p99; 0 when the figure is no quantile of latency. */
 double expect_quantile(const struct expectation *expectation);
 
-/* The figure that the expectation is about, in the unit of its value. */
+/* Why there is no figure ("no request was measured"), or NULL when there is one. */
+const char *expect_lacks(const struct expectation *expectation,
+                         const struct variant_summary *summary);
+
+/* The figure that the expectation is about, in the unit of its value; means something only where
+ * nothing is lacking. */
 double expect_figure(const struct expectation *expectation, const struct variant_summary *summary);
 
 /* What it is compared with; `other` is the variant that it is against, and not looked at when there

@@ -1,9 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/result/judge.h"
 
+#include <math.h>
+#include <stdio.h>
+
 #include "lab/result/clients.h"
 #include "lab/result/subject.h"
 #include "lib/base/memory.h"
+
+/* Zeros of nothing would pass for a perfect service: a figure without data is none. `where` is the
+ * variant that it was to come from, or "". */
+static double take_figure(struct verdict *verdict, const struct variant_summary *measured,
+                          const char *where)
+{
+    const struct expectation *expectation = verdict->expectation;
+    const char *lacks = expect_lacks(expectation, measured), *route = expectation->route;
+    if (!lacks)
+        return expect_figure(expectation, measured);
+    if (!verdict->lacks[0])
+        snprintf(verdict->lacks, sizeof(verdict->lacks), "%s%s%s%s%s", lacks,
+                 route[0] ? " on " : "", route, where[0] ? " in " : "", where);
+    return NAN;
+}
 
 static enum result judge_one(struct summary *summary, const struct expectation *expectation,
                              size_t variant, struct sqlite3 *db, struct error *error)
@@ -14,13 +32,15 @@ static enum result judge_one(struct summary *summary, const struct expectation *
     if (result == OK)
         result = subject_read(&other, summary, expectation, against, -1, db, error);
     if (result == OK) {
-        double value = expect_figure(expectation, one.measured);
-        double limit = expect_limit(expectation, other.measured);
-        /* Zeros of nothing would pass for a perfect service. */
-        bool holds = one.measured->requests > 0 && other.measured->requests > 0 &&
-                     expect_holds(expectation, value, limit);
-        summary->verdicts[summary->verdict_count++] =
-            (struct verdict){expectation, variant, value, limit, holds};
+        struct verdict *verdict = &summary->verdicts[summary->verdict_count++];
+        *verdict = (struct verdict){.expectation = expectation, .variant = variant};
+        verdict->value = take_figure(verdict, one.measured, "");
+        verdict->limit = expect_limit(expectation, other.measured);
+        if (expectation->against >= 0 &&
+            isnan(take_figure(verdict, other.measured, summary->variants[against].label)))
+            verdict->limit = NAN;
+        verdict->holds =
+            !verdict->lacks[0] && expect_holds(expectation, verdict->value, verdict->limit);
     }
     subject_release(&one);
     subject_release(&other);

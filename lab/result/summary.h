@@ -54,8 +54,9 @@ struct variant_summary {
 struct verdict {
     const struct expectation *expectation;
     size_t variant;
-    double value;
-    double limit; /* what it was compared with */
+    double value;    /* NaN: there is none, and it does not hold */
+    double limit;    /* what it was compared with; NaN likewise */
+    char lacks[320]; /* why one of the two is missing, or "" */
     bool holds;
 };
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <stdio.h>
 
 #include <cjson/cJSON.h>
@@ -80,6 +81,28 @@ static cJSON *variant_json(const struct summary *summary, size_t number)
     return json;
 }
 
+/* null where the data carry none. */
+static void add_figure(cJSON *json, const char *key, double figure)
+{
+    cJSON_AddItemToObject(json, key,
+                          isnan(figure) ? cJSON_CreateNull() : cJSON_CreateNumber(figure));
+}
+
+static void add_shown(cJSON *json, const struct verdict *verdict)
+{
+    char figure[32], limit[32], shown[80];
+    if (verdict->lacks[0]) {
+        cJSON_AddStringToObject(json, "shown", verdict->lacks);
+        return;
+    }
+    expect_format(verdict->expectation, verdict->value, figure, sizeof(figure));
+    expect_format(verdict->expectation, verdict->limit, limit, sizeof(limit));
+    bool against = verdict->expectation->against >= 0;
+    snprintf(shown, sizeof(shown), "%s%s%s", figure, against ? " against " : "",
+             against ? limit : "");
+    cJSON_AddStringToObject(json, "shown", shown);
+}
+
 static cJSON *verdicts_json(const struct summary *summary)
 {
     cJSON *list = cJSON_CreateArray();
@@ -88,15 +111,9 @@ static cJSON *verdicts_json(const struct summary *summary)
         cJSON *json = cJSON_CreateObject();
         cJSON_AddStringToObject(json, "text", verdict->expectation->text);
         cJSON_AddStringToObject(json, "variant", summary->variants[verdict->variant].label);
-        cJSON_AddNumberToObject(json, "value", verdict->value);
-        cJSON_AddNumberToObject(json, "limit", verdict->limit);
-        char figure[32], limit[32], shown[80];
-        expect_format(verdict->expectation, verdict->value, figure, sizeof(figure));
-        expect_format(verdict->expectation, verdict->limit, limit, sizeof(limit));
-        bool against = verdict->expectation->against >= 0;
-        snprintf(shown, sizeof(shown), "%s%s%s", figure, against ? " against " : "",
-                 against ? limit : "");
-        cJSON_AddStringToObject(json, "shown", shown);
+        add_figure(json, "value", verdict->value);
+        add_figure(json, "limit", verdict->limit);
+        add_shown(json, verdict);
         cJSON_AddBoolToObject(json, "holds", verdict->holds);
         cJSON_AddItemToArray(list, json);
     }

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -152,20 +153,27 @@ def test_an_expectation_of_one_variant_against_another(run, tmp_path):
     assert verdicts[0]["limit"] > verdicts[0]["value"] and " against " in verdicts[0]["shown"]
 
 
-def test_an_expectation_of_one_route(run, tmp_path):
+def test_an_expectation_of_one_route(run, command, tmp_path):
     gateway = {**EXPERIMENT["gateway"],
                "routes": [{"path": "/fast", "upstream": "orders"},
-                          {"path": "/slow", "upstream": "orders"}]}
+                          {"path": "/slow", "upstream": "orders"},
+                          {"name": "idle", "exact": "/none", "upstream": "orders"}]}
     handlers = {path: {"steps": [{"io": io}, {"respond": {}}]}
                 for path, io in (("/fast", "0s"), ("/slow", "30ms"))}
     done = run({**loaded(requests=[{"GET": "/fast"}, {"GET": "/slow"}]), "gateway": gateway,
                 "variants": {}, "faults": [],
                 "backends": {"orders": {"config": {"handlers": handlers}}},
                 "expect": ["p50 on /slow >= 30ms", "p50 on /fast >= 10s",
-                           "requests on /slow > 5", "max on /nowhere < 10s"]})
+                           "requests on /slow > 5", "p50 on idle < 1ms", "share(response_timeout) < 5%"]})
     assert done.returncode == 1, done.stdout + done.stderr
-    assert [v["holds"] for v in summary_of(latest(tmp_path))["expect"]] == [
-        True, False, True, False]
+    verdicts = summary_of(latest(tmp_path))["expect"]
+    assert [v["holds"] for v in verdicts] == [True, False, True, False, False]
+    assert [(v["value"], v["shown"]) for v in verdicts[3:]] == [
+        (None, "no request was measured on idle"), (None, "no request failed")]
+    assert "p50 on idle < 1ms  (no request was measured on idle)" in done.stdout
+    junit = command("report", latest(tmp_path), "--format", "junit").stdout
+    assert 'message="no request was measured on idle"' in junit
+    assert 'message="no request failed"' in junit
 
 
 def test_an_expectation_of_nothing_does_not_hold(run, tmp_path):
@@ -173,7 +181,10 @@ def test_an_expectation_of_nothing_does_not_hold(run, tmp_path):
                 "expect": ["gateway_failures < 1%", "p99 < 1s"]})
     assert done.returncode == 1
     assert "nothing was measured" in done.stdout
-    assert [v["holds"] for v in summary_of(latest(tmp_path))["expect"]] == [False, False]
+    verdicts = summary_of(latest(tmp_path))["expect"]
+    assert [v["holds"] for v in verdicts] == [False, False]
+    assert {(v["value"], v["shown"]) for v in verdicts} == {(None, "no request was measured")}
+    assert "baseline  not measured\n" in done.stdout
 
 
 def test_a_load_that_misses_the_handlers_is_said(run):
@@ -253,6 +264,7 @@ def test_interrupt_keeps_what_was_recorded(launch, tmp_path):
     assert summary["variants"][0]["requests"] > 0 and summary["expect"] == []
     assert summary["agreement"]["tally"] == summary["agreement"]["client_rows"]
     assert "cut short" in run.output()
+    assert re.search(r"\ninline +not measured\n", run.output())
     assert (folder / "report.html").exists()
 
 
@@ -357,6 +369,16 @@ BAD = {
     "unknown metric": (changed(expect=["p98 < 1ms"]), "p98"),
     "wrong unit": (changed(expect=["p99 < 5%"]), "duration"),
     "unknown variant": (changed(expect=["inlined: p99 < 5ms"]), '"inline"'),
+    "unknown route": (changed(expect=["p99 on /zz < 5ms"]), 'no route "/zz" (known ones: "/")'),
+    "unknown route of one variant": (
+        changed(gateway={**EXPERIMENT["gateway"], "routes": [
+            {"path": "/b", "methods": ["GET", "HEAD"], "upstream": "orders"},
+            {"name": "all", "host": "a.example", "upstream": "orders"}]},
+                expect=["inline: p99 on /b < 5ms"]), '(known ones: "GET,HEAD /b", "all")'),
+    "unknown route in a claim": (
+        changed(claims=[{"text": "it is fast", "claimed": "5 ms", "holds": "< 5ms",
+                         "measure": "p99 on /zz [inline]"}]),
+        'no route "/zz"'),
     "no operator": (changed(expect=["p99 5ms"]), "<"),
 }
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <string.h>
 
 #include "lab/result/expect.h"
@@ -101,6 +102,26 @@ static void a_cause_has_a_share_of_all_failures(void **state)
     assert_refused("share() > 1%", "no cause");
 }
 
+static void assert_lacks(const char *text, const struct variant_summary *summary, const char *why)
+{
+    struct expectation expectation = parsed(text);
+    const char *lacks = expect_lacks(&expectation, summary);
+    assert_string_equal(lacks ? lacks : "", why);
+}
+
+static void figures_of_nothing_are_none(void **state)
+{
+    struct variant_summary some = sample(), none = {.requests = 0}, well = {.requests = 10};
+    assert_lacks("p50 < 1ms", &some, "");
+    assert_lacks("p50 < 1ms", &none, "no request was measured");
+    assert_lacks("failure_rate < 1%", &none, "no request was measured");
+    assert_lacks("response_timeout == 0", &well, "");
+    assert_lacks("share(response_timeout) < 1%", &some, "");
+    assert_lacks("share(response_timeout) < 1%", &well, "no request failed");
+    well.inside.gateway_cpu_ms = NAN;
+    assert_lacks("gateway_cpu < 1ms", &well, "no process has said it");
+}
+
 static void blanks_do_not_matter(void **state)
 {
     assert_verdict("  p50<2ms  ", 1.5, true);
@@ -192,6 +213,7 @@ int main(void)
         cmocka_unit_test(metrics_are_looked_up),
         cmocka_unit_test(counts_are_numbers_or_shares),
         cmocka_unit_test(a_cause_has_a_share_of_all_failures),
+        cmocka_unit_test(figures_of_nothing_are_none),
         cmocka_unit_test(blanks_do_not_matter),
         cmocka_unit_test(labels_may_hold_anything),
         cmocka_unit_test(mistakes_are_named),
