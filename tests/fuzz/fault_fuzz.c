@@ -46,9 +46,11 @@ static void try_again(struct fault *fault)
     struct api_error error;
     struct live_fault *live = live_new(fault, "link", 7);
     cJSON *shown = toxic_show(live);
-    struct fault *again = toxic_update(live, shown, &error);
+    struct buf ignored = {0};
+    struct fault *again = toxic_update(live, shown, &ignored, &error);
     if (!again)
         check_api_message(&error);
+    buf_free(&ignored);
     fault_free(again);
     cJSON_Delete(shown);
     live_free(live);
@@ -60,11 +62,13 @@ static void try_toxic(const char *text, size_t size)
     cJSON *body = cJSON_ParseWithLength(text, size);
     if (!body)
         return;
-    struct fault *fault = toxic_make(body, &error);
+    struct buf ignored = {0};
+    struct fault *fault = toxic_make(body, &ignored, &error);
     if (fault)
         try_again(fault);
     else
         check_api_message(&error);
+    buf_free(&ignored);
     cJSON_Delete(body);
 }
 
