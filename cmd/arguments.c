@@ -180,6 +180,17 @@ bool arguments_number(const struct usage *usage, const struct arguments *argumen
 
 /* ---- what all servers have in common */
 
+bool arguments_format(const struct usage *usage, const struct arguments *arguments, int json,
+                      int markdown, enum result_format *format)
+{
+    bool as_json = arguments->values[json] != NULL;
+    bool as_markdown = arguments->values[markdown] != NULL;
+    *format = as_json ? FORMAT_JSON : as_markdown ? FORMAT_MARKDOWN : FORMAT_TEXT;
+    if (as_json && as_markdown)
+        arguments_wrong(usage, "--json and --markdown exclude each other");
+    return !(as_json && as_markdown);
+}
+
 bool arguments_read_server(const char *command, const char *operands, const char *about, int argc,
                            char **argv, const char **config, int *control_fd,
                            enum exit_status *status)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lab/result/format.h"
 #include "lib/base/result.h"
 
 enum { OPTIONS_MAX = 16 };
@@ -45,6 +46,11 @@ enum exit_status arguments_wrong(const struct usage *usage, const char *format, 
 /* The value of an option as a whole number of min..max; false after a message. */
 bool arguments_number(const struct usage *usage, const struct arguments *arguments, int row,
                       long min, long max, long *number) MUST_USE;
+
+/* What the rows of --json and --markdown, of which at most one is given, make of the format; false
+ * after a message. */
+bool arguments_format(const struct usage *usage, const struct arguments *arguments, int json,
+                      int markdown, enum result_format *format) MUST_USE;
 
 /* `CONFIG [--control FD]`, as all servers have it: `about` goes into the help. `operands` is
  * "CONFIG", or "[CONFIG]" where it may be left out; `*config` is NULL then. */

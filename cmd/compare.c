@@ -53,10 +53,9 @@ int cmd_compare(int argc, char **argv)
     if (arguments.values[OPTION_SEED] &&
         !arguments_number(&usage, &arguments, OPTION_SEED, 0, 1L << 53, &seed))
         return EXIT_INPUT;
-    bool json = arguments.values[OPTION_JSON] != NULL;
-    bool markdown = arguments.values[OPTION_MARKDOWN] != NULL;
-    if (json && markdown)
-        return arguments_wrong(&usage, "--json and --markdown exclude each other");
+    enum result_format format;
+    if (!arguments_format(&usage, &arguments, OPTION_JSON, OPTION_MARKDOWN, &format))
+        return EXIT_INPUT;
     const struct compare_options compare = {
         .a = arguments.operands[0],
         .b = arguments.operand_count > 1 ? arguments.operands[1] : NULL,
@@ -65,9 +64,7 @@ int cmd_compare(int argc, char **argv)
         .unpaired = arguments.values[OPTION_UNPAIRED] != NULL,
         .fail_if_worse = arguments.values[OPTION_FAIL] != NULL,
         .seed = (uint64_t)seed,
-        .format = json       ? COMPARE_JSON
-                  : markdown ? COMPARE_MARKDOWN
-                             : COMPARE_TEXT,
+        .format = format,
     };
     return lab_compare(&compare);
 }

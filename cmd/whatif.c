@@ -59,10 +59,9 @@ int cmd_whatif(int argc, char **argv)
     if (arguments.values[OPTION_SEED] &&
         !arguments_number(&usage, &arguments, OPTION_SEED, 0, 1L << 53, &seed))
         return EXIT_INPUT;
-    bool json = arguments.values[OPTION_JSON] != NULL;
-    bool markdown = arguments.values[OPTION_MARKDOWN] != NULL;
-    if (json && markdown)
-        return arguments_wrong(&usage, "--json and --markdown exclude each other");
+    enum result_format format;
+    if (!arguments_format(&usage, &arguments, OPTION_JSON, OPTION_MARKDOWN, &format))
+        return EXIT_INPUT;
     const struct whatif_options whatif = {
         .run = arguments.operands[0],
         .variant = arguments.values[OPTION_VARIANT],
@@ -72,9 +71,7 @@ int cmd_whatif(int argc, char **argv)
         .prove = arguments.values[OPTION_PROVE] != NULL,
         .output = arguments.values[OPTION_OUTPUT],
         .seed = (uint64_t)seed,
-        .format = json       ? WHATIF_JSON
-                  : markdown ? WHATIF_MARKDOWN
-                             : WHATIF_TEXT,
+        .format = format,
         .proxy_table = &proxy_conf_table,
     };
     return lab_whatif(&whatif);

@@ -12,10 +12,7 @@ static bool before(const struct agenda_event *one, const struct agenda_event *ot
 
 void agenda_enter(struct agenda *agenda, struct agenda_event event)
 {
-    if (agenda->count == agenda->capacity) {
-        agenda->capacity = agenda->capacity ? 2 * agenda->capacity : 1024;
-        agenda->heap = mem_grow(agenda->heap, agenda->capacity, sizeof(*agenda->heap));
-    }
+    agenda->heap = mem_room(agenda->heap, agenda->count, &agenda->capacity, sizeof(*agenda->heap));
     event.order = agenda->entered++;
     size_t at = agenda->count++;
     for (; at > 0 && before(&event, &agenda->heap[(at - 1) / 2]); at = (at - 1) / 2)

@@ -23,17 +23,9 @@ struct open_waits {
     size_t given_up_count, given_up_capacity;
 };
 
-static void *grow(void *items, size_t count, size_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return items;
-    *capacity = *capacity ? 2 * *capacity : 64;
-    return mem_grow(items, *capacity, size);
-}
-
 void gap_list_add(struct gap_list *list, const struct gap *gap)
 {
-    list->items = grow(list->items, list->count, &list->capacity, sizeof(*list->items));
+    list->items = mem_room(list->items, list->count, &list->capacity, sizeof(*list->items));
     list->items[list->count++] = *gap;
 }
 
@@ -66,7 +58,7 @@ static void swap(uint32_t *a, uint32_t *b)
 
 static void open_add(struct open_waits *open, uint32_t wait)
 {
-    open->heap = grow(open->heap, open->count, &open->capacity, sizeof(*open->heap));
+    open->heap = mem_room(open->heap, open->count, &open->capacity, sizeof(*open->heap));
     size_t at = open->count++;
     open->heap[at] = wait;
     for (; at > 0 && end_of(open, (at - 1) / 2) > end_of(open, at); at = (at - 1) / 2)
@@ -87,8 +79,8 @@ static void open_remove_first(struct open_waits *open)
 
 static void note_given_up(struct open_waits *open, uint32_t wait)
 {
-    open->given_up = grow(open->given_up, open->given_up_count, &open->given_up_capacity,
-                          sizeof(*open->given_up));
+    open->given_up = mem_room(open->given_up, open->given_up_count, &open->given_up_capacity,
+                              sizeof(*open->given_up));
     open->given_up[open->given_up_count++] = wait;
 }
 
@@ -234,8 +226,8 @@ static void look_closer(struct sweep *sweep, const struct open_waits *open, stru
 
 static void add_sample(struct sweep *sweep, int64_t at, double surprise)
 {
-    sweep->sample =
-        grow(sweep->sample, sweep->sample_count, &sweep->sample_capacity, sizeof(*sweep->sample));
+    sweep->sample = mem_room(sweep->sample, sweep->sample_count, &sweep->sample_capacity,
+                             sizeof(*sweep->sample));
     sweep->sample[sweep->sample_count++] = (struct gap_sample){at, surprise};
 }
 

@@ -300,12 +300,12 @@ static enum exit_status print(struct comparing *comparing)
     size_t questions = judge(comparing);
     cJSON *json = compare_json(comparing->a, comparing->b, comparing->items, comparing->count,
                                questions, collect_notes(comparing));
-    if (options->format == COMPARE_JSON) {
+    if (options->format == FORMAT_JSON) {
         char *text = cJSON_Print(json);
         puts(text);
         cJSON_free(text);
     } else {
-        compare_print(stdout, json, options->format == COMPARE_MARKDOWN);
+        compare_print(stdout, json, options->format == FORMAT_MARKDOWN);
     }
     cJSON_Delete(json);
     bool fails = false;

@@ -7,9 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lab/result/format.h"
 #include "lib/base/result.h"
-
-enum compare_format { COMPARE_TEXT, COMPARE_JSON, COMPARE_MARKDOWN };
 
 struct compare_options {
     const char *a, *b;   /* folders of runs, or runs/NAME; b NULL = variants of a */
@@ -18,7 +17,7 @@ struct compare_options {
     bool unpaired; /* also when the arrivals are not the same */
     bool fail_if_worse;
     uint64_t seed; /* of the draws */
-    enum compare_format format;
+    enum result_format format;
 };
 
 /* Prints the comparison. EXIT_EXPECTATION when `fail_if_worse` is set and b is worse than a, or

@@ -3,48 +3,38 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/result/json.h"
+
 #include "lab/compare/compare_json.h"
 
 #define MOST_SHOWN 60 /* bytes of a value that differs */
 
-static const char *text(const cJSON *object, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
-static double number(const cJSON *object, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-    return cJSON_IsNumber(item) ? item->valuedouble : 0;
-}
-
 static enum compare_unit unit_of(const cJSON *figure)
 {
-    const char *unit = text(figure, "unit");
+    const char *unit = json_text(figure, "unit");
     return strcmp(unit, "ms") == 0 ? COMPARE_MS : unit[0] == 's' ? COMPARE_SHARE : COMPARE_RATE;
 }
 
 /* "p99", "p99 /orders", "response_timeout". */
 static void title_of(const cJSON *figure, char *out, size_t size)
 {
-    const char *cause = text(figure, "cause"), *route = text(figure, "route");
+    const char *cause = json_text(figure, "cause"), *route = json_text(figure, "route");
     if (cause[0])
         snprintf(out, size, "%s", cause);
     else
-        snprintf(out, size, "%s%s%s", text(figure, "figure"), route[0] ? " " : "", route);
+        snprintf(out, size, "%s%s%s", json_text(figure, "figure"), route[0] ? " " : "", route);
 }
 
 static void print_figure(FILE *out, const cJSON *figure, int width, bool markdown)
 {
     char title[300], a[40], b[40];
     title_of(figure, title, sizeof(title));
-    compare_value(a, sizeof(a), unit_of(figure), number(figure, "a"));
-    compare_value(b, sizeof(b), unit_of(figure), number(figure, "b"));
+    compare_value(a, sizeof(a), unit_of(figure), json_number(figure, "a"));
+    compare_value(b, sizeof(b), unit_of(figure), json_number(figure, "b"));
     if (markdown)
-        fprintf(out, "| %s | %s | %s | %s |\n", title, a, b, text(figure, "text"));
+        fprintf(out, "| %s | %s | %s | %s |\n", title, a, b, json_text(figure, "text"));
     else
-        fprintf(out, "%-*s  %10s  %10s  %s\n", width, title, a, b, text(figure, "text"));
+        fprintf(out, "%-*s  %10s  %10s  %s\n", width, title, a, b, json_text(figure, "text"));
 }
 
 static int widest_title(const cJSON *figures)
@@ -79,10 +69,10 @@ static void print_differences(FILE *out, const cJSON *pair, bool markdown)
     const cJSON *entry, *list = cJSON_GetObjectItemCaseSensitive(pair, "differences");
     cJSON_ArrayForEach(entry, list)
     {
-        const char *where = text(entry, "where");
+        const char *where = json_text(entry, "where");
         fprintf(out, markdown ? "- `%s`: A `%.*s`, B `%.*s`\n" : "differs  %s: A %.*s, B %.*s\n",
-                where[0] ? where : "(the file)", MOST_SHOWN, text(entry, "a"), MOST_SHOWN,
-                text(entry, "b"));
+                where[0] ? where : "(the file)", MOST_SHOWN, json_text(entry, "a"), MOST_SHOWN,
+                json_text(entry, "b"));
     }
     if (cJSON_GetArraySize(list) > 0)
         fputc('\n', out);
@@ -96,8 +86,9 @@ static void print_head(FILE *out, const cJSON *run, const cJSON *pair, const cha
     fprintf(out,
             markdown ? "- **%c** %s, %s: %.0f requests in %.0f round%s\n"
                      : "%c  %s  (%s)  %.0f requests in %.0f round%s\n",
-            side[0] - 'a' + 'A', text(run, "run"), text(pair, side), number(pair, requests),
-            number(pair, "rounds"), number(pair, "rounds") == 1 ? "" : "s");
+            side[0] - 'a' + 'A', json_text(run, "run"), json_text(pair, side),
+            json_number(pair, requests), json_number(pair, "rounds"),
+            json_number(pair, "rounds") == 1 ? "" : "s");
 }
 
 static void print_pair(FILE *out, const cJSON *comparison, const cJSON *pair, bool markdown)
@@ -107,11 +98,11 @@ static void print_pair(FILE *out, const cJSON *comparison, const cJSON *pair, bo
     fputc('\n', out);
     print_differences(out, pair, markdown);
     print_figures(out, pair, markdown);
-    if (number(pair, "left_out") > 0)
+    if (json_number(pair, "left_out") > 0)
         fprintf(out, "%.0f route%s or cause%s left out: there is too little of each.\n\n",
-                number(pair, "left_out"), number(pair, "left_out") == 1 ? "" : "s",
-                number(pair, "left_out") == 1 ? "" : "s");
-    fprintf(out, markdown ? "**%s**\n" : "%s\n", text(pair, "text"));
+                json_number(pair, "left_out"), json_number(pair, "left_out") == 1 ? "" : "s",
+                json_number(pair, "left_out") == 1 ? "" : "s");
+    fprintf(out, markdown ? "**%s**\n" : "%s\n", json_text(pair, "text"));
 }
 
 void compare_print(FILE *out, const cJSON *comparison, bool markdown)
@@ -125,10 +116,10 @@ void compare_print(FILE *out, const cJSON *comparison, bool markdown)
         print_pair(out, comparison, item, markdown);
         first = false;
     }
-    if (number(comparison, "questions") > 0)
+    if (json_number(comparison, "questions") > 0)
         fprintf(out,
                 "\n(%.0f figures: all their intervals hold at once in 95 %% of comparisons.)\n",
-                number(comparison, "questions"));
+                json_number(comparison, "questions"));
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(comparison, "notes"))
         fprintf(out, "%s%s\n", markdown ? "\nNote: " : "note: ", item->valuestring);
 }

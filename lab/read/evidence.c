@@ -12,20 +12,11 @@
 #include "lib/base/memory.h"
 #include "lib/record/reader.h"
 
-/* Makes room for one more. */
-static void *room(void *items, size_t count, size_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return items;
-    *capacity = *capacity ? 2 * *capacity : 256;
-    return mem_grow(items, *capacity, size);
-}
-
-#define ADD(evidence, list, one, ...)                                                    \
-    do {                                                                                 \
-        (evidence)->list = room((evidence)->list, (evidence)->one##_count,               \
-                                &(evidence)->one##_capacity, sizeof(*(evidence)->list)); \
-        (evidence)->list[(evidence)->one##_count++] = (__VA_ARGS__);                     \
+#define ADD(evidence, list, one, ...)                                                        \
+    do {                                                                                     \
+        (evidence)->list = mem_room((evidence)->list, (evidence)->one##_count,               \
+                                    &(evidence)->one##_capacity, sizeof(*(evidence)->list)); \
+        (evidence)->list[(evidence)->one##_count++] = (__VA_ARGS__);                         \
     } while (0)
 
 /* ---- columns */

@@ -57,10 +57,7 @@ static uint8_t error_at(sqlite3_stmt *row, int column)
 
 static struct exchange *add_exchange(struct exchange_round *round)
 {
-    if (round->count == round->capacity) {
-        round->capacity = round->capacity ? 2 * round->capacity : 4096;
-        round->items = mem_grow(round->items, round->capacity, sizeof(*round->items));
-    }
+    round->items = mem_room(round->items, round->count, &round->capacity, sizeof(*round->items));
     return &round->items[round->count++];
 }
 

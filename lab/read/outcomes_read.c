@@ -99,10 +99,8 @@ static const struct outcome_epoch *find_epoch(struct reading *reading, int64_t r
 static struct outcome *add_outcome(struct reading *reading)
 {
     struct outcomes *outcomes = reading->outcomes;
-    if (outcomes->count == reading->capacity) {
-        reading->capacity = reading->capacity ? 2 * reading->capacity : 4096;
-        outcomes->items = mem_grow(outcomes->items, reading->capacity, sizeof(*outcomes->items));
-    }
+    outcomes->items =
+        mem_room(outcomes->items, outcomes->count, &reading->capacity, sizeof(*outcomes->items));
     return &outcomes->items[outcomes->count++];
 }
 

@@ -20,10 +20,8 @@ struct reading {
 static void add(struct reading *reading, int64_t idle, bool lost)
 {
     struct reuses *reuses = reading->reuses;
-    if (reuses->count == reading->capacity) {
-        reading->capacity = reading->capacity ? 2 * reading->capacity : 1024;
-        reuses->items = mem_grow(reuses->items, reading->capacity, sizeof(*reuses->items));
-    }
+    reuses->items =
+        mem_room(reuses->items, reuses->count, &reading->capacity, sizeof(*reuses->items));
     reuses->items[reuses->count++] = (struct reuse){idle > 0 ? idle : 0, lost};
 }
 

@@ -113,10 +113,8 @@ static struct trace_request *add_request(struct reading *reading, int64_t round)
         at++;
     if (at == trace->round_count)
         return NULL;
-    if (trace->request_count == reading->capacity) {
-        reading->capacity = reading->capacity ? 2 * reading->capacity : 4096;
-        trace->requests = mem_grow(trace->requests, reading->capacity, sizeof(*trace->requests));
-    }
+    trace->requests = mem_room(trace->requests, trace->request_count, &reading->capacity,
+                               sizeof(*trace->requests));
     if (trace->rounds[at].count++ == 0)
         trace->rounds[at].from = trace->request_count;
     return &trace->requests[trace->request_count++];
@@ -211,10 +209,8 @@ static void take_try(void *context, sqlite3_stmt *row)
         find_request(trace, sqlite3_column_int64(row, 0), (uint64_t)sqlite3_column_int64(row, 1));
     if (!request || request->fixed >= 0)
         return;
-    if (reading->raw_count == reading->raw_capacity) {
-        reading->raw_capacity = reading->raw_capacity ? 2 * reading->raw_capacity : 4096;
-        reading->raws = mem_grow(reading->raws, reading->raw_capacity, sizeof(*reading->raws));
-    }
+    reading->raws =
+        mem_room(reading->raws, reading->raw_count, &reading->raw_capacity, sizeof(*reading->raws));
     struct raw_try *raw = &reading->raws[reading->raw_count++];
     *raw = (struct raw_try){
         .try = {.at = sqlite3_column_int64(row, 2),

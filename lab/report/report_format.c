@@ -6,38 +6,22 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/result/json.h"
 #include "lab/result/markdown.h"
 #include "lab/result/table_blame.h"
 #include "lab/result/table_matrix.h"
 #include "lib/base/clock.h"
 #include "lib/base/units.h"
 
-static const cJSON *member(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
-static const char *text(const cJSON *object, const char *key)
-{
-    const cJSON *item = member(object, key);
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
-static double number(const cJSON *object, const char *key)
-{
-    const cJSON *item = member(object, key);
-    return cJSON_IsNumber(item) ? item->valuedouble : 0;
-}
-
 /* Nothing was where the run ended before, or the gateway never started. */
 static bool is_measured(const cJSON *variant)
 {
-    return number(variant, "requests") > 0;
+    return json_number(variant, "requests") > 0;
 }
 
 static bool holds(const cJSON *verdict)
 {
-    return cJSON_IsTrue(member(verdict, "holds"));
+    return cJSON_IsTrue(json_member(verdict, "holds"));
 }
 
 static int count_failed(const cJSON *verdicts)
@@ -77,18 +61,18 @@ static void print_attribute(FILE *out, const char *name, const char *value)
 static void print_case(FILE *out, const cJSON *summary, const cJSON *verdict)
 {
     fputs("    <testcase", out);
-    print_attribute(out, "classname", text(summary, "name"));
+    print_attribute(out, "classname", json_text(summary, "name"));
     fputs(" name=\"", out);
-    print_xml(out, text(verdict, "variant"));
+    print_xml(out, json_text(verdict, "variant"));
     fputs(": ", out);
-    print_xml(out, text(verdict, "text"));
+    print_xml(out, json_text(verdict, "text"));
     if (holds(verdict)) {
         fputs("\"/>\n", out);
         return;
     }
-    bool measured = !cJSON_IsNull(member(verdict, "value")); /* else it says why not */
+    bool measured = !cJSON_IsNull(json_member(verdict, "value")); /* else it says why not */
     fprintf(out, "\">\n      <failure message=\"%s", measured ? "it was " : "");
-    print_xml(out, text(verdict, "shown"));
+    print_xml(out, json_text(verdict, "shown"));
     fputs("\"/>\n    </testcase>\n", out);
 }
 
@@ -97,10 +81,10 @@ static void print_case(FILE *out, const cJSON *summary, const cJSON *verdict)
 static const cJSON *find_unanswered(const cJSON *summary)
 {
     const cJSON *variant;
-    cJSON_ArrayForEach(variant, member(summary, "variants"))
+    cJSON_ArrayForEach(variant, json_member(summary, "variants"))
     {
         if (!is_measured(variant) ||
-            number(variant, "client_failures") * 2 > number(variant, "requests"))
+            json_number(variant, "client_failures") * 2 > json_number(variant, "requests"))
             return variant;
     }
     return NULL;
@@ -109,17 +93,17 @@ static const cJSON *find_unanswered(const cJSON *summary)
 /* The run is a test itself where no verdict stands for it. */
 static bool is_test_itself(const cJSON *summary)
 {
-    return !cJSON_IsTrue(member(summary, "complete")) ||
-           cJSON_GetArraySize(member(summary, "expect")) == 0;
+    return !cJSON_IsTrue(json_member(summary, "complete")) ||
+           cJSON_GetArraySize(json_member(summary, "expect")) == 0;
 }
 
 static void print_unanswered(FILE *out, const cJSON *variant)
 {
     fputs(">\n      <failure message=\"", out);
-    print_xml(out, text(variant, "label"));
+    print_xml(out, json_text(variant, "label"));
     if (is_measured(variant))
         fprintf(out, ": %.0f of %.0f requests got no whole answer",
-                number(variant, "client_failures"), number(variant, "requests"));
+                json_number(variant, "client_failures"), json_number(variant, "requests"));
     else
         fputs(": nothing was measured", out);
     fputs("\"/>\n    </testcase>\n", out);
@@ -131,11 +115,11 @@ static void print_run(FILE *out, const cJSON *summary, bool complete)
 {
     const cJSON *unanswered = find_unanswered(summary);
     fputs("    <testcase", out);
-    print_attribute(out, "classname", text(summary, "name"));
+    print_attribute(out, "classname", json_text(summary, "name"));
     fputs(" name=\"the run\"", out);
     if (!complete) {
         fputs(">\n      <error", out);
-        print_attribute(out, "message", text(summary, "problem"));
+        print_attribute(out, "message", json_text(summary, "problem"));
         fputs("/>\n    </testcase>\n", out);
     } else if (unanswered) {
         print_unanswered(out, unanswered);
@@ -146,30 +130,30 @@ static void print_run(FILE *out, const cJSON *summary, bool complete)
 
 static void print_counts(FILE *out, const cJSON *summary, bool complete)
 {
-    const cJSON *verdicts = member(summary, "expect");
+    const cJSON *verdicts = json_member(summary, "expect");
     bool itself = is_test_itself(summary);
     int failed = count_failed(verdicts) + (itself && complete && find_unanswered(summary));
-    print_attribute(out, "name", text(summary, "name"));
+    print_attribute(out, "name", json_text(summary, "name"));
     fprintf(out, " tests=\"%d\" failures=\"%d\" errors=\"%d\"",
             cJSON_GetArraySize(verdicts) + itself, failed, !complete);
 }
 
 void report_print_junit(FILE *out, const cJSON *summary)
 {
-    bool complete = cJSON_IsTrue(member(summary, "complete"));
+    bool complete = cJSON_IsTrue(json_member(summary, "complete"));
     const cJSON *item;
     fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites", out);
     print_counts(out, summary, complete);
     fputs(">\n  <testsuite", out);
     print_counts(out, summary, complete);
-    print_attribute(out, "timestamp", text(summary, "started"));
+    print_attribute(out, "timestamp", json_text(summary, "started"));
     fputs(">\n", out);
-    cJSON_ArrayForEach(item, member(summary, "expect")) print_case(out, summary, item);
+    cJSON_ArrayForEach(item, json_member(summary, "expect")) print_case(out, summary, item);
     if (is_test_itself(summary))
         print_run(out, summary, complete);
-    if (cJSON_GetArraySize(member(summary, "notes")) > 0) {
+    if (cJSON_GetArraySize(json_member(summary, "notes")) > 0) {
         fputs("    <system-err>", out);
-        cJSON_ArrayForEach(item, member(summary, "notes"))
+        cJSON_ArrayForEach(item, json_member(summary, "notes"))
         {
             print_xml(out, cJSON_IsString(item) ? item->valuestring : "");
             fputc('\n', out);
@@ -184,7 +168,7 @@ void report_print_junit(FILE *out, const cJSON *summary)
 static void print_time(FILE *out, const cJSON *latency, const char *key)
 {
     char shown[32];
-    duration time = duration_ns((int64_t)llround(number(latency, key) * 1e6));
+    duration time = duration_ns((int64_t)llround(json_number(latency, key) * 1e6));
     fprintf(out, " %s |", units_format_duration(shown, sizeof(shown), time));
 }
 
@@ -192,20 +176,20 @@ static void print_variant(FILE *out, const cJSON *variant)
 {
     static const char *const percentiles[] = {"p50", "p90", "p99", "p999"};
     fputs("| ", out);
-    markdown_print(out, text(variant, "label"));
+    markdown_print(out, json_text(variant, "label"));
     fputs(" |", out);
     if (!is_measured(variant)) {
         fputs(" not measured | | | | | | | | |\n", out);
         return;
     }
     for (size_t i = 0; i < sizeof(percentiles) / sizeof(*percentiles); i++)
-        print_time(out, member(variant, "latency_ms"), percentiles[i]);
-    fprintf(out, " %.0f/s | %.0f | %.2f%% | %.2f%% |", number(variant, "throughput_rps"),
-            number(variant, "requests"), number(variant, "failure_rate") * 100,
-            number(variant, "client_failure_rate") * 100);
+        print_time(out, json_member(variant, "latency_ms"), percentiles[i]);
+    fprintf(out, " %.0f/s | %.0f | %.2f%% | %.2f%% |", json_number(variant, "throughput_rps"),
+            json_number(variant, "requests"), json_number(variant, "failure_rate") * 100,
+            json_number(variant, "client_failure_rate") * 100);
     const cJSON *cause;
     const char *between = " ";
-    cJSON_ArrayForEach(cause, member(variant, "causes"))
+    cJSON_ArrayForEach(cause, json_member(variant, "causes"))
     {
         fprintf(out, "%s%s %.0f", between, cause->string, cause->valuedouble);
         between = ", ";
@@ -215,7 +199,7 @@ static void print_variant(FILE *out, const cJSON *variant)
 
 static void print_verdicts(FILE *out, const cJSON *summary)
 {
-    const cJSON *verdict, *verdicts = member(summary, "expect");
+    const cJSON *verdict, *verdicts = json_member(summary, "expect");
     int all = cJSON_GetArraySize(verdicts), failed = count_failed(verdicts);
     if (all == 0)
         return;
@@ -226,11 +210,11 @@ static void print_verdicts(FILE *out, const cJSON *summary)
     cJSON_ArrayForEach(verdict, verdicts)
     {
         fputs(holds(verdict) ? "| holds | " : "| **falls short** | ", out);
-        markdown_print(out, text(verdict, "variant"));
+        markdown_print(out, json_text(verdict, "variant"));
         fputs(" | ", out);
-        markdown_print(out, text(verdict, "text"));
+        markdown_print(out, json_text(verdict, "text"));
         fputs(" | ", out);
-        markdown_print(out, text(verdict, "shown"));
+        markdown_print(out, json_text(verdict, "shown"));
         fputs(" |\n", out);
     }
 }
@@ -241,19 +225,19 @@ static void print_claim(FILE *out, const cJSON *claim)
     fputc('|', out);
     for (size_t i = 0; i < sizeof(cells) / sizeof(*cells); i++) {
         fputc(' ', out);
-        markdown_print(out, text(claim, cells[i]));
+        markdown_print(out, json_text(claim, cells[i]));
         fputs(i + 1 < sizeof(cells) / sizeof(*cells) ? " |" : "", out);
     }
-    if (text(claim, "reason")[0]) {
+    if (json_text(claim, "reason")[0]) {
         fputs(": ", out);
-        markdown_print(out, text(claim, "reason"));
+        markdown_print(out, json_text(claim, "reason"));
     }
     fputs(" |\n", out);
 }
 
 static void print_claims(FILE *out, const cJSON *summary)
 {
-    const cJSON *claim, *claims = member(summary, "claims");
+    const cJSON *claim, *claims = json_member(summary, "claims");
     if (cJSON_GetArraySize(claims) > 0)
         fputs("\n| § | claim | claimed | measured | in all rounds | holds? |\n"
               "|---|---|---|---|---|---|\n",
@@ -276,41 +260,42 @@ static void print_line(FILE *out, const cJSON *row)
 
 static void print_finding(FILE *out, const cJSON *finding)
 {
-    const cJSON *item, *columns = member(member(finding, "table"), "columns");
+    const cJSON *item, *columns = json_member(json_member(finding, "table"), "columns");
     if (!cJSON_IsObject(finding))
         return;
-    fprintf(out, "\n#### %s\n\n", text(finding, "question"));
-    if (cJSON_IsString(member(finding, "answer")))
-        fprintf(out, "%s\n\n", text(finding, "answer"));
+    fprintf(out, "\n#### %s\n\n", json_text(finding, "question"));
+    if (cJSON_IsString(json_member(finding, "answer")))
+        fprintf(out, "%s\n\n", json_text(finding, "answer"));
     else
-        fprintf(out, "**No answer:** %s.\n\n", text(finding, "withheld"));
+        fprintf(out, "**No answer:** %s.\n\n", json_text(finding, "withheld"));
     print_line(out, columns);
     for (int i = 0; i < cJSON_GetArraySize(columns); i++)
         fputs(i == 0 ? "|---|" : "--:|", out);
     fputc('\n', out);
-    cJSON_ArrayForEach(item, member(member(finding, "table"), "rows")) print_line(out, item);
-    cJSON_ArrayForEach(item, member(finding, "notes"))
+    cJSON_ArrayForEach(item, json_member(json_member(finding, "table"), "rows"))
+        print_line(out, item);
+    cJSON_ArrayForEach(item, json_member(finding, "notes"))
         fprintf(out, "\n> %s\n", cJSON_IsString(item) ? item->valuestring : "");
 }
 
 void report_print_markdown(FILE *out, const cJSON *summary)
 {
     const cJSON *item;
-    fprintf(out, "### %s\n\n", text(summary, "name"));
-    if (!cJSON_IsTrue(member(summary, "complete")))
-        fprintf(out, "**The run was cut short:** %s\n\n", text(summary, "problem"));
+    fprintf(out, "### %s\n\n", json_text(summary, "name"));
+    if (!cJSON_IsTrue(json_member(summary, "complete")))
+        fprintf(out, "**The run was cut short:** %s\n\n", json_text(summary, "problem"));
     fprintf(out,
             "| %s | p50 | p90 | p99 | p99.9 | throughput | requests | failure rate | no answer "
             "| causes |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|---|\n",
-            text(summary, "axis")[0] ? text(summary, "axis") : "variant");
-    cJSON_ArrayForEach(item, member(summary, "variants")) print_variant(out, item);
+            json_text(summary, "axis")[0] ? json_text(summary, "axis") : "variant");
+    cJSON_ArrayForEach(item, json_member(summary, "variants")) print_variant(out, item);
     table_print_matrix_markdown(out, summary);
     table_print_blame_markdown(out, summary);
     print_verdicts(out, summary);
     print_claims(out, summary);
-    print_finding(out, member(summary, "investigation"));
-    if (cJSON_GetArraySize(member(summary, "notes")) > 0)
+    print_finding(out, json_member(summary, "investigation"));
+    if (cJSON_GetArraySize(json_member(summary, "notes")) > 0)
         fputc('\n', out);
-    cJSON_ArrayForEach(item, member(summary, "notes"))
+    cJSON_ArrayForEach(item, json_member(summary, "notes"))
         fprintf(out, "> %s\n", cJSON_IsString(item) ? item->valuestring : "");
 }

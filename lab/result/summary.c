@@ -14,6 +14,7 @@
 #include "lab/result/blame_summary.h"
 #include "lab/result/claim_result.h"
 #include "lab/result/clients.h"
+#include "lab/result/json.h"
 #include "lab/result/judge.h"
 #include "lab/result/matrix.h"
 #include "lab/result/summary_faults.h"
@@ -190,19 +191,13 @@ static void note(struct summary *summary, const char *format, ...)
     cJSON_AddItemToArray(summary->notes, cJSON_CreateString(text));
 }
 
-static double figure(const cJSON *object, const char *name)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    return item ? item->valuedouble : 0;
-}
-
 static void note_fault(struct summary *summary, const struct variant_summary *variant,
                        const cJSON *fault)
 {
     const char *name = cJSON_GetObjectItemCaseSensitive(fault, "name")->valuestring;
     const char *target = cJSON_GetObjectItemCaseSensitive(fault, "target")->valuestring;
-    double missed = figure(fault, "missed"), late = figure(fault, "late_ms");
-    if (figure(fault, "touched") == 0)
+    double missed = json_number(fault, "missed"), late = json_number(fault, "late_ms");
+    if (json_number(fault, "touched") == 0)
         note(summary, "in %s, the fault \"%s\" touched nothing on %s", variant->label, name,
              target);
     else if (missed > 0)
@@ -210,7 +205,7 @@ static void note_fault(struct summary *summary, const struct variant_summary *va
              "in %s, the fault \"%s\" could not be done to %s %.0f times, for the process was "
              "away or held already",
              variant->label, name, target, missed);
-    if (figure(fault, "unended") > 0)
+    if (json_number(fault, "unended") > 0)
         note(summary, "in %s, the fault \"%s\" ended %s, which did not come back", variant->label,
              name, target);
     if (late > LATE_FAULT_MS)

@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/result/json.h"
 #include "lab/result/table_blame.h"
 #include "lab/result/table_claims.h"
 #include "lab/result/table_finding.h"
@@ -43,26 +44,10 @@ static const struct column {
 
 #define CELL_TEXT 64
 
-static double number(const cJSON *item)
-{
-    return cJSON_IsNumber(item) ? item->valuedouble : 0;
-}
-
-static const char *text(const cJSON *object, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
-static const cJSON *member(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 /* A variant that never ran, or whose gateway never did, has no figures. */
 static bool is_measured(const cJSON *variant)
 {
-    const cJSON *requests = member(variant, "requests");
+    const cJSON *requests = json_member(variant, "requests");
     return !cJSON_IsNumber(requests) || requests->valuedouble > 0;
 }
 
@@ -70,11 +55,11 @@ static bool is_measured(const cJSON *variant)
 static const char *cell_text(char out[CELL_TEXT], const struct column *column, const cJSON *variant)
 {
     const cJSON *item =
-        member(column->group ? member(variant, column->group) : variant, column->key);
-    double value = number(item);
+        json_member(column->group ? json_member(variant, column->group) : variant, column->key);
+    double value = json_number_of(item);
     switch (column->kind) {
     case CELL_LABEL:
-        return text(variant, column->key);
+        return json_text(variant, column->key);
     case CELL_MS:
         units_format_duration(out, CELL_TEXT, duration_ns((int64_t)(value * 1e6)));
         break;
@@ -117,8 +102,8 @@ static void print_rows(FILE *out, const cJSON *summary)
     int widths[ARRAY_LEN(columns)];
     const char *titles[ARRAY_LEN(columns)];
     char cell[CELL_TEXT];
-    const cJSON *variants = member(summary, "variants"), *variant;
-    const char *axis = text(summary, "axis");
+    const cJSON *variants = json_member(summary, "variants"), *variant;
+    const char *axis = json_text(summary, "axis");
     for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
         titles[i] = columns[i].kind == CELL_LABEL && axis[0] ? axis : columns[i].title;
         widths[i] = width_of(titles[i]);
@@ -149,14 +134,14 @@ static bool print_counts(FILE *out, const cJSON *summary, const char *group, con
 {
     bool any = false;
     const cJSON *variant;
-    cJSON_ArrayForEach(variant, member(summary, "variants"))
+    cJSON_ArrayForEach(variant, json_member(summary, "variants"))
     {
-        double count = number(member(member(variant, group), name));
+        double count = json_number(json_member(variant, group), name);
         if (count <= 0)
             continue;
         if (!any)
             fputs(before, out);
-        fprintf(out, "%s%s %.0f", any ? ", " : "", text(variant, "label"), count);
+        fprintf(out, "%s%s %.0f", any ? ", " : "", json_text(variant, "label"), count);
         any = true;
     }
     return any;
@@ -180,15 +165,15 @@ static void print_causes(FILE *out, const cJSON *summary)
 
 static bool is_same_fault(const cJSON *one, const cJSON *other)
 {
-    return strcmp(text(one, "name"), text(other, "name")) == 0 &&
-           strcmp(text(one, "target"), text(other, "target")) == 0;
+    return strcmp(json_text(one, "name"), json_text(other, "name")) == 0 &&
+           strcmp(json_text(one, "target"), json_text(other, "target")) == 0;
 }
 
 static const cJSON *find_fault(const cJSON *variant, const cJSON *like)
 {
     const cJSON *fault;
     cJSON_ArrayForEach(fault,
-                       member(variant, "faults")) if (is_same_fault(fault, like)) return fault;
+                       json_member(variant, "faults")) if (is_same_fault(fault, like)) return fault;
     return NULL;
 }
 
@@ -204,16 +189,17 @@ static bool is_listed(const cJSON *variant, const cJSON *fault)
 /* One fault, in this variant and those behind it. */
 static void print_fault(FILE *out, const cJSON *variant, const cJSON *fault)
 {
-    fprintf(out, "  %s (%s on %s): ", text(fault, "name"), text(fault, "kind"),
-            text(fault, "target"));
+    fprintf(out, "  %s (%s on %s): ", json_text(fault, "name"), json_text(fault, "kind"),
+            json_text(fault, "target"));
     for (const char *before = ""; variant; variant = variant->next) {
         const cJSON *same = find_fault(variant, fault);
         if (!same)
             continue;
-        double touched = number(member(same, "touched"));
-        int unit = (int)strlen(text(same, "unit")) - (touched == 1); /* one time, not 1 times */
-        fprintf(out, "%s%s %.0f %.*s", before, text(variant, "label"), touched, unit,
-                text(same, "unit"));
+        double touched = json_number(same, "touched");
+        int unit =
+            (int)strlen(json_text(same, "unit")) - (touched == 1); /* one time, not 1 times */
+        fprintf(out, "%s%s %.0f %.*s", before, json_text(variant, "label"), touched, unit,
+                json_text(same, "unit"));
         before = ", ";
     }
     fputc('\n', out);
@@ -223,8 +209,8 @@ static void print_faults(FILE *out, const cJSON *summary)
 {
     const cJSON *variant, *fault;
     const char *title = "\nfaults injected\n";
-    cJSON_ArrayForEach(variant, member(summary, "variants"))
-        cJSON_ArrayForEach(fault, member(variant, "faults"))
+    cJSON_ArrayForEach(variant, json_member(summary, "variants"))
+        cJSON_ArrayForEach(fault, json_member(variant, "faults"))
     {
         if (is_listed(variant, fault))
             continue;
@@ -238,13 +224,13 @@ static void print_faults(FILE *out, const cJSON *summary)
 static void print_client_errors(FILE *out, const cJSON *summary)
 {
     const cJSON *variant, *count;
-    cJSON_ArrayForEach(variant, member(summary, "variants"))
-        cJSON_ArrayForEach(count, member(variant, "client_errors"))
-            fprintf(out, "\nclient-side errors in %s: %s %.0f", text(variant, "label"),
-                    count->string, number(count));
-    cJSON_ArrayForEach(variant, member(summary, "variants"))
+    cJSON_ArrayForEach(variant, json_member(summary, "variants"))
+        cJSON_ArrayForEach(count, json_member(variant, "client_errors"))
+            fprintf(out, "\nclient-side errors in %s: %s %.0f", json_text(variant, "label"),
+                    count->string, json_number_of(count));
+    cJSON_ArrayForEach(variant, json_member(summary, "variants"))
     {
-        if (!member(variant, "client_errors")->child)
+        if (!json_member(variant, "client_errors")->child)
             continue;
         fputc('\n', out);
         return;
@@ -253,30 +239,31 @@ static void print_client_errors(FILE *out, const cJSON *summary)
 
 static void print_expectations(FILE *out, const cJSON *summary)
 {
-    const cJSON *verdict, *list = member(summary, "expect");
+    const cJSON *verdict, *list = json_member(summary, "expect");
     if (cJSON_GetArraySize(list) > 0)
         fputs("\nexpectations\n", out);
     cJSON_ArrayForEach(verdict, list)
     {
-        bool holds = cJSON_IsTrue(member(verdict, "holds"));
-        const char *label = text(verdict, "variant"), *expectation = text(verdict, "text");
+        bool holds = cJSON_IsTrue(json_member(verdict, "holds"));
+        const char *label = json_text(verdict, "variant"),
+                   *expectation = json_text(verdict, "text");
         bool named =
             strncmp(expectation, label, strlen(label)) == 0 && expectation[strlen(label)] == ':';
         fprintf(out, "  %-11s  %s%s%s  (%s)\n", holds ? "holds" : "falls short", named ? "" : label,
-                named ? "" : ": ", expectation, text(verdict, "shown"));
+                named ? "" : ": ", expectation, json_text(verdict, "shown"));
     }
 }
 
 static void print_notes(FILE *out, const cJSON *summary)
 {
-    const cJSON *note, *notes = member(summary, "notes");
+    const cJSON *note, *notes = json_member(summary, "notes");
     if (cJSON_GetArraySize(notes) > 0)
         fputc('\n', out);
     cJSON_ArrayForEach(note, notes)
         fprintf(out, "warning: %s\n", cJSON_IsString(note) ? note->valuestring : "");
-    if (!cJSON_IsTrue(member(summary, "complete")))
+    if (!cJSON_IsTrue(json_member(summary, "complete")))
         fprintf(out, "\nThe run was cut short (%s): these are the figures until then.\n",
-                text(summary, "problem"));
+                json_text(summary, "problem"));
 }
 
 void table_print(FILE *out, const cJSON *summary, const char *folder)

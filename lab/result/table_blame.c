@@ -5,26 +5,10 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/result/json.h"
 #include "lab/result/markdown.h"
 
 #define MOST_ROWS 8
-
-static const cJSON *member(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
-static double number(const cJSON *object, const char *key)
-{
-    const cJSON *item = member(object, key);
-    return cJSON_IsNumber(item) ? item->valuedouble : 0;
-}
-
-static const char *text(const cJSON *object, const char *key)
-{
-    const cJSON *item = member(object, key);
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
 
 /* What another list has of the same class and name. */
 static double count_of(const cJSON *list, const cJSON *wanted)
@@ -32,9 +16,9 @@ static double count_of(const cJSON *list, const cJSON *wanted)
     const cJSON *item;
     cJSON_ArrayForEach(item, list)
     {
-        if (strcmp(text(item, "class"), text(wanted, "class")) == 0 &&
-            strcmp(text(item, "name"), text(wanted, "name")) == 0)
-            return number(item, "count");
+        if (strcmp(json_text(item, "class"), json_text(wanted, "class")) == 0 &&
+            strcmp(json_text(item, "name"), json_text(wanted, "name")) == 0)
+            return json_number(item, "count");
     }
     return 0;
 }
@@ -45,7 +29,7 @@ typedef void print_row(FILE *out, const cJSON *variant, const cJSON *item, doubl
 
 static const cJSON *blamed(const cJSON *variant, const char *whom)
 {
-    return member(member(variant, "blame"), whom);
+    return json_member(json_member(variant, "blame"), whom);
 }
 
 static bool has_rows(const cJSON *variant)
@@ -62,12 +46,12 @@ static int print_rows(FILE *out, const cJSON *variant, print_row *print)
     cJSON_ArrayForEach(item, failed)
     {
         if (rows++ < MOST_ROWS)
-            print(out, variant, item, number(item, "count"), count_of(slow, item));
+            print(out, variant, item, json_number(item, "count"), count_of(slow, item));
     }
     cJSON_ArrayForEach(item, slow)
     {
         if (count_of(failed, item) == 0 && rows++ < MOST_ROWS)
-            print(out, variant, item, 0, number(item, "count"));
+            print(out, variant, item, 0, json_number(item, "count"));
     }
     return rows > MOST_ROWS ? rows - MOST_ROWS : 0;
 }
@@ -76,7 +60,7 @@ static int print_rows(FILE *out, const cJSON *variant, print_row *print)
 static bool has_blame(const cJSON *summary)
 {
     const cJSON *variant;
-    cJSON_ArrayForEach(variant, member(summary, "variants"))
+    cJSON_ArrayForEach(variant, json_member(summary, "variants"))
     {
         if (cJSON_GetArraySize(blamed(variant, "failed")) > 0)
             return true;
@@ -91,7 +75,7 @@ static void print_text_row(FILE *out, const cJSON *variant, const cJSON *item, d
 {
     char what[64];
     (void)variant;
-    snprintf(what, sizeof(what), "%s %s", text(item, "class"), text(item, "name"));
+    snprintf(what, sizeof(what), "%s %s", json_text(item, "class"), json_text(item, "name"));
     fprintf(out, "  %-32s %9.0f %12.0f\n", what, failed, slow);
 }
 
@@ -100,12 +84,12 @@ static void print_variant(FILE *out, const cJSON *variant)
     const cJSON *failed = blamed(variant, "failed");
     if (!has_rows(variant))
         return;
-    fprintf(out, "\n%-34s %9s %12s\n", text(variant, "label"), "failures", "slowest 1 %");
+    fprintf(out, "\n%-34s %9s %12s\n", json_text(variant, "label"), "failures", "slowest 1 %");
     int left = print_rows(out, variant, print_text_row);
     if (left > 0)
         fprintf(out, "  and %d more, in summary.json\n", left);
     if (failed && failed->child)
-        fprintf(out, "      as in: %s\n", text(failed->child, "example"));
+        fprintf(out, "      as in: %s\n", json_text(failed->child, "example"));
 }
 
 void table_print_blame(FILE *out, const cJSON *summary)
@@ -114,10 +98,10 @@ void table_print_blame(FILE *out, const cJSON *summary)
     if (!has_blame(summary))
         return;
     fputs("\nwhat is behind the failures", out);
-    cJSON_ArrayForEach(variant, member(summary, "variants")) print_variant(out, variant);
-    cJSON_ArrayForEach(variant, member(summary, "variants"))
+    cJSON_ArrayForEach(variant, json_member(summary, "variants")) print_variant(out, variant);
+    cJSON_ArrayForEach(variant, json_member(summary, "variants"))
         cJSON_ArrayForEach(note, blamed(variant, "notes"))
-            fprintf(out, "  %s: %s\n", text(variant, "label"), note->valuestring);
+            fprintf(out, "  %s: %s\n", json_text(variant, "label"), note->valuestring);
 }
 
 /* ---- as Markdown */
@@ -126,11 +110,11 @@ static void print_markdown_row(FILE *out, const cJSON *variant, const cJSON *ite
                                double slow)
 {
     fputs("| ", out);
-    markdown_print(out, text(variant, "label"));
+    markdown_print(out, json_text(variant, "label"));
     fputs(" | ", out);
-    markdown_print(out, text(item, "class"));
+    markdown_print(out, json_text(item, "class"));
     fputc(' ', out);
-    markdown_print(out, text(item, "name"));
+    markdown_print(out, json_text(item, "name"));
     fprintf(out, " | %.0f | %.0f |\n", failed, slow);
 }
 
@@ -139,9 +123,10 @@ static void print_remarks(FILE *out, const cJSON *variant)
 {
     const cJSON *note, *failed = blamed(variant, "failed");
     if (failed && failed->child)
-        fprintf(out, "\n> %s, as in: %s\n", text(variant, "label"), text(failed->child, "example"));
+        fprintf(out, "\n> %s, as in: %s\n", json_text(variant, "label"),
+                json_text(failed->child, "example"));
     cJSON_ArrayForEach(note, blamed(variant, "notes"))
-        fprintf(out, "\n> %s: %s\n", text(variant, "label"), note->valuestring);
+        fprintf(out, "\n> %s: %s\n", json_text(variant, "label"), note->valuestring);
 }
 
 void table_print_blame_markdown(FILE *out, const cJSON *summary)
@@ -152,11 +137,11 @@ void table_print_blame_markdown(FILE *out, const cJSON *summary)
     fputs("\n| variant | what is behind the failures | failures | slowest 1 % |\n"
           "|---|---|--:|--:|\n",
           out);
-    cJSON_ArrayForEach(variant, member(summary, "variants"))
+    cJSON_ArrayForEach(variant, json_member(summary, "variants"))
     {
         int left = print_rows(out, variant, print_markdown_row);
         if (left > 0)
             fprintf(out, "| | and %d more, in summary.json | | |\n", left);
     }
-    cJSON_ArrayForEach(variant, member(summary, "variants")) print_remarks(out, variant);
+    cJSON_ArrayForEach(variant, json_member(summary, "variants")) print_remarks(out, variant);
 }

@@ -5,19 +5,11 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/result/json.h"
+
 #define MOST_ROWS    12 /* more stand in summary.json and on the page */
 #define MOST_COLUMNS 12
 #define INDENT       "  "
-
-static const cJSON *member(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
-static const char *text_of(const cJSON *item)
-{
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
 
 static void widen(size_t widths[MOST_COLUMNS], const cJSON *row)
 {
@@ -25,8 +17,8 @@ static void widen(size_t widths[MOST_COLUMNS], const cJSON *row)
     const cJSON *cell;
     cJSON_ArrayForEach(cell, row)
     {
-        if (column < MOST_COLUMNS && strlen(text_of(cell)) > widths[column])
-            widths[column] = strlen(text_of(cell));
+        if (column < MOST_COLUMNS && strlen(json_text_of(cell)) > widths[column])
+            widths[column] = strlen(json_text_of(cell));
         column++;
     }
 }
@@ -41,9 +33,9 @@ static void print_row(FILE *out, const size_t widths[MOST_COLUMNS], const cJSON 
     {
         int width = column < MOST_COLUMNS ? (int)widths[column] : 0;
         if (column == 0)
-            fprintf(out, "%-*s", width, text_of(cell));
+            fprintf(out, "%-*s", width, json_text_of(cell));
         else
-            fprintf(out, "  %*s", width, text_of(cell));
+            fprintf(out, "  %*s", width, json_text_of(cell));
         column++;
     }
     fputc('\n', out);
@@ -51,30 +43,30 @@ static void print_row(FILE *out, const size_t widths[MOST_COLUMNS], const cJSON 
 
 static void print_table(FILE *out, const cJSON *table)
 {
-    const cJSON *rows = member(table, "rows"), *row;
+    const cJSON *rows = json_member(table, "rows"), *row;
     size_t widths[MOST_COLUMNS] = {0};
     int count = cJSON_GetArraySize(rows);
     if (count > MOST_ROWS) {
         fprintf(out, INDENT "(the table has %d rows: see the page, or summary.json)\n", count);
         return;
     }
-    widen(widths, member(table, "columns"));
+    widen(widths, json_member(table, "columns"));
     cJSON_ArrayForEach(row, rows) widen(widths, row);
-    print_row(out, widths, member(table, "columns"));
+    print_row(out, widths, json_member(table, "columns"));
     cJSON_ArrayForEach(row, rows) print_row(out, widths, row);
 }
 
 void table_print_finding(FILE *out, const cJSON *summary)
 {
-    const cJSON *finding = member(summary, "investigation"), *note;
+    const cJSON *finding = json_member(summary, "investigation"), *note;
     if (!cJSON_IsObject(finding))
         return;
-    fprintf(out, "\n%s\n", text_of(member(finding, "question")));
-    if (cJSON_IsString(member(finding, "answer")))
-        fprintf(out, INDENT "%s\n", text_of(member(finding, "answer")));
+    fprintf(out, "\n%s\n", json_text_of(json_member(finding, "question")));
+    if (cJSON_IsString(json_member(finding, "answer")))
+        fprintf(out, INDENT "%s\n", json_text_of(json_member(finding, "answer")));
     else
-        fprintf(out, INDENT "No answer: %s.\n", text_of(member(finding, "withheld")));
-    print_table(out, member(finding, "table"));
-    cJSON_ArrayForEach(note, member(finding, "notes"))
-        fprintf(out, INDENT "note: %s\n", text_of(note));
+        fprintf(out, INDENT "No answer: %s.\n", json_text_of(json_member(finding, "withheld")));
+    print_table(out, json_member(finding, "table"));
+    cJSON_ArrayForEach(note, json_member(finding, "notes"))
+        fprintf(out, INDENT "note: %s\n", json_text_of(note));
 }

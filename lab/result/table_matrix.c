@@ -6,6 +6,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "lab/result/json.h"
 #include "lab/result/markdown.h"
 #include "lib/base/result.h"
 
@@ -41,23 +42,6 @@ struct row {
 
 typedef void take_row(void *context, const struct row *row);
 
-static const cJSON *member(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
-static double number(const cJSON *object, const char *key)
-{
-    const cJSON *item = member(object, key);
-    return cJSON_IsNumber(item) ? item->valuedouble : 0;
-}
-
-static const char *text(const cJSON *object, const char *key)
-{
-    const cJSON *item = member(object, key);
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 static void put(struct row *row, int column, const char *value)
 {
     char *cell = row->cells[column];
@@ -78,13 +62,13 @@ static void put_count(struct row *row, int column, double count)
 static void pass_failure(const cJSON *gateway, const cJSON *failure, take_row *take, void *context)
 {
     struct row row = {.title = NULL};
-    double unlogged = number(failure, "unlogged"), count = number(failure, "count");
-    put(&row, COLUMN_GATEWAY, text(gateway, "name"));
-    put(&row, COLUMN_SEEN, text(failure, "seen"));
+    double unlogged = json_number(failure, "unlogged"), count = json_number(failure, "count");
+    put(&row, COLUMN_GATEWAY, json_text(gateway, "name"));
+    put(&row, COLUMN_SEEN, json_text(failure, "seen"));
     put_count(&row, COLUMN_COUNT, count);
-    put(&row, COLUMN_CAUSE, text(failure, "cause"));
-    put(&row, COLUMN_SAYS, unlogged == count ? "(nothing)" : text(failure, "says"));
-    put_count(&row, COLUMN_TRIED, number(failure, "tried_again"));
+    put(&row, COLUMN_CAUSE, json_text(failure, "cause"));
+    put(&row, COLUMN_SAYS, unlogged == count ? "(nothing)" : json_text(failure, "says"));
+    put_count(&row, COLUMN_TRIED, json_number(failure, "tried_again"));
     put_count(&row, COLUMN_UNLOGGED, unlogged);
     take(context, &row);
 }
@@ -93,11 +77,11 @@ static void pass_failure(const cJSON *gateway, const cJSON *failure, take_row *t
 static void pass_rest(const cJSON *gateway, bool measured, take_row *take, void *context)
 {
     struct row row = {.title = NULL};
-    double saved = number(gateway, "answered_after_retry");
-    bool failed = cJSON_GetArraySize(member(gateway, "failures")) > 0;
+    double saved = json_number(gateway, "answered_after_retry");
+    bool failed = cJSON_GetArraySize(json_member(gateway, "failures")) > 0;
     if (failed && saved == 0)
         return;
-    put(&row, COLUMN_GATEWAY, text(gateway, "name"));
+    put(&row, COLUMN_GATEWAY, json_text(gateway, "name"));
     put(&row, COLUMN_SEEN, saved > 0 ? "answers" : measured ? "only answers" : "not measured");
     if (saved > 0) {
         put_count(&row, COLUMN_COUNT, saved);
@@ -108,9 +92,9 @@ static void pass_rest(const cJSON *gateway, bool measured, take_row *take, void 
 
 static void pass_variant(const cJSON *variant, take_row *take, void *context)
 {
-    const cJSON *gateway = member(variant, "gateway"), *failure;
-    bool measured = number(variant, "requests") > 0;
-    cJSON_ArrayForEach(failure, member(gateway, "failures"))
+    const cJSON *gateway = json_member(variant, "gateway"), *failure;
+    bool measured = json_number(variant, "requests") > 0;
+    cJSON_ArrayForEach(failure, json_member(gateway, "failures"))
         pass_failure(gateway, failure, take, context);
     pass_rest(gateway, measured, take, context);
 }
@@ -120,12 +104,12 @@ static void pass_rows(const cJSON *summary, take_row *take, void *context)
 {
     const cJSON *variant;
     const char *last = NULL;
-    cJSON_ArrayForEach(variant, member(summary, "variants"))
+    cJSON_ArrayForEach(variant, json_member(summary, "variants"))
     {
-        const cJSON *gateway = member(variant, "gateway");
+        const cJSON *gateway = json_member(variant, "gateway");
         if (!gateway)
             continue;
-        struct row title = {.title = text(gateway, "case")};
+        struct row title = {.title = json_text(gateway, "case")};
         if (title.title[0] && (!last || strcmp(last, title.title) != 0))
             take(context, &title);
         last = title.title;
@@ -175,17 +159,17 @@ static void print_row(void *context, const struct row *row)
 static void print_logs(FILE *out, const cJSON *summary)
 {
     const cJSON *variant;
-    cJSON_ArrayForEach(variant, member(summary, "variants"))
+    cJSON_ArrayForEach(variant, json_member(summary, "variants"))
     {
-        const cJSON *log = member(member(variant, "gateway"), "log");
-        double odd = number(log, "not_understood"), untraced = number(log, "untraced");
+        const cJSON *log = json_member(json_member(variant, "gateway"), "log");
+        double odd = json_number(log, "not_understood"), untraced = json_number(log, "untraced");
         if (odd > 0)
             fprintf(out, "%s: %.0f of %.0f log lines about requests are not understood, as: %s\n",
-                    text(variant, "label"), odd, odd + number(log, "requests"),
-                    text(log, "example"));
+                    json_text(variant, "label"), odd, odd + json_number(log, "requests"),
+                    json_text(log, "example"));
         if (untraced > 0)
             fprintf(out, "%s: %.0f log lines are about requests without a traceparent\n",
-                    text(variant, "label"), untraced);
+                    json_text(variant, "label"), untraced);
     }
 }
 

@@ -8,11 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lab/result/format.h"
 #include "lib/base/result.h"
 
 struct conf_table;
-
-enum whatif_format { WHATIF_TEXT, WHATIF_JSON, WHATIF_MARKDOWN };
 
 struct whatif_options {
     const char *run;       /* the folder of a run, or runs/NAME for the newest of that name */
@@ -23,7 +22,7 @@ struct whatif_options {
     const char *output;    /* the folder of all runs, for proofs; NULL = "runs" */
     bool prove;
     uint64_t seed; /* of the draws */
-    enum whatif_format format;
+    enum result_format format;
     const struct conf_table *proxy_table;
 };
 

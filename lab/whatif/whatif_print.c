@@ -17,7 +17,7 @@ static const int widths[COLUMNS] = {78, 26, 26, 11, 0};
 
 static void print_row(const struct whatif *whatif, const struct cell *cells)
 {
-    bool markdown = whatif->options->format == WHATIF_MARKDOWN;
+    bool markdown = whatif->options->format == FORMAT_MARKDOWN;
     for (size_t i = 0; i < COLUMNS; i++) {
         int rest = widths[i] - (int)strlen(cells[i].text);
         if (markdown)
@@ -68,7 +68,7 @@ static void print_heads(const struct whatif *whatif)
     static const struct cell heads[COLUMNS] = {
         {"setting"}, {"failures [95 %]"}, {"p99 [95 %]"}, {"extra load"}, {""}};
     print_row(whatif, heads);
-    if (whatif->options->format == WHATIF_MARKDOWN)
+    if (whatif->options->format == FORMAT_MARKDOWN)
         printf("|---|---|---|---|---|\n");
 }
 
@@ -78,7 +78,7 @@ static void print_points(const struct whatif *whatif)
     print_heads(whatif);
     for (size_t i = 0; i < whatif->grid.count; i++) {
         const char *own = whatif->grid.points[i].group;
-        if (i > 0 && strcmp(group, own) != 0 && whatif->options->format == WHATIF_TEXT)
+        if (i > 0 && strcmp(group, own) != 0 && whatif->options->format == FORMAT_TEXT)
             printf("  by %s\n", own);
         group = own;
         print_point(whatif, i);
@@ -128,7 +128,7 @@ static void print_proofs(const struct whatif *whatif)
                                                {"in the interval, p99 predicted and measured"}};
     printf("\n");
     print_row(whatif, heads);
-    if (whatif->options->format == WHATIF_MARKDOWN)
+    if (whatif->options->format == FORMAT_MARKDOWN)
         printf("|---|---|---|---|---|\n");
     for (size_t i = 0; i < whatif->proof_count; i++) {
         const struct whatif_proof *proof = &whatif->proofs[i];
@@ -161,7 +161,7 @@ static void print_notes(const struct whatif *whatif)
 
 void whatif_print(const struct whatif *whatif)
 {
-    if (whatif->options->format == WHATIF_JSON) {
+    if (whatif->options->format == FORMAT_JSON) {
         cJSON *json = whatif_json(whatif);
         char *text = cJSON_Print(json);
         printf("%s\n", text);

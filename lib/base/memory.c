@@ -9,6 +9,7 @@
 #include "lib/base/result.h"
 
 #define ARENA_BLOCK 4096
+#define FIRST_ROOM  64
 
 struct arena_block {
     struct arena_block *next;
@@ -42,6 +43,14 @@ void *mem_grow(void *memory, size_t n, size_t size)
     if (!grown)
         out_of_memory(n, size);
     return grown;
+}
+
+void *mem_room(void *memory, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return memory;
+    *capacity = *capacity ? 2 * *capacity : FIRST_ROOM;
+    return mem_grow(memory, *capacity, size);
 }
 
 char *mem_text(const char *text)

@@ -12,6 +12,9 @@
 /* Zeroed memory for `n` objects of `size` bytes. Free with free(). */
 void *mem_alloc(size_t n, size_t size);
 void *mem_grow(void *memory, size_t n, size_t size);
+/* Room for one more behind `count` objects, by doubling: an array that grows to n is moved log n
+ * times. `capacity` is how many it has room for, 0 at first. */
+void *mem_room(void *memory, size_t count, size_t *capacity, size_t size);
 char *mem_text(const char *text);
 
 /* Memory that is released as a whole. A zeroed arena is empty and ready. */
