@@ -150,7 +150,7 @@ static void analyse(struct run *run, struct exchanges *exchanges)
     struct exchanges_reading reading;
     char *path = run_dir_file(&run->dir, "run.db");
     exchanges_begin(&reading, path);
-    cut_short(run, findings_write(path, run->dropped, &error), &error);
+    cut_short(run, findings_write(path, &reading, run->dropped, &error), &error);
     cut_short(run, exchanges_end(&reading, &error), &error);
     *exchanges = reading.exchanges;
     free(path);

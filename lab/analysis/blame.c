@@ -21,6 +21,16 @@ static const struct {
 #undef CLASS_ROW
 };
 
+const char *blame_part_name(enum blame_part part)
+{
+    static const char *const names[] = {
+#define PART_NAME(id, name) [BLAME_##id] = name,
+        BLAME_PARTS(PART_NAME)
+#undef PART_NAME
+    };
+    return names[part];
+}
+
 const char *blame_class_name(enum blame_class class)
 {
     return classes[class].name;
@@ -106,15 +116,27 @@ static uint32_t best_span(const struct blame_book *book, const struct blame_wind
     return best;
 }
 
+/* What can be behind a case, or behind one of its tries. A client that waited in vain says nothing
+ * of how; what ended otherwise was ended. */
+static unsigned effects_of(const struct blame_case *item, enum cause outcome)
+{
+    if (outcome != CAUSE_NONE && effects_behind(outcome) != 0)
+        return effects_behind(outcome);
+    if (item->part != BLAME_LOST)
+        return effects_behind(item->cause);
+    return item->error == CLIENT_ERROR_TIMEOUT || item->error == CLIENT_ERROR_UNFINISHED
+               ? EFFECT_DELAYS
+               : EFFECT_ENDS | EFFECT_REFUSES | EFFECT_GARBLES;
+}
+
 static struct blame_window window_of(const struct blame_try *try, const struct blame_case *item)
 {
-    return (struct blame_window){
-        .from = try->from,
-        .until = try->until,
-        .endpoint = try->endpoint,
-        .on = try,
-        .effects = effects_behind(try->outcome == CAUSE_NONE ? item->cause : try->outcome),
-        .touched = item->touched};
+    return (struct blame_window){.from = try->from,
+                                 .until = try->until,
+                                 .endpoint = try->endpoint,
+                                 .on = try,
+                                 .effects = effects_of(item, try->outcome),
+                                 .touched = item->touched};
 }
 
 /* ---- requests that were refused by a state of the gateway */
@@ -223,6 +245,23 @@ static uint32_t span_before(const struct blame_book *book, const struct blame_ca
     return best_span(book, &window, 1);
 }
 
+/* All that it was in the gateway for. */
+static struct blame_window whole_of(const struct blame_case *item)
+{
+    return (struct blame_window){.from = item->from,
+                                 .until = item->until,
+                                 .endpoint = item->recorded ? BLAME_EVERYWHERE : BLAME_NOWHERE,
+                                 .effects = effects_of(item, CAUSE_NONE),
+                                 .touched = item->touched};
+}
+
+/* Other gateways record no states: what was in force as it was refused is all there is. */
+static uint32_t span_meanwhile(const struct blame_book *book, const struct blame_case *item)
+{
+    struct blame_window window = whole_of(item);
+    return best_span(book, &window, 1);
+}
+
 static void judge_refusal(const struct judge *judge, struct blame_case *item,
                           const struct refusal *refusal)
 {
@@ -230,8 +269,10 @@ static void judge_refusal(const struct judge *judge, struct blame_case *item,
     struct blame_window windows[LOOK_BACK];
     item->class = item->cause == CAUSE_DNS_FAILED ? BLAME_BACKEND : BLAME_LIMIT;
     item->state = state_behind(book, item, refusal);
-    if (item->state == BLAME_NONE)
+    if (item->state == BLAME_NONE) {
+        item->span = span_meanwhile(book, item);
         return;
+    }
     const struct blame_state *state = &book->states[item->state];
     if (follows_failures(state->kind)) {
         item->failures = (uint32_t)failures_before(judge, item, state, windows);
@@ -269,11 +310,7 @@ static void judge_tries(const struct blame_book *book, struct blame_case *item,
     for (size_t i = 0; i < count; i++)
         windows[i] = window_of(&tries->items[tries->count - count + i], item);
     if (count == 0)
-        windows[count++] = (struct blame_window){.from = item->from,
-                                                 .until = item->until,
-                                                 .endpoint = BLAME_EVERYWHERE,
-                                                 .effects = effects_behind(item->cause),
-                                                 .touched = item->touched};
+        windows[count++] = whole_of(item);
     item->failures = (uint32_t)tries->count;
     item->failure = item->cause;
     item->span = best_span(book, windows, count);
@@ -472,7 +509,7 @@ static void judge_case(const struct judge *judge, uint32_t number)
     item->timeout = item->true_wait = -1;
     item->would_succeed = -1;
     sum_overlaps(judge->book, item, &tries);
-    if (item->failed)
+    if (item->part != BLAME_SLOW)
         judge_failure(judge, item, &tries);
     else
         judge_slowness(judge, item, &tries);

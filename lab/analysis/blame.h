@@ -40,12 +40,23 @@
     X(UNATTRIBUTED, "unattributed", "nothing that was recorded explains it")
 /* clang-format on */
 
+/* Which requests are judged. */
+#define BLAME_PARTS(X)                                                                \
+    X(FAILED, "failed") /* in the gateway */                                          \
+    X(LOST, "client")   /* had no whole answer, which is no failure of the gateway */ \
+    X(SLOW, "slow")     /* one of the slowest */
+
+#define BLAME_PART_ENUM(id, name) BLAME_##id,
+enum blame_part { BLAME_PARTS(BLAME_PART_ENUM) BLAME_PART_COUNT };
+#undef BLAME_PART_ENUM
+
 #define BLAME_CLASS_ENUM(id, name, meaning) BLAME_##id,
 enum blame_class { BLAME_CLASSES(BLAME_CLASS_ENUM) BLAME_CLASS_COUNT };
 #undef BLAME_CLASS_ENUM
 
-#define BLAME_EVERYWHERE UINT32_MAX /* in place of an endpoint: all of them */
-#define BLAME_NONE       UINT32_MAX /* in place of an index */
+#define BLAME_EVERYWHERE UINT32_MAX       /* in place of an endpoint: all of them */
+#define BLAME_NOWHERE    (UINT32_MAX - 1) /* of what no endpoint is known for */
+#define BLAME_NONE       UINT32_MAX       /* in place of an index */
 #define BLAME_CHAIN      192
 #define BLAME_VERDICT    512
 
@@ -85,14 +96,16 @@ struct blame_case {
     struct blame_trace {
         char text[33];
     } trace;
-    bool failed;       /* else one of the slowest */
+    enum blame_part part;
     uint32_t upstream; /* or BLAME_NONE */
     enum cause cause;
     int status;
-    int64_t from, until;    /* in the gateway */
-    int64_t queue, deliver; /* negative: not reached */
-    int64_t latency;        /* as the client saw it; negative: not known */
-    uint32_t touched;       /* a span that names this request, or BLAME_NONE */
+    enum client_error error; /* as the client saw it */
+    bool recorded;           /* by the gateway; else all that is known is what the client saw */
+    int64_t from, until;     /* in the gateway */
+    int64_t queue, deliver;  /* negative: not reached */
+    int64_t latency;         /* as the client saw it; negative: not known */
+    uint32_t touched;        /* a span that names this request, or BLAME_NONE */
 
     /* Set by blame_judge. */
     enum blame_class class;
@@ -131,6 +144,7 @@ void blame_sort(struct blame_book *book);
 /* Judges every case. Free book->reach afterwards. */
 void blame_judge(struct blame_book *book);
 
+const char *blame_part_name(enum blame_part part);
 const char *blame_class_name(enum blame_class class);
 const char *blame_class_meaning(enum blame_class class);
 

@@ -60,6 +60,15 @@ static void say_span(struct words *words, const struct blame_book *book,
 
 /* ---- the chain */
 
+/* As the gateway says, if it does. */
+static const char *end_of(const struct blame_case *item)
+{
+    if (item->part == BLAME_SLOW)
+        return "slow";
+    bool said = item->recorded && item->cause != CAUSE_NONE;
+    return said ? cause_row(item->cause)->name : client_error_name(item->error);
+}
+
 void blame_chain(char out[BLAME_CHAIN], const struct blame_book *book,
                  const struct blame_case *item)
 {
@@ -74,10 +83,10 @@ void blame_chain(char out[BLAME_CHAIN], const struct blame_book *book,
         if (item->failures > 0)
             say(&words, "%u x %s > ", item->failures, cause_row(item->failure)->name);
         say(&words, "%s %s > ", state_kind_name(state->kind), state->subject);
-    } else if (item->failed && item->failures > 1) {
+    } else if (item->part == BLAME_FAILED && item->failures > 1) {
         say(&words, "%u tries > ", item->failures);
     }
-    say(&words, "%s", item->failed ? cause_row(item->cause)->name : "slow");
+    say(&words, "%s", end_of(item));
 }
 
 /* ---- the verdict */
@@ -86,9 +95,13 @@ static void say_what(struct words *words, const struct blame_case *item)
 {
     char text[32];
     int64_t whole = item->until - item->from;
-    if (!item->failed)
+    if (item->part == BLAME_SLOW)
         say(words, "answered after %s",
             length_text(text, item->latency > 0 ? item->latency : whole));
+    else if (item->part == BLAME_LOST)
+        say(words, "no whole answer for the client (%s) after %s, %s",
+            client_error_name(item->error), length_text(text, item->latency),
+            item->recorded ? end_of(item) : "and no record of the gateway");
     else
         say(words, "%d, %s, after %s", item->status, cause_row(item->cause)->name,
             length_text(text, whole));

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cjson/cJSON.h>
 
@@ -266,6 +267,20 @@ static void note_run(cJSON *notes, const struct recorded_run *run, char side)
             side, run->busy_share * 100);
 }
 
+static bool is_one_folder(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+static bool is_the_same(const struct comparing *comparing, const struct compared *pair)
+{
+    bool one_run =
+        comparing->a == comparing->b || is_one_folder(comparing->a->folder, comparing->b->folder);
+    return one_run && strcmp(pair->a_label, pair->b_label) == 0;
+}
+
 static cJSON *collect_notes(const struct comparing *comparing)
 {
     cJSON *notes = cJSON_CreateArray();
@@ -275,6 +290,8 @@ static cJSON *collect_notes(const struct comparing *comparing)
         one_round |= comparing->items[i].rounds == 1;
         unpaired |= !comparing->items[i].paired && !comparing->items[i].withheld[0];
     }
+    if (comparing->count > 0 && is_the_same(comparing, &comparing->items[0]))
+        note(notes, "A and B are the same requests of the same run: nothing can differ");
     note_run(notes, a, 'A');
     if (a != b)
         note_run(notes, b, 'B');

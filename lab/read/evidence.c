@@ -9,6 +9,7 @@
 #include "lab/analysis/effects.h"
 #include "lab/read/evidence_rows.h"
 #include "lib/base/clock.h"
+#include "lib/base/hist.h"
 #include "lib/base/memory.h"
 #include "lib/record/reader.h"
 
@@ -62,95 +63,6 @@ static void note_moment(struct evidence *evidence, int64_t moment)
     evidence->last = moment > evidence->last ? moment : evidence->last;
 }
 
-/* ---- the generator's records */
-
-static void take_client(void *context, sqlite3_stmt *row)
-{
-    struct evidence *evidence = context;
-    uint64_t key;
-    if (!key_at(row, CLIENT_TRACE, &key))
-        return;
-    const char *error = text_at(row, CLIENT_ERROR);
-    int64_t done = sqlite3_column_int64(row, CLIENT_DONE);
-    int64_t latency = done - sqlite3_column_int64(row, CLIENT_INTENDED);
-    bool measured = !sqlite3_column_int(row, CLIENT_WARMUP);
-    bool answered =
-        error && strcmp(error, "none") == 0 && sqlite3_column_int(row, CLIENT_STATUS) < 500;
-    ADD(evidence, clients, client,
-        (struct evidence_client){key, done, latency, measured, answered});
-    evidence->measured += measured;
-    if (measured && answered)
-        hist_record(evidence->latency, duration_ns(latency));
-}
-
-/* ---- requests */
-
-#define SLOWEST 0.99 /* and above */
-
-static bool is_slow(const struct evidence *evidence, const struct evidence_client *client)
-{
-    return client->answered && client->latency > evidence->slower_from;
-}
-
-/* Only these can be cases, so that nobody looks for the others: of what the gateway could not
- * answer, the client has no good answer either. */
-static void choose_clients(struct evidence *evidence)
-{
-    evidence->slower_from = hist_quantile(evidence->latency, SLOWEST).ns;
-    for (size_t i = 0; i < evidence->client_count; i++) {
-        const struct evidence_client *client = &evidence->clients[i];
-        if (!client->measured || !client->answered || is_slow(evidence, client))
-            keymap_add(&evidence->client_of, client->key, (uint32_t)i);
-    }
-}
-
-#define CLOCK_SLACK                                                              \
-    (100 * NS_PER_MS) /* a gateway tells the time once for all it does in a turn \
-                       */
-
-/* A request cannot come before it is due, nor begin when it is over: then the gateway's clock is
- * another than the generator's. */
-static bool is_elsewhere(const struct evidence_client *client, int64_t from)
-{
-    return from < client->done - client->latency - CLOCK_SLACK || from > client->done + CLOCK_SLACK;
-}
-
-static void take_request(void *context, sqlite3_stmt *row)
-{
-    struct evidence *evidence = context;
-    uint64_t key;
-    enum cause cause = cause_at(row, REQUEST_CAUSE);
-    int status = sqlite3_column_int(row, REQUEST_STATUS);
-    bool failed = cause_is_gateway_failure(cause, status);
-    if (!key_at(row, REQUEST_TRACE, &key))
-        return;
-    uint32_t number = keymap_find(&evidence->client_of, key);
-    const struct evidence_client *client =
-        number == KEYMAP_NONE ? NULL : &evidence->clients[number];
-    evidence->unknown += failed && !client;
-    if (!client || !client->measured || (!failed && !is_slow(evidence, client)))
-        return;
-    int64_t from = sqlite3_column_int64(row, REQUEST_STARTED);
-    const char *upstream = text_at(row, REQUEST_UPSTREAM);
-    keymap_add(&evidence->case_of, key, (uint32_t)evidence->case_count);
-    ADD(evidence, cases, case,
-        (struct blame_case){
-            .trace = trace_at(row, REQUEST_TRACE),
-            .failed = failed,
-            .upstream = upstream ? names_number(&evidence->upstreams, upstream) : BLAME_NONE,
-            .cause = cause,
-            .status = status,
-            .from = from,
-            .until = from + known(span_at(row, REQUEST_TOTAL)),
-            .queue = span_at(row, REQUEST_QUEUE),
-            .deliver = span_at(row, REQUEST_DELIVER),
-            .latency = client->latency,
-            .touched = BLAME_NONE,
-        });
-    evidence->failures += failed;
-    evidence->elsewhere += is_elsewhere(client, from);
-}
-
 /* ---- attempts */
 
 /* A body that takes no longer than this is not waited for: most come with their heads. */
@@ -185,42 +97,198 @@ static void add_waits(struct evidence *evidence, const struct blame_try *try, sq
     add_wait(evidence, wait);
 }
 
-static void add_try(struct evidence *evidence, struct blame_try *try, sqlite3_stmt *row)
+/* The length of a try, and what is behind its timeout. */
+static struct blame_try try_at(struct evidence *evidence, sqlite3_stmt *row)
 {
-    const char *faults = text_at(row, ATTEMPT_FAULTS);
-    const char *upstream = text_at(row, ATTEMPT_UPSTREAM);
-    try->upstream = upstream ? names_number(&evidence->upstreams, upstream) : BLAME_NONE;
-    try->number = (uint16_t)sqlite3_column_int(row, ATTEMPT_NUMBER);
-    try->backend_queue = span_at(row, ATTEMPT_BACKEND_QUEUE);
-    try->backend_lock = span_at(row, ATTEMPT_BACKEND_LOCK);
-    try->backend_work = span_at(row, ATTEMPT_BACKEND_WORK);
-    try->backend_gc = span_at(row, ATTEMPT_BACKEND_GC);
-    try->backend_cleanup = span_at(row, ATTEMPT_BACKEND_CLEANUP);
-    try->faults = faults ? names_text(&evidence->texts, faults) : NULL;
-    ADD(evidence, tries, try, *try);
-}
-
-static void take_attempt(void *context, sqlite3_stmt *row)
-{
-    struct evidence *evidence = context;
-    const char *endpoint = text_at(row, ATTEMPT_ENDPOINT);
-    uint64_t key;
-    if (!endpoint || !key_at(row, ATTEMPT_TRACE, &key))
-        return;
     struct blame_try try = {
-        .owner = keymap_find(&evidence->case_of, key),
-        .endpoint = names_number(&evidence->endpoints, endpoint),
+        .endpoint = names_number(&evidence->endpoints, text_at(row, ATTEMPT_ENDPOINT)),
         .outcome = cause_at(row, ATTEMPT_OUTCOME),
         .from = sqlite3_column_int64(row, ATTEMPT_STARTED),
         .late = span_at(row, ATTEMPT_LATE),
         .listened = span_at(row, ATTEMPT_LISTENED),
     };
     try.until = try.from + known(span_at(row, ATTEMPT_TOTAL));
+    return try;
+}
+
+static void count_timeout(struct evidence *evidence, const struct blame_try *try)
+{
+    evidence->timeouts++;
+    evidence->unheard += try->listened < 0;
+    if (try->listened < 0 || try->late >= 0)
+        return;
+    if (evidence->unanswered++ == 0 || try->listened < evidence->listened)
+        evidence->listened = try->listened;
+}
+
+static void take_attempt(void *context, sqlite3_stmt *row)
+{
+    struct evidence *evidence = context;
+    struct evidence_seen seen = {.row = (uint32_t)sqlite3_column_int64(row, ATTEMPT_ROW)};
+    if (sqlite3_column_type(row, ATTEMPT_ENDPOINT) == SQLITE_NULL ||
+        !key_at(row, ATTEMPT_TRACE, &seen.key))
+        return;
+    struct blame_try try = try_at(evidence, row);
     add_waits(evidence, &try, row);
-    evidence->timeouts += try.outcome == CAUSE_RESPONSE_TIMEOUT;
-    evidence->unheard += try.outcome == CAUSE_RESPONSE_TIMEOUT && try.listened < 0;
-    if (try.owner != KEYMAP_NONE || (try.outcome != CAUSE_NONE && try.outcome != CAUSE_HEDGE_LOST))
-        add_try(evidence, &try, row);
+    if (try.outcome == CAUSE_RESPONSE_TIMEOUT)
+        count_timeout(evidence, &try);
+    seen.failed = try.outcome != CAUSE_NONE && try.outcome != CAUSE_HEDGE_LOST;
+    ADD(evidence, seen, seen, seen);
+}
+
+static void take_try(void *context, sqlite3_stmt *row)
+{
+    struct evidence *evidence = context;
+    const char *faults = text_at(row, ATTEMPT_FAULTS);
+    const char *upstream = text_at(row, ATTEMPT_UPSTREAM);
+    struct blame_try try = try_at(evidence, row);
+    uint64_t key;
+    try.owner =
+        key_at(row, ATTEMPT_TRACE, &key) ? keymap_find(&evidence->case_of, key) : BLAME_NONE;
+    try.upstream = upstream ? names_number(&evidence->upstreams, upstream) : BLAME_NONE;
+    try.number = (uint16_t)sqlite3_column_int(row, ATTEMPT_NUMBER);
+    try.backend_queue = span_at(row, ATTEMPT_BACKEND_QUEUE);
+    try.backend_lock = span_at(row, ATTEMPT_BACKEND_LOCK);
+    try.backend_work = span_at(row, ATTEMPT_BACKEND_WORK);
+    try.backend_gc = span_at(row, ATTEMPT_BACKEND_GC);
+    try.backend_cleanup = span_at(row, ATTEMPT_BACKEND_CLEANUP);
+    try.faults = faults ? names_text(&evidence->texts, faults) : NULL;
+    ADD(evidence, tries, try, try);
+}
+
+/* Those of the cases, and all that failed: they may have led to what failed later. */
+static enum result look_up_tries(struct evidence *evidence, struct evidence_source *source,
+                                 struct error *error)
+{
+    enum result result = OK;
+    for (size_t i = 0; i < evidence->seen_count && result == OK; i++) {
+        const struct evidence_seen *seen = &evidence->seen[i];
+        if (seen->failed || keymap_find(&evidence->case_of, seen->key) != KEYMAP_NONE)
+            result = query_cursor_find(&source->attempt, seen->row, take_try, evidence, error);
+    }
+    free(evidence->seen);
+    evidence->seen = NULL;
+    return result;
+}
+
+/* ---- cases */
+
+/* Another answer is not what is looked for, but has not been slow either. */
+static bool is_good(const struct exchange *exchange)
+{
+    return exchange_answered(exchange) && exchange->status < 500;
+}
+
+#define SLOWEST 0.99 /* and above */
+
+static int64_t slowest_from(const struct exchange_round *round)
+{
+    struct hist *latency = hist_new();
+    for (size_t i = 0; i < round->count; i++)
+        if (!round->items[i].warmup && is_good(&round->items[i]))
+            hist_record(latency, duration_ns(round->items[i].latency));
+    int64_t from = hist_quantile(latency, SLOWEST).ns;
+    hist_free(&latency);
+    return from;
+}
+
+static enum blame_part part_of(const struct evidence *evidence, const struct exchange *exchange)
+{
+    if (exchange->warmup)
+        return BLAME_PART_COUNT;
+    if (exchange_failed(exchange))
+        return BLAME_FAILED;
+    if (!exchange_answered(exchange))
+        return BLAME_LOST;
+    bool slow = is_good(exchange) && exchange->latency > evidence->slower_from;
+    return slow && exchange->rows > 0 ? BLAME_SLOW : BLAME_PART_COUNT;
+}
+
+#define CLOCK_SLACK                                                              \
+    (100 * NS_PER_MS) /* a gateway tells the time once for all it does in a turn \
+                       */
+
+struct case_reading {
+    struct evidence *evidence;
+    struct blame_case *item;
+};
+
+static void name_case(struct case_reading *reading, sqlite3_stmt *row, int column)
+{
+    struct evidence *evidence = reading->evidence;
+    uint64_t key;
+    if (!key_at(row, column, &key))
+        return;
+    reading->item->trace = trace_at(row, column);
+    keymap_add(&evidence->case_of, key, (uint32_t)evidence->case_count);
+}
+
+static void take_client(void *context, sqlite3_stmt *row)
+{
+    name_case(context, row, CLIENT_TRACE);
+}
+
+/* A request cannot come before it is due, nor begin when it is over: then the gateway's clock is
+ * another than the generator's. */
+static void take_request(void *context, sqlite3_stmt *row)
+{
+    struct case_reading *reading = context;
+    struct blame_case *item = reading->item;
+    const char *upstream = text_at(row, REQUEST_UPSTREAM);
+    int64_t from = sqlite3_column_int64(row, REQUEST_STARTED);
+    reading->evidence->elsewhere +=
+        from < item->from - CLOCK_SLACK || from > item->until + CLOCK_SLACK;
+    name_case(reading, row, REQUEST_TRACE);
+    item->upstream = upstream ? names_number(&reading->evidence->upstreams, upstream) : BLAME_NONE;
+    item->from = from;
+    item->until = from + known(span_at(row, REQUEST_TOTAL));
+    item->queue = span_at(row, REQUEST_QUEUE);
+    item->deliver = span_at(row, REQUEST_DELIVER);
+}
+
+static enum result add_case(struct evidence *evidence, struct evidence_source *source,
+                            const struct exchange_round *round, const struct exchange *exchange,
+                            enum blame_part part, struct error *error)
+{
+    int64_t due = round->epoch + exchange->at;
+    struct blame_case item = {
+        .part = part,
+        .upstream = BLAME_NONE,
+        .cause = (enum cause)exchange->cause,
+        .status = exchange->gateway_status,
+        .error = (enum client_error)exchange->error,
+        .recorded = exchange->rows > 0,
+        .from = due,
+        .until = due + exchange->latency,
+        .queue = -1,
+        .deliver = -1,
+        .latency = exchange->latency,
+        .touched = BLAME_NONE,
+    };
+    struct case_reading reading = {evidence, &item};
+    enum result result =
+        item.recorded
+            ? query_cursor_find(&source->request, exchange->request, take_request, &reading, error)
+            : query_cursor_find(&source->client, exchange->client, take_client, &reading, error);
+    if (result == OK && item.trace.text[0] != '\0')
+        ADD(evidence, cases, case, item);
+    return result;
+}
+
+static enum result choose_cases(struct evidence *evidence, struct evidence_source *source,
+                                const struct exchange_round *round, struct error *error)
+{
+    enum result result = OK;
+    evidence->unknown = round->unknown;
+    evidence->slower_from = slowest_from(round);
+    for (size_t i = 0; i < round->count && result == OK; i++) {
+        const struct exchange *exchange = &round->items[i];
+        enum blame_part part = part_of(evidence, exchange);
+        note_moment(evidence, round->epoch + exchange->at + exchange->latency);
+        if (part != BLAME_PART_COUNT)
+            result = add_case(evidence, source, round, exchange, part, error);
+    }
+    return result;
 }
 
 /* ---- what went wrong */
@@ -318,21 +386,24 @@ static void take_state(void *context, sqlite3_stmt *row)
 
 /* ---- a round */
 
-/* In this order: each needs what was read before it. */
 static const struct {
     const char *sql;
     query_row *visit;
 } tables[EVIDENCE_TABLES] = {
-    {CLIENTS, take_client}, {REQUESTS, take_request},  {ATTEMPTS, take_attempt},
-    {PLACES, take_place},   {FAULTS_DONE, take_fault}, {PAUSES, take_pause},
-    {STATES, take_state},
+    {ATTEMPTS, take_attempt}, {PLACES, take_place}, {FAULTS_DONE, take_fault},
+    {PAUSES, take_pause},     {STATES, take_state},
 };
+#define TABLES_FIRST 2 /* do not refer to cases */
 _Static_assert(ARRAY_LEN(tables) == EVIDENCE_TABLES, "each table has its cursor");
 
 enum result evidence_open(struct evidence_source *source, sqlite3 *db, struct error *error)
 {
     *source = (struct evidence_source){0};
-    enum result result = OK;
+    enum result result = query_cursor_open(&source->client, db, CLIENT, error);
+    if (result == OK)
+        result = query_cursor_open(&source->request, db, REQUEST, error);
+    if (result == OK)
+        result = query_cursor_open(&source->attempt, db, ATTEMPT, error);
     for (size_t i = 0; i < EVIDENCE_TABLES && result == OK; i++)
         result = query_cursor_open(&source->tables[i], db, tables[i].sql, error);
     return result;
@@ -340,40 +411,55 @@ enum result evidence_open(struct evidence_source *source, sqlite3 *db, struct er
 
 void evidence_close(struct evidence_source *source)
 {
+    query_cursor_close(&source->client);
+    query_cursor_close(&source->request);
+    query_cursor_close(&source->attempt);
     for (size_t i = 0; i < EVIDENCE_TABLES; i++)
         query_cursor_close(&source->tables[i]);
 }
 
-static void forget_clients(struct evidence *evidence)
+static enum result take_tables(struct evidence *evidence, struct evidence_source *source,
+                               size_t from, size_t until, struct error *error)
 {
-    keymap_free(&evidence->client_of);
-    free(evidence->clients);
-    evidence->clients = NULL;
-    hist_free(&evidence->latency);
+    enum result result = OK;
+    for (size_t i = from; i < until && result == OK; i++)
+        result = query_cursor_take(&source->tables[i], evidence->variant, evidence->round,
+                                   tables[i].visit, evidence, error);
+    return result;
+}
+
+/* The tries are many and do not need what others read meanwhile; what follows does. */
+static enum result read_records(struct evidence *evidence, struct evidence_source *source,
+                                struct exchanges_reading *exchanges, size_t number,
+                                struct error *error)
+{
+    enum result result = take_tables(evidence, source, 0, TABLES_FIRST, error);
+    if (result != OK)
+        return result;
+    stalls_find(&evidence->stalls, evidence->waits, evidence->wait_count,
+                evidence->endpoints.count);
+    const struct exchange_round *round = exchanges_await(exchanges, number, error);
+    if (!round)
+        return FAILED_SYSTEM;
+    result = choose_cases(evidence, source, round, error);
+    if (result == OK)
+        result = look_up_tries(evidence, source, error);
+    if (result == OK)
+        result = take_tables(evidence, source, TABLES_FIRST, EVIDENCE_TABLES, error);
+    return result;
 }
 
 enum result evidence_read(struct evidence *evidence, struct evidence_source *source,
-                          int64_t variant, int64_t round, struct error *error)
+                          struct exchanges_reading *exchanges, size_t number, struct error *error)
 {
-    *evidence = (struct evidence){.variant = variant, .round = round, .latency = hist_new()};
-    enum result result = OK;
-    for (size_t i = 0; i < EVIDENCE_TABLES && result == OK; i++) {
-        result =
-            query_cursor_take(&source->tables[i], variant, round, tables[i].visit, evidence, error);
-        if (tables[i].visit == take_client)
-            choose_clients(evidence);
-        if (tables[i].visit == take_request)
-            forget_clients(evidence);
-    }
-    if (result == OK)
-        stalls_find(&evidence->stalls, evidence->waits, evidence->wait_count,
-                    evidence->endpoints.count);
-    return result;
+    const struct exchange_round *round = &exchanges->exchanges.rounds[number];
+    *evidence = (struct evidence){.variant = round->variant, .round = round->round};
+    return read_records(evidence, source, exchanges, number, error);
 }
 
 void evidence_free(struct evidence *evidence)
 {
-    forget_clients(evidence);
+    free(evidence->seen);
     stalls_free(&evidence->stalls);
     names_free(&evidence->endpoints);
     names_free(&evidence->upstreams);

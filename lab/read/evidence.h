@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* What the records of one round say, as arrays for the analysis: read from run.db in one pass over
- * each table, round after round in the order in which they were added. */
+/* What the records of one round say, as arrays for the analysis: read from run.db round after round
+ * in the order in which they were added. What was exchanged is read by others meanwhile
+ * (lab/read/exchanges.h): only of what asks for a verdict the rows are looked up. */
 #ifndef TAILGATE_LAB_READ_EVIDENCE_H
 #define TAILGATE_LAB_READ_EVIDENCE_H
 
 #include "lab/analysis/blame.h"
+#include "lab/read/exchanges.h"
 #include "lab/read/keymap.h"
 #include "lab/read/names.h"
 #include "lab/read/query.h"
-#include "lib/base/hist.h"
 
 struct evidence {
     int64_t variant, round;
@@ -25,15 +26,12 @@ struct evidence {
     size_t wait_count, wait_capacity;
     struct stalls stalls;
 
-    /* The generator's records, until the requests are read. */
-    struct evidence_client {
+    struct evidence_seen { /* each try, until those of the cases are known */
         uint64_t key;
-        int64_t done, latency;
-        bool measured, answered;
-    } * clients;
-    size_t client_count, client_capacity;
-    struct keymap client_of; /* by trace: those of warm-up, that were not answered, or slow */
-    struct hist *latency;    /* of those that were measured and answered */
+        uint32_t row;
+        bool failed;
+    } * seen;
+    size_t seen_count, seen_capacity;
 
     struct blame_case *cases;
     size_t case_count, case_capacity;
@@ -51,19 +49,20 @@ struct evidence {
     struct blame_state *states;
     size_t state_count, state_capacity;
 
-    size_t measured;          /* requests of the generator */
     int64_t slower_from;      /* ns: above this it is one of the slowest */
-    size_t failures;          /* cases that failed */
     size_t unknown;           /* failed requests that the generator has no record of */
     size_t timeouts, unheard; /* tries that waited in vain; of these: not listened to any more */
+    size_t unanswered;        /* of these: listened to, and not answered for as long */
+    int64_t listened;         /* the shortest time that any of them was listened to */
     size_t elsewhere; /* cases that the gateway had while the generator did not wait for them */
     int64_t last;     /* the latest moment of all */
 };
 
-/* The open passes. */
-#define EVIDENCE_TABLES 7
+/* The open passes, and where single rows are looked up. */
+#define EVIDENCE_TABLES 5
 struct evidence_source {
     struct query_cursor tables[EVIDENCE_TABLES];
+    struct query_cursor client, request, attempt; /* by rowid */
 };
 
 /* Close with evidence_close, whatever the result. */
@@ -71,9 +70,11 @@ enum result evidence_open(struct evidence_source *source, struct sqlite3 *db,
                           struct error *error) MUST_USE;
 void evidence_close(struct evidence_source *source);
 
-/* Reads the next round and finds its stalls. Release with evidence_free, whatever the result. */
+/* Reads the next round, the one with this number, and finds its stalls. Release with
+ * evidence_free, whatever the result. */
 enum result evidence_read(struct evidence *evidence, struct evidence_source *source,
-                          int64_t variant, int64_t round, struct error *error) MUST_USE;
+                          struct exchanges_reading *exchanges, size_t number,
+                          struct error *error) MUST_USE;
 void evidence_free(struct evidence *evidence);
 
 /* The book on it, in which everything is judged. It refers to the evidence, which it is released

@@ -3,41 +3,34 @@
 #ifndef TAILGATE_LAB_READ_EVIDENCE_ROWS_H
 #define TAILGATE_LAB_READ_EVIDENCE_ROWS_H
 
-#define CLIENTS \
-    "SELECT variant, round, trace_id, warmup, intended_ns, done_ns, status, error FROM client"
-enum client_column {
-    CLIENT_TRACE = 2,
-    CLIENT_WARMUP,
-    CLIENT_INTENDED,
-    CLIENT_DONE,
-    CLIENT_STATUS,
-    CLIENT_ERROR,
-};
+#define CLIENT "SELECT trace_id FROM client WHERE rowid = ?1"
+enum client_column { CLIENT_TRACE };
 
-#define REQUESTS                                                                       \
-    "SELECT variant, round, trace_id, started_ns, upstream, status, cause, queue_ns, " \
-    "deliver_ns, total_ns FROM request"
+#define REQUEST                                                                           \
+    "SELECT trace_id, started_ns, upstream, queue_ns, deliver_ns, total_ns FROM request " \
+    "WHERE rowid = ?1"
 enum request_column {
-    REQUEST_TRACE = 2,
+    REQUEST_TRACE,
     REQUEST_STARTED,
     REQUEST_UPSTREAM,
-    REQUEST_STATUS,
-    REQUEST_CAUSE,
     REQUEST_QUEUE,
     REQUEST_DELIVER,
     REQUEST_TOTAL,
 };
 
-#define ATTEMPTS                                                                              \
-    "SELECT variant, round, started_ns, trace_id, number, upstream, endpoint, connect_ns, "   \
-    "tls_ns, send_ns, wait_ns, receive_ns, total_ns, outcome, late_ns, listened_ns, "         \
-    "backend_queue_ns, backend_lock_ns, backend_work_ns, backend_gc_ns, backend_cleanup_ns, " \
-    "faults FROM attempt"
+/* What is asked of every try, and of a try that matters besides. */
+#define TRY                                                                              \
+    "started_ns, trace_id, endpoint, connect_ns, tls_ns, send_ns, wait_ns, receive_ns, " \
+    "total_ns, outcome, late_ns, listened_ns"
+#define ATTEMPTS "SELECT variant, round, rowid, " TRY " FROM attempt"
+#define ATTEMPT                                                                         \
+    "SELECT variant, round, rowid, " TRY ", number, upstream, backend_queue_ns, "       \
+    "backend_lock_ns, backend_work_ns, backend_gc_ns, backend_cleanup_ns, faults FROM " \
+    "attempt WHERE rowid = ?1"
 enum attempt_column {
-    ATTEMPT_STARTED = 2,
+    ATTEMPT_ROW = 2,
+    ATTEMPT_STARTED,
     ATTEMPT_TRACE,
-    ATTEMPT_NUMBER,
-    ATTEMPT_UPSTREAM,
     ATTEMPT_ENDPOINT,
     ATTEMPT_CONNECT,
     ATTEMPT_TLS,
@@ -48,6 +41,8 @@ enum attempt_column {
     ATTEMPT_OUTCOME,
     ATTEMPT_LATE,
     ATTEMPT_LISTENED,
+    ATTEMPT_NUMBER,
+    ATTEMPT_UPSTREAM,
     ATTEMPT_BACKEND_QUEUE,
     ATTEMPT_BACKEND_LOCK,
     ATTEMPT_BACKEND_WORK,

@@ -9,7 +9,6 @@
 #include "lab/read/keymap.h"
 #include "lab/read/query.h"
 #include "lib/base/memory.h"
-#include "lib/record/cause.h"
 #include "lib/record/reader.h"
 
 /* A round being read. */
@@ -33,11 +32,12 @@ static bool key_at(sqlite3_stmt *row, int column, uint64_t *key)
 
 /* ---- rows; the first two columns are variant and round */
 
-#define CLIENTS                                                                                  \
-    "SELECT variant, round, trace_id, warmup, intended_ns, done_ns, lag_ns, status, error FROM " \
-    "client"
+#define CLIENTS                                                                              \
+    "SELECT variant, round, rowid, trace_id, warmup, intended_ns, done_ns, lag_ns, status, " \
+    "error FROM client"
 enum client_column {
-    CLIENT_TRACE = 2,
+    CLIENT_ROW = 2,
+    CLIENT_TRACE,
     CLIENT_WARMUP,
     CLIENT_INTENDED,
     CLIENT_DONE,
@@ -45,6 +45,12 @@ enum client_column {
     CLIENT_STATUS,
     CLIENT_ERROR,
 };
+
+static uint32_t row_at(sqlite3_stmt *row, int column)
+{
+    int64_t number = sqlite3_column_int64(row, column);
+    return number <= UINT32_MAX ? (uint32_t)number : 0;
+}
 
 static uint8_t error_at(sqlite3_stmt *row, int column)
 {
@@ -75,20 +81,29 @@ static void take_client(void *context, sqlite3_stmt *row)
         .route = EXCHANGE_NO_ROUTE,
         .error = error_at(row, CLIENT_ERROR),
         .warmup = sqlite3_column_int(row, CLIENT_WARMUP) != 0,
+        .client = row_at(row, CLIENT_ROW),
     };
     uint64_t key;
     if (key_at(row, CLIENT_TRACE, &key))
         keymap_add(&reading->by_trace, key, (uint32_t)(exchange - round->items));
 }
 
-#define REQUESTS "SELECT variant, round, trace_id, status, cause, route, attempts FROM request"
+#define REQUESTS \
+    "SELECT variant, round, rowid, trace_id, status, cause, route, attempts FROM request"
 enum request_column {
-    REQUEST_TRACE = 2,
+    REQUEST_ROW = 2,
+    REQUEST_TRACE,
     REQUEST_STATUS,
     REQUEST_CAUSE,
     REQUEST_ROUTE,
     REQUEST_ATTEMPTS,
 };
+
+static enum cause cause_at(sqlite3_stmt *row, int column)
+{
+    enum cause cause = cause_by_name(text_at(row, column));
+    return cause == CAUSE_COUNT ? CAUSE_NONE : cause;
+}
 
 static uint16_t route_at(struct names *names, sqlite3_stmt *row, int column)
 {
@@ -107,14 +122,18 @@ static void take_request(void *context, sqlite3_stmt *row)
     uint64_t key;
     if (!key_at(row, REQUEST_TRACE, &key))
         return;
+    enum cause cause = cause_at(row, REQUEST_CAUSE);
+    int status = sqlite3_column_int(row, REQUEST_STATUS);
     uint32_t number = keymap_find(&reading->by_trace, key);
-    if (number == KEYMAP_NONE)
+    if (number == KEYMAP_NONE) {
+        round->unknown += cause_is_gateway_failure(cause, status);
         return;
+    }
     round->known++;
     struct exchange *exchange = &round->items[number];
-    enum cause cause = cause_by_name(text_at(row, REQUEST_CAUSE));
-    exchange->cause = (uint8_t)(cause == CAUSE_COUNT ? CAUSE_NONE : cause);
-    exchange->gateway_status = (uint16_t)sqlite3_column_int(row, REQUEST_STATUS);
+    exchange->request = row_at(row, REQUEST_ROW);
+    exchange->cause = (uint8_t)cause;
+    exchange->gateway_status = (uint16_t)status;
     exchange->route = route_at(&reading->exchanges->names, row, REQUEST_ROUTE);
     exchange->rows += exchange->rows < UINT8_MAX;
 }
@@ -142,7 +161,7 @@ static void take_round(void *context, sqlite3_stmt *row)
     };
 }
 
-/* In this order: the gateway's rows look for the generator's. */
+/* In this order: the gateway's rows look for the generator's. Nobody waits for the last. */
 static const struct {
     const char *sql;
     query_row *visit;
@@ -150,28 +169,40 @@ static const struct {
 
 #define TABLES ARRAY_LEN(tables)
 
-static enum result read_round(struct exchanges *exchanges, struct exchange_round *round,
+static void announce(struct exchanges_reading *whole, bool over, enum result result)
+{
+    pthread_mutex_lock(&whole->lock);
+    whole->known += !over;
+    whole->over = over;
+    whole->result = result;
+    pthread_cond_broadcast(&whole->moved);
+    pthread_mutex_unlock(&whole->lock);
+}
+
+static enum result read_round(struct exchanges_reading *whole, struct exchange_round *round,
                               struct query_cursor *cursors, struct error *error)
 {
-    struct reading reading = {exchanges, round, {0}};
+    struct reading reading = {&whole->exchanges, round, {0}};
     enum result result = OK;
-    for (size_t i = 0; i < TABLES && result == OK; i++)
+    for (size_t i = 0; i < TABLES && result == OK; i++) {
+        if (i == TABLES - 1)
+            announce(whole, false, OK);
         result = query_cursor_take(&cursors[i], round->variant, round->round, tables[i].visit,
                                    &reading, error);
+    }
     keymap_free(&reading.by_trace);
     return result;
 }
 
-static enum result read_rounds(struct exchanges *exchanges, sqlite3 *db, struct error *error)
+static enum result read_rounds(struct exchanges_reading *whole, struct error *error)
 {
     struct query_cursor cursors[TABLES] = {0};
-    enum result result =
-        query_each(db, "SELECT variant, round, epoch_ns, duration_ns FROM round ORDER BY rowid",
-                   NULL, 0, take_round, exchanges, error);
+    struct exchanges *exchanges = &whole->exchanges;
+    enum result result = OK;
     for (size_t i = 0; i < TABLES && result == OK; i++)
-        result = query_cursor_open(&cursors[i], db, tables[i].sql, error);
+        result = query_cursor_open(&cursors[i], whole->db, tables[i].sql, error);
     for (size_t i = 0; i < exchanges->count && result == OK; i++)
-        result = read_round(exchanges, &exchanges->rounds[i], cursors, error);
+        result = read_round(whole, &exchanges->rounds[i], cursors, error);
     for (size_t i = 0; i < TABLES; i++)
         query_cursor_close(&cursors[i]);
     return result;
@@ -182,21 +213,50 @@ static enum result read_rounds(struct exchanges *exchanges, sqlite3 *db, struct 
 static void *read_all(void *context)
 {
     struct exchanges_reading *reading = context;
-    sqlite3 *db = NULL;
-    reading->result = query_open(&db, reading->path, &reading->error);
-    if (reading->result == OK)
-        reading->result = read_rounds(&reading->exchanges, db, &reading->error);
-    query_close(&db);
+    enum result result = reading->result;
+    if (result == OK)
+        result = read_rounds(reading, &reading->error);
+    query_close(&reading->db);
+    announce(reading, true, result);
     return NULL;
+}
+
+/* One transaction from here on: who writes findings to the same database waits for its end, rather
+ * than to keep this from reading while it waits for what is read. */
+static enum result find_rounds(struct exchanges_reading *reading, const char *path)
+{
+    enum result result = query_open(&reading->db, path, &reading->error);
+    if (result == OK)
+        result = query_execute(reading->db, "BEGIN", &reading->error);
+    if (result == OK)
+        result = query_each(
+            reading->db, "SELECT variant, round, epoch_ns, duration_ns FROM round ORDER BY rowid",
+            NULL, 0, take_round, &reading->exchanges, &reading->error);
+    return result;
 }
 
 /* Without a thread it is read here, which takes longer. */
 void exchanges_begin(struct exchanges_reading *reading, const char *path)
 {
-    *reading = (struct exchanges_reading){.path = path};
+    *reading = (struct exchanges_reading){.lock = PTHREAD_MUTEX_INITIALIZER,
+                                          .moved = PTHREAD_COND_INITIALIZER};
+    reading->result = find_rounds(reading, path);
     reading->started = pthread_create(&reading->thread, NULL, read_all, reading) == 0;
     if (!reading->started)
         read_all(reading);
+}
+
+const struct exchange_round *exchanges_await(struct exchanges_reading *reading, size_t number,
+                                             struct error *error)
+{
+    pthread_mutex_lock(&reading->lock);
+    while (reading->known <= number && !reading->over)
+        pthread_cond_wait(&reading->moved, &reading->lock);
+    bool there = reading->known > number;
+    pthread_mutex_unlock(&reading->lock);
+    if (!there)
+        *error = reading->error;
+    return there ? &reading->exchanges.rounds[number] : NULL;
 }
 
 enum result exchanges_end(struct exchanges_reading *reading, struct error *error)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the load generator and the gateway recorded of each request, brought together: read once,
- * in a thread of its own, and counted by whoever wants figures of a whole run. */
+ * in a thread of its own, for whoever wants figures of a whole run or looks for what is behind its
+ * failures. */
 #ifndef TAILGATE_LAB_READ_EXCHANGES_H
 #define TAILGATE_LAB_READ_EXCHANGES_H
 
@@ -9,6 +10,9 @@
 
 #include "lab/read/names.h"
 #include "lib/base/result.h"
+#include "lib/record/cause.h"
+
+struct sqlite3;
 
 #define EXCHANGE_NO_ROUTE UINT16_MAX
 
@@ -24,6 +28,7 @@ struct exchange {
     uint8_t cause;  /* enum cause, as the gateway says */
     bool warmup;
     uint8_t rows; /* of the gateway: one, or none and all of its is zero; more is a mistake */
+    uint32_t client, request; /* the rowids of both; 0 when there is none, or it is larger */
 };
 
 struct exchange_round {
@@ -33,6 +38,7 @@ struct exchange_round {
     size_t count, capacity;
     uint64_t requests; /* rows of the gateway */
     uint64_t known;    /* of these the generator has the trace id */
+    uint64_t unknown;  /* of the others: those that failed */
     uint64_t tries;    /* that they say they made */
     uint64_t attempts; /* rows of tries */
 };
@@ -47,14 +53,22 @@ struct exchanges {
 struct exchanges_reading {
     pthread_t thread;
     bool started;
-    const char *path;
+    struct sqlite3 *db;
     struct exchanges exchanges;
+    pthread_mutex_t lock; /* for what follows */
+    pthread_cond_t moved;
+    size_t known; /* so many rounds are there but for their `attempts` */
+    bool over;
     enum result result;
     struct error error;
 };
 
-/* Starts reading the database at `path`, which must last until exchanges_end. */
+/* Finds the rounds of the database at `path`, and starts reading them. End it in any case. */
 void exchanges_begin(struct exchanges_reading *reading, const char *path);
+
+/* Waits for a round, all of it but its `attempts`; NULL when reading has failed before. */
+const struct exchange_round *exchanges_await(struct exchanges_reading *reading, size_t number,
+                                             struct error *error);
 
 /* Waits until everything is read. Free the reading's `exchanges`, whatever the result. */
 enum result exchanges_end(struct exchanges_reading *reading, struct error *error) MUST_USE;
@@ -71,6 +85,13 @@ static inline bool exchange_round_is(const struct exchange_round *round, size_t 
 static inline bool exchange_answered(const struct exchange *exchange)
 {
     return exchange->error == 0;
+}
+
+/* Whether the gateway says that it failed there. */
+static inline bool exchange_failed(const struct exchange *exchange)
+{
+    return exchange->rows > 0 &&
+           cause_is_gateway_failure((enum cause)exchange->cause, exchange->gateway_status);
 }
 
 #endif

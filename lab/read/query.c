@@ -87,6 +87,16 @@ enum result query_cursor_take(struct query_cursor *cursor, int64_t variant, int6
     return OK;
 }
 
+enum result query_cursor_find(struct query_cursor *cursor, int64_t row, query_row *visit,
+                              void *context, struct error *error)
+{
+    sqlite3_stmt *statement = cursor->statement;
+    sqlite3_bind_int64(statement, 1, row);
+    if (sqlite3_step(statement) == SQLITE_ROW)
+        visit(context, statement);
+    return sqlite3_reset(statement) == SQLITE_OK ? OK : failed(sqlite3_db_handle(statement), error);
+}
+
 void query_cursor_close(struct query_cursor *cursor)
 {
     sqlite3_finalize(cursor->statement);

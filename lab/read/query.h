@@ -48,6 +48,10 @@ enum result query_cursor_open(struct query_cursor *cursor, struct sqlite3 *db, c
 /* Calls `visit` for the rows of that round, if they are what comes next. */
 enum result query_cursor_take(struct query_cursor *cursor, int64_t variant, int64_t round,
                               query_row *visit, void *context, struct error *error) MUST_USE;
+
+/* Calls `visit` for the row that ?1 of the statement finds, if there is one. */
+enum result query_cursor_find(struct query_cursor *cursor, int64_t row, query_row *visit,
+                              void *context, struct error *error) MUST_USE;
 void query_cursor_close(struct query_cursor *cursor);
 
 #endif

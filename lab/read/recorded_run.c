@@ -70,6 +70,27 @@ static void take_rounds(void *context, sqlite3_stmt *row)
     run->busy_share = sqlite3_column_double(row, 1);
 }
 
+static void take_whether(void *context, sqlite3_stmt *row)
+{
+    *(bool *)context = sqlite3_column_int(row, 0) > 0;
+}
+
+/* Its tables are there once the run has ended, in whichever way but this. */
+static enum result check_ended(const struct recorded_run *run, const char *name,
+                               struct error *error)
+{
+    bool ended = false;
+    enum result result =
+        query_each(run->db, "SELECT count(*) FROM sqlite_master WHERE name = 'meta'", NULL, 0,
+                   take_whether, &ended, error);
+    if (result != OK || ended)
+        return result;
+    return error_set(error, FAILED_INPUT,
+                     "%s: nothing of the run is in it (expected the database of a run that has "
+                     "ended: it goes on, or tailgate was killed meanwhile)",
+                     name);
+}
+
 static const struct {
     const char *sql;
     query_row *visit;
@@ -91,6 +112,8 @@ enum result recorded_run_open(struct recorded_run *run, const char *path, struct
     buf_printf(&name, "%s/run.db", run->folder);
     buf_append(&name, "", 1);
     enum result result = query_open(&run->db, buf_head(&name), error);
+    if (result == OK)
+        result = check_ended(run, buf_head(&name), error);
     for (size_t i = 0; i < ARRAY_LEN(queries) && result == OK; i++)
         result = query_each(run->db, queries[i].sql, NULL, 0, queries[i].visit, run, error);
     if (result == OK && run->variant_count == 0)

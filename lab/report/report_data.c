@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/report/report_data.h"
 
+#include <math.h>
+
 #include <cjson/cJSON.h>
 
 #include "lab/report/report_round.h"
@@ -23,6 +25,12 @@ static cJSON *load_json(const struct plan *plan)
     return json;
 }
 
+/* NaN, which is null in JSON, where the requests are too few for it. */
+static double if_carried(const struct variant_summary *variant, double quantile, double figure)
+{
+    return summary_has_quantile((double)variant->requests, quantile) ? figure : NAN;
+}
+
 static cJSON *table_json(const struct variant_summary *variant)
 {
     const struct {
@@ -32,9 +40,9 @@ static cJSON *table_json(const struct variant_summary *variant)
         {"requests", (double)variant->requests},
         {"mean_ms", variant->mean_ms},
         {"p50_ms", variant->p50_ms},
-        {"p90_ms", variant->p90_ms},
-        {"p99_ms", variant->p99_ms},
-        {"p999_ms", variant->p999_ms},
+        {"p90_ms", if_carried(variant, 0.9, variant->p90_ms)},
+        {"p99_ms", if_carried(variant, 0.99, variant->p99_ms)},
+        {"p999_ms", if_carried(variant, 0.999, variant->p999_ms)},
         {"max_ms", variant->max_ms},
         {"throughput_rps", variant->throughput_rps},
         {"collections_per_s", variant->collections_per_s},

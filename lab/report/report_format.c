@@ -3,14 +3,17 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include <cjson/cJSON.h>
 
 #include "lab/result/json.h"
 #include "lab/result/markdown.h"
+#include "lab/result/summary.h"
 #include "lab/result/table_blame.h"
 #include "lab/result/table_matrix.h"
 #include "lib/base/clock.h"
+#include "lib/base/result.h"
 #include "lib/base/units.h"
 
 /* Nothing was where the run ended before, or the gateway never started. */
@@ -58,13 +61,20 @@ static void print_attribute(FILE *out, const char *name, const char *value)
     fputc('"', out);
 }
 
+static bool begins_with(const char *text, const char *beginning)
+{
+    return strncmp(text, beginning, strlen(beginning)) == 0;
+}
+
 static void print_case(FILE *out, const cJSON *summary, const cJSON *verdict)
 {
     fputs("    <testcase", out);
     print_attribute(out, "classname", json_text(summary, "name"));
     fputs(" name=\"", out);
-    print_xml(out, json_text(verdict, "variant"));
-    fputs(": ", out);
+    if (!begins_with(json_text(verdict, "text"), json_text(verdict, "variant"))) {
+        print_xml(out, json_text(verdict, "variant"));
+        fputs(": ", out);
+    }
     print_xml(out, json_text(verdict, "text"));
     if (holds(verdict)) {
         fputs("\"/>\n", out);
@@ -174,7 +184,10 @@ static void print_time(FILE *out, const cJSON *latency, const char *key)
 
 static void print_variant(FILE *out, const cJSON *variant)
 {
-    static const char *const percentiles[] = {"p50", "p90", "p99", "p999"};
+    static const struct {
+        const char *key;
+        double quantile;
+    } percentiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
     fputs("| ", out);
     markdown_print(out, json_text(variant, "label"));
     fputs(" |", out);
@@ -182,8 +195,11 @@ static void print_variant(FILE *out, const cJSON *variant)
         fputs(" not measured | | | | | | | | |\n", out);
         return;
     }
-    for (size_t i = 0; i < sizeof(percentiles) / sizeof(*percentiles); i++)
-        print_time(out, json_member(variant, "latency_ms"), percentiles[i]);
+    for (size_t i = 0; i < ARRAY_LEN(percentiles); i++)
+        if (summary_has_quantile(json_number(variant, "requests"), percentiles[i].quantile))
+            print_time(out, json_member(variant, "latency_ms"), percentiles[i].key);
+        else
+            fputs(" - |", out);
     fprintf(out, " %.0f/s | %.0f | %.2f%% | %.2f%% |", json_number(variant, "throughput_rps"),
             json_number(variant, "requests"), json_number(variant, "failure_rate") * 100,
             json_number(variant, "client_failure_rate") * 100);

@@ -56,10 +56,10 @@ enum result blame_summary_read(cJSON **blame, sqlite3 *db, int64_t variant, stru
 {
     cJSON *json = *blame = cJSON_CreateObject();
     cJSON *total = cJSON_AddObjectToObject(json, "total");
-    cJSON_AddNumberToObject(total, "failed", 0);
-    cJSON_AddNumberToObject(total, "slow", 0);
-    cJSON_AddArrayToObject(json, "failed");
-    cJSON_AddArrayToObject(json, "slow");
+    for (int part = 0; part < BLAME_PART_COUNT; part++) {
+        cJSON_AddNumberToObject(total, blame_part_name((enum blame_part)part), 0);
+        cJSON_AddArrayToObject(json, blame_part_name((enum blame_part)part));
+    }
     cJSON_AddObjectToObject(json, "stalls");
     cJSON_AddArrayToObject(json, "notes");
     enum result result = OK;
@@ -68,9 +68,9 @@ enum result blame_summary_read(cJSON **blame, sqlite3 *db, int64_t variant, stru
     return result;
 }
 
-uint64_t blame_summary_failures(const cJSON *blame)
+uint64_t blame_summary_count(const cJSON *blame, enum blame_part part)
 {
     const cJSON *total = cJSON_GetObjectItemCaseSensitive(blame, "total");
-    const cJSON *failed = cJSON_GetObjectItemCaseSensitive(total, "failed");
-    return cJSON_IsNumber(failed) ? (uint64_t)failed->valuedouble : 0;
+    const cJSON *count = cJSON_GetObjectItemCaseSensitive(total, blame_part_name(part));
+    return cJSON_IsNumber(count) ? (uint64_t)count->valuedouble : 0;
 }

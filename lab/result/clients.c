@@ -8,11 +8,9 @@
 
 void clients_count_failure(struct variant_summary *variant, const struct exchange *exchange)
 {
-    bool gateways = exchange->rows > 0 &&
-                    cause_is_gateway_failure((enum cause)exchange->cause, exchange->gateway_status);
     variant->client_errors[exchange->error]++;
     variant->client_failures++;
-    variant->client_only_failures += !gateways;
+    variant->client_only_failures += !exchange_failed(exchange);
 }
 
 bool clients_are_lost(const struct variant_summary *variant)

@@ -213,6 +213,39 @@ static void note_fault(struct summary *summary, const struct variant_summary *va
              late);
 }
 
+/* Their percentiles are those of the slowest alone, which the tables leave out. */
+static void note_verdict(struct summary *summary, const struct verdict *verdict)
+{
+    const struct variant_summary *variant = &summary->variants[verdict->variant];
+    double quantile = expect_quantile(verdict->expectation);
+    if (variant->requests > 0 && !summary_has_quantile((double)variant->requests, quantile))
+        note(summary,
+             "in %s, %llu requests are too few for %s: what is expected of it is judged by the "
+             "slowest of them",
+             variant->label, (unsigned long long)variant->requests,
+             expect_metric_name(verdict->expectation));
+}
+
+/* What a gateway that is a program of its own says of itself. */
+static void note_log(struct summary *summary, const struct variant_summary *variant)
+{
+    const cJSON *log = cJSON_GetObjectItemCaseSensitive(variant->matrix, "log");
+    if (log && json_number(log, "requests") + json_number(log, "not_understood") == 0)
+        note(summary,
+             "in %s, the gateway's log (gateway.log) has no line about a request, and %.0f others: "
+             "which failures it knew of, and why, is not known",
+             variant->label, json_number(log, "lines"));
+}
+
+static void note_blame(struct summary *summary, const struct variant_summary *variant,
+                       enum blame_part part, uint64_t counted, const char *what)
+{
+    uint64_t blamed = blame_summary_count(variant->blame, part);
+    if (blamed != counted)
+        note(summary, "in %s, %llu %s were counted and %llu have been blamed on something",
+             variant->label, (unsigned long long)counted, what, (unsigned long long)blamed);
+}
+
 /* What a variant's figures do not show by themselves. */
 static void note_variant(struct summary *summary, const struct variant_summary *variant)
 {
@@ -221,17 +254,16 @@ static void note_variant(struct summary *summary, const struct variant_summary *
              variant->label);
     const cJSON *fault;
     cJSON_ArrayForEach(fault, variant->faults) note_fault(summary, variant, fault);
+    note_log(summary, variant);
     if (variant->queued > 0)
         note(summary,
              "in %s, %llu of %llu requests waited for a free connection of the load generator, "
              "which is part of their latency (load.connections is too low, if it was not meant)",
              variant->label, (unsigned long long)variant->queued,
              (unsigned long long)variant->requests);
-    uint64_t blamed = blame_summary_failures(variant->blame);
-    if (blamed != variant->gateway_failures)
-        note(summary, "in %s, %llu failures were counted and %llu have been blamed on something",
-             variant->label, (unsigned long long)variant->gateway_failures,
-             (unsigned long long)blamed);
+    note_blame(summary, variant, BLAME_FAILED, variant->gateway_failures, "failures");
+    note_blame(summary, variant, BLAME_LOST, variant->client_only_failures,
+               "requests without a whole answer");
     char lost[512];
     if (clients_note(variant, lost, sizeof(lost))[0])
         note(summary, "%s", lost);
@@ -283,6 +315,8 @@ static void add_notes(struct summary *summary)
              differences, differences == 1 ? "" : "s",
              cJSON_GetArrayItem(summary->differences, 0)->valuestring);
     note_left_out(summary);
+    for (size_t i = 0; i < summary->verdict_count; i++)
+        note_verdict(summary, &summary->verdicts[i]);
     for (size_t i = 0; i < summary->plan->variants.count; i++)
         if (!summary->plan->items[i].skipped)
             note_variant(summary, &summary->variants[i]);

@@ -25,6 +25,12 @@ struct inside_figures {
     double gateway_cpu_ms, backend_cpu_ms;
 };
 
+/* Whether so many requests have a percentile: else it is that of the slowest alone. */
+static inline bool summary_has_quantile(double requests, double quantile)
+{
+    return quantile <= 0 || requests * (1 - quantile) > 1 - 1e-6;
+}
+
 struct variant_summary {
     const char *label;
     uint64_t requests; /* measured: one client record each */

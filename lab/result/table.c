@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "lab/result/json.h"
+#include "lab/result/summary.h"
 #include "lab/result/table_blame.h"
 #include "lab/result/table_claims.h"
 #include "lab/result/table_finding.h"
@@ -27,19 +28,20 @@ static const struct column {
     enum cell_kind kind;
     const char *group; /* of summary.json, or NULL */
     const char *key;
+    double quantile; /* that it is, or 0 */
 } columns[] = {
-    {"strategy", CELL_LABEL, NULL, "label"},
-    {"mean", CELL_MS, "latency_ms", "mean"},
-    {"p50", CELL_MS, "latency_ms", "p50"},
-    {"p99", CELL_MS, "latency_ms", "p99"},
-    {"p99.9", CELL_MS, "latency_ms", "p999"},
-    {"throughput", CELL_RATE, NULL, "throughput_rps"},
-    {"collections/s", CELL_NUMBER, NULL, "collections_per_s"},
-    {"502", CELL_COUNT, "statuses", "502"},
-    {"503", CELL_COUNT, "statuses", "503"},
-    {"504", CELL_COUNT, "statuses", "504"},
-    {"failure rate", CELL_SHARE, NULL, "failure_rate"},
-    {"no answer", CELL_SHARE, NULL, "client_failure_rate"},
+    {"strategy", CELL_LABEL, NULL, "label", 0},
+    {"mean", CELL_MS, "latency_ms", "mean", 0},
+    {"p50", CELL_MS, "latency_ms", "p50", 0},
+    {"p99", CELL_MS, "latency_ms", "p99", 0.99},
+    {"p99.9", CELL_MS, "latency_ms", "p999", 0.999},
+    {"throughput", CELL_RATE, NULL, "throughput_rps", 0},
+    {"collections/s", CELL_NUMBER, NULL, "collections_per_s", 0},
+    {"502", CELL_COUNT, "statuses", "502", 0},
+    {"503", CELL_COUNT, "statuses", "503", 0},
+    {"504", CELL_COUNT, "statuses", "504", 0},
+    {"failure rate", CELL_SHARE, NULL, "failure_rate", 0},
+    {"no answer", CELL_SHARE, NULL, "client_failure_rate", 0},
 };
 
 #define CELL_TEXT 64
@@ -57,6 +59,8 @@ static const char *cell_text(char out[CELL_TEXT], const struct column *column, c
     const cJSON *item =
         json_member(column->group ? json_member(variant, column->group) : variant, column->key);
     double value = json_number_of(item);
+    if (!summary_has_quantile(json_number(variant, "requests"), column->quantile))
+        return "-";
     switch (column->kind) {
     case CELL_LABEL:
         return json_text(variant, column->key);

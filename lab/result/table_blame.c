@@ -7,10 +7,16 @@
 
 #include "lab/result/json.h"
 #include "lab/result/markdown.h"
+#include "lib/base/result.h"
 
 #define MOST_ROWS 8
 
-/* What another list has of the same class and name. */
+static const struct {
+    const char *part, *title;
+} parts[] = {{"failed", "failures"}, {"client", "clients alone"}, {"slow", "slowest 1 %"}};
+#define PARTS ARRAY_LEN(parts)
+
+/* What a list has of this class and name. */
 static double count_of(const cJSON *list, const cJSON *wanted)
 {
     const cJSON *item;
@@ -23,73 +29,111 @@ static double count_of(const cJSON *list, const cJSON *wanted)
     return 0;
 }
 
-/* One class of what is to blame in a variant: how many failures, and how many of the slowest. */
-typedef void print_row(FILE *out, const cJSON *variant, const cJSON *item, double failed,
-                       double slow);
-
 static const cJSON *blamed(const cJSON *variant, const char *whom)
 {
     return json_member(json_member(variant, "blame"), whom);
 }
 
-static bool has_rows(const cJSON *variant)
-{
-    return cJSON_GetArraySize(blamed(variant, "failed")) > 0 ||
-           cJSON_GetArraySize(blamed(variant, "slow")) > 0;
-}
-
-/* Prints the first rows; says how many are left. */
-static int print_rows(FILE *out, const cJSON *variant, print_row *print)
-{
-    const cJSON *failed = blamed(variant, "failed"), *slow = blamed(variant, "slow"), *item;
-    int rows = 0;
-    cJSON_ArrayForEach(item, failed)
-    {
-        if (rows++ < MOST_ROWS)
-            print(out, variant, item, json_number(item, "count"), count_of(slow, item));
-    }
-    cJSON_ArrayForEach(item, slow)
-    {
-        if (count_of(failed, item) == 0 && rows++ < MOST_ROWS)
-            print(out, variant, item, 0, json_number(item, "count"));
-    }
-    return rows > MOST_ROWS ? rows - MOST_ROWS : 0;
-}
-
-/* Without a failure nobody asks whom to blame. */
-static bool has_blame(const cJSON *summary)
+/* Whether clients alone saw failures: else nobody asks for that column. */
+static bool has_part(const cJSON *summary, const char *part)
 {
     const cJSON *variant;
     cJSON_ArrayForEach(variant, json_member(summary, "variants"))
     {
-        if (cJSON_GetArraySize(blamed(variant, "failed")) > 0)
+        if (cJSON_GetArraySize(blamed(variant, part)) > 0)
             return true;
     }
     return false;
 }
 
+/* Which columns a table has. */
+struct columns {
+    bool shown[PARTS];
+};
+
+static struct columns columns_of(const cJSON *summary)
+{
+    return (struct columns){{true, has_part(summary, "client"), true}};
+}
+
+/* Without a failure nobody asks whom to blame. */
+static bool has_blame(const cJSON *summary)
+{
+    return has_part(summary, "failed") || has_part(summary, "client");
+}
+
+/* One class of what is to blame in a variant, with its count in each part. */
+typedef void print_row(FILE *out, const struct columns *columns, const cJSON *variant,
+                       const cJSON *item, const double *counts);
+
+/* Whether it has stood in the list of another part before. */
+static bool is_printed(const double *counts, size_t part)
+{
+    for (size_t i = 0; i < part; i++)
+        if (counts[i] > 0)
+            return true;
+    return false;
+}
+
+/* Prints the first rows; says how many are left. */
+static int print_rows(FILE *out, const struct columns *columns, const cJSON *variant,
+                      print_row *print)
+{
+    int rows = 0;
+    for (size_t part = 0; part < PARTS; part++) {
+        const cJSON *item;
+        cJSON_ArrayForEach(item, blamed(variant, parts[part].part))
+        {
+            double counts[PARTS];
+            for (size_t i = 0; i < PARTS; i++)
+                counts[i] = count_of(blamed(variant, parts[i].part), item);
+            if (!is_printed(counts, part) && rows++ < MOST_ROWS)
+                print(out, columns, variant, item, counts);
+        }
+    }
+    return rows > MOST_ROWS ? rows - MOST_ROWS : 0;
+}
+
+/* Of what is most frequent among failures, or else among what clients saw. */
+static const char *example_of(const cJSON *variant)
+{
+    const cJSON *failed = blamed(variant, "failed"), *lost = blamed(variant, "client");
+    const cJSON *first = failed && failed->child ? failed->child : lost ? lost->child : NULL;
+    return first ? json_text(first, "example") : "";
+}
+
 /* ---- as a text */
 
-static void print_text_row(FILE *out, const cJSON *variant, const cJSON *item, double failed,
-                           double slow)
+static void print_text_row(FILE *out, const struct columns *columns, const cJSON *variant,
+                           const cJSON *item, const double *counts)
 {
     char what[64];
     (void)variant;
     snprintf(what, sizeof(what), "%s %s", json_text(item, "class"), json_text(item, "name"));
-    fprintf(out, "  %-32s %9.0f %12.0f\n", what, failed, slow);
+    fprintf(out, "  %-32s", what);
+    for (size_t i = 0; i < PARTS; i++)
+        if (columns->shown[i])
+            fprintf(out, " %13.0f", counts[i]);
+    fputc('\n', out);
 }
 
-static void print_variant(FILE *out, const cJSON *variant)
+static void print_variant(FILE *out, const struct columns *columns, const cJSON *variant)
 {
-    const cJSON *failed = blamed(variant, "failed");
-    if (!has_rows(variant))
+    int rows = 0;
+    for (size_t i = 0; i < PARTS; i++)
+        rows += cJSON_GetArraySize(blamed(variant, parts[i].part));
+    if (rows == 0)
         return;
-    fprintf(out, "\n%-34s %9s %12s\n", json_text(variant, "label"), "failures", "slowest 1 %");
-    int left = print_rows(out, variant, print_text_row);
+    fprintf(out, "\n%-34s", json_text(variant, "label"));
+    for (size_t i = 0; i < PARTS; i++)
+        if (columns->shown[i])
+            fprintf(out, " %13s", parts[i].title);
+    fputc('\n', out);
+    int left = print_rows(out, columns, variant, print_text_row);
     if (left > 0)
         fprintf(out, "  and %d more, in summary.json\n", left);
-    if (failed && failed->child)
-        fprintf(out, "      as in: %s\n", json_text(failed->child, "example"));
+    if (example_of(variant)[0])
+        fprintf(out, "      as in: %s\n", example_of(variant));
 }
 
 void table_print_blame(FILE *out, const cJSON *summary)
@@ -98,7 +142,9 @@ void table_print_blame(FILE *out, const cJSON *summary)
     if (!has_blame(summary))
         return;
     fputs("\nwhat is behind the failures", out);
-    cJSON_ArrayForEach(variant, json_member(summary, "variants")) print_variant(out, variant);
+    struct columns columns = columns_of(summary);
+    cJSON_ArrayForEach(variant, json_member(summary, "variants"))
+        print_variant(out, &columns, variant);
     cJSON_ArrayForEach(variant, json_member(summary, "variants"))
         cJSON_ArrayForEach(note, blamed(variant, "notes"))
             fprintf(out, "  %s: %s\n", json_text(variant, "label"), note->valuestring);
@@ -106,8 +152,8 @@ void table_print_blame(FILE *out, const cJSON *summary)
 
 /* ---- as Markdown */
 
-static void print_markdown_row(FILE *out, const cJSON *variant, const cJSON *item, double failed,
-                               double slow)
+static void print_markdown_row(FILE *out, const struct columns *columns, const cJSON *variant,
+                               const cJSON *item, const double *counts)
 {
     fputs("| ", out);
     markdown_print(out, json_text(variant, "label"));
@@ -115,16 +161,27 @@ static void print_markdown_row(FILE *out, const cJSON *variant, const cJSON *ite
     markdown_print(out, json_text(item, "class"));
     fputc(' ', out);
     markdown_print(out, json_text(item, "name"));
-    fprintf(out, " | %.0f | %.0f |\n", failed, slow);
+    for (size_t i = 0; i < PARTS; i++)
+        if (columns->shown[i])
+            fprintf(out, " | %.0f", counts[i]);
+    fputs(" |\n", out);
+}
+
+static void print_rest(FILE *out, const struct columns *columns, int left)
+{
+    fprintf(out, "| | and %d more, in summary.json", left);
+    for (size_t i = 0; i < PARTS; i++)
+        if (columns->shown[i])
+            fputs(" |", out);
+    fputs(" |\n", out);
 }
 
 /* What cannot stand in the table: an example, and how sure it is. */
 static void print_remarks(FILE *out, const cJSON *variant)
 {
-    const cJSON *note, *failed = blamed(variant, "failed");
-    if (failed && failed->child)
-        fprintf(out, "\n> %s, as in: %s\n", json_text(variant, "label"),
-                json_text(failed->child, "example"));
+    const cJSON *note;
+    if (example_of(variant)[0])
+        fprintf(out, "\n> %s, as in: %s\n", json_text(variant, "label"), example_of(variant));
     cJSON_ArrayForEach(note, blamed(variant, "notes"))
         fprintf(out, "\n> %s: %s\n", json_text(variant, "label"), note->valuestring);
 }
@@ -134,14 +191,21 @@ void table_print_blame_markdown(FILE *out, const cJSON *summary)
     const cJSON *variant;
     if (!has_blame(summary))
         return;
-    fputs("\n| variant | what is behind the failures | failures | slowest 1 % |\n"
-          "|---|---|--:|--:|\n",
-          out);
+    struct columns columns = columns_of(summary);
+    fputs("\n| variant | what is behind the failures", out);
+    for (size_t i = 0; i < PARTS; i++)
+        if (columns.shown[i])
+            fprintf(out, " | %s", parts[i].title);
+    fputs(" |\n|---|---", out);
+    for (size_t i = 0; i < PARTS; i++)
+        if (columns.shown[i])
+            fputs("|--:", out);
+    fputs("|\n", out);
     cJSON_ArrayForEach(variant, json_member(summary, "variants"))
     {
-        int left = print_rows(out, variant, print_markdown_row);
+        int left = print_rows(out, &columns, variant, print_markdown_row);
         if (left > 0)
-            fprintf(out, "| | and %d more, in summary.json | | |\n", left);
+            print_rest(out, &columns, left);
     }
     cJSON_ArrayForEach(variant, json_member(summary, "variants")) print_remarks(out, variant);
 }

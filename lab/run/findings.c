@@ -9,6 +9,8 @@
 
 #include "lab/read/evidence.h"
 #include "lib/base/memory.h"
+#include "lib/base/units.h"
+#include "lib/record/reader.h"
 
 static const char tables[] =
     "CREATE TABLE stall (variant INTEGER, round INTEGER, endpoint TEXT, scope TEXT,"
@@ -19,15 +21,14 @@ static const char tables[] =
     " class TEXT, name TEXT, kind TEXT, target TEXT, aftermath INTEGER, injected_ns INTEGER,"
     " pause_ns INTEGER, stall_ns INTEGER, gateway_ns INTEGER, lock_ns INTEGER, work_ns INTEGER,"
     " queue_ns INTEGER, client_ns INTEGER, timeout_ns INTEGER, true_ns INTEGER,"
-    " would_succeed INTEGER, chain TEXT, verdict TEXT);"
+    " would_succeed INTEGER, chain TEXT, verdict TEXT, error TEXT);"
     "CREATE TABLE finding_note (variant INTEGER, text TEXT);";
 
 struct findings {
     sqlite3 *db;
     struct evidence_source source;
     sqlite3_stmt *stall, *blame, *note;
-    int64_t (*rounds)[2]; /* variant and round, in the order in which they were added */
-    size_t round_count;
+    struct exchanges_reading *exchanges;
     uint64_t dropped;
 };
 
@@ -98,12 +99,12 @@ static enum result write_stall(struct findings *findings, const struct evidence 
 
 static void put_request(struct row *row, const struct blame_case *item)
 {
-    put_text(row, item->failed ? "failed" : "slow");
+    put_text(row, blame_part_name(item->part));
     put(row, item->until);
     put(row, item->until - item->from);
     put_known(row, item->latency);
-    put_text(row, cause_row(item->cause)->name);
-    put(row, item->status);
+    put_text(row, item->recorded ? cause_row(item->cause)->name : NULL);
+    put_known(row, item->recorded ? item->status : -1);
     put_text(row, blame_class_name(item->class));
 }
 
@@ -141,6 +142,7 @@ static enum result write_case(struct findings *findings, const struct evidence *
     put_known(&row, item->would_succeed);
     put_text(&row, chain);
     put_text(&row, verdict);
+    put_text(&row, client_error_name(item->error));
     return insert(findings, row.statement, error);
 }
 
@@ -184,6 +186,7 @@ static size_t count_unjudged(const struct evidence *evidence)
 static enum result write_notes(struct findings *findings, const struct evidence *evidence,
                                struct error *error)
 {
+    char listened[32];
     size_t unjudged = count_unjudged(evidence);
     enum result result = OK;
     if (unjudged > 0)
@@ -197,6 +200,14 @@ static enum result write_notes(struct findings *findings, const struct evidence 
                       "round %lld: %zu of %zu tries that timed out were not listened to any more: "
                       "whether they would have been answered is not known (upstreams.*.late)",
                       (long long)evidence->round, evidence->unheard, evidence->timeouts);
+    if (result == OK && evidence->unanswered > 0)
+        result = note(
+            findings, evidence, error,
+            "round %lld: %zu of %zu tries that timed out had no answer while they were "
+            "listened to (%s at least, until upstreams.*.late or the end of the round): "
+            "how long they would have taken is not known",
+            (long long)evidence->round, evidence->unanswered, evidence->timeouts,
+            units_format_duration(listened, sizeof(listened), duration_ns(evidence->listened)));
     if (result == OK && evidence->unknown > 0)
         result = note(findings, evidence, error,
                       "round %lld: %zu failed requests of the gateway are not blamed: the load "
@@ -219,21 +230,11 @@ static enum result write_notes(struct findings *findings, const struct evidence 
 
 /* ---- rounds */
 
-static void take_round(void *context, sqlite3_stmt *row)
-{
-    struct findings *findings = context;
-    findings->rounds =
-        mem_grow(findings->rounds, findings->round_count + 1, sizeof(*findings->rounds));
-    int64_t *round = findings->rounds[findings->round_count++];
-    round[0] = sqlite3_column_int64(row, 0);
-    round[1] = sqlite3_column_int64(row, 1);
-}
-
-static enum result analyse_round(struct findings *findings, const int64_t *round,
-                                 struct error *error)
+static enum result analyse_round(struct findings *findings, size_t number, struct error *error)
 {
     struct evidence evidence;
-    enum result result = evidence_read(&evidence, &findings->source, round[0], round[1], error);
+    enum result result =
+        evidence_read(&evidence, &findings->source, findings->exchanges, number, error);
     for (size_t i = 0; i < evidence.stalls.count && result == OK; i++)
         result = write_stall(findings, &evidence, &evidence.stalls.items[i], error);
     if (result == OK)
@@ -252,7 +253,7 @@ static enum result prepare(struct findings *findings, struct error *error)
     } inserts[] = {
         {&findings->stall, "INSERT INTO stall VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"},
         {&findings->blame, "INSERT INTO blame VALUES "
-                           "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+                           "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
         {&findings->note, "INSERT INTO finding_note VALUES (?,?)"},
     };
     for (size_t i = 0; i < ARRAY_LEN(inserts); i++)
@@ -266,26 +267,28 @@ static enum result analyse(struct findings *findings, struct error *error)
 {
     enum result result = query_execute(findings->db, tables, error);
     if (result == OK)
-        result = query_each(findings->db, "SELECT variant, round FROM round ORDER BY rowid", NULL,
-                            0, take_round, findings, error);
-    if (result == OK)
         result = evidence_open(&findings->source, findings->db, error);
     if (result == OK)
         result = prepare(findings, error);
-    for (size_t i = 0; i < findings->round_count && result == OK; i++)
-        result = analyse_round(findings, findings->rounds[i], error);
+    for (size_t i = 0; i < findings->exchanges->exchanges.count && result == OK; i++)
+        result = analyse_round(findings, i, error);
     return result;
 }
 
-/* The tables can be made again from the others: nothing is gained by making each step durable. */
-enum result findings_write(const char *path, uint64_t dropped, struct error *error)
+/* The tables can be made again from the others: nothing is gained by making each step durable. What
+ * is to be written is kept in memory, up to a quarter of a GiB, while the exchanges are read:
+ * SQLite writes nothing before that. */
+enum result findings_write(const char *path, struct exchanges_reading *exchanges, uint64_t dropped,
+                           struct error *error)
 {
-    struct findings findings = {.dropped = dropped};
+    struct findings findings = {.exchanges = exchanges, .dropped = dropped};
     enum result result = query_open_to_write(&findings.db, path, error);
     if (result != OK)
         return result;
     result = query_execute(findings.db,
-                           "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; BEGIN;", error);
+                           "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;"
+                           "PRAGMA cache_spill = 32768; BEGIN;",
+                           error);
     if (result == OK)
         result = analyse(&findings, error);
     evidence_close(&findings.source);
@@ -295,6 +298,5 @@ enum result findings_write(const char *path, uint64_t dropped, struct error *err
     if (result == OK)
         result = query_execute(findings.db, "COMMIT;", error);
     query_close(&findings.db);
-    free(findings.rounds);
     return result;
 }

@@ -13,13 +13,14 @@
  *                    moved at its end
  *     surprise, confidence        how improbable it is that nothing stood still
  *
- * blame, one row for each measured request that failed in the gateway, and one for each of the
- * slowest 1 % of those that were answered (lab/analysis/blame.h):
+ * blame, one row for each measured request that failed in the gateway or had no whole answer, and
+ * one for each of the slowest 1 % of those that were answered (lab/analysis/blame.h):
  *     variant, round, trace_id
- *     part           failed, slow
- *     ended_ns, total_ns          in the gateway
+ *     part           failed: in the gateway; client: for the client alone; slow
+ *     ended_ns, total_ns          in the gateway; as the client saw it, when the gateway has no
+ *                    record
  *     latency_ns     as the client saw it
- *     cause, status
+ *     cause, status  as the gateway says
  *     class          what is behind it: exactly one (BLAME_CLASSES)
  *     name, kind, target          the fault, pause or stall
  *     aftermath      1: it met more of what followed that than of it
@@ -31,6 +32,7 @@
  *     would_succeed  whether without the span it would have been answered in time
  *     chain          from what is behind it, by what turned it into a failure, to its cause
  *     verdict        the same as a sentence
+ *     error          what became of it, as the client saw it
  *
  * finding_note (variant, text): what the analysis could not do, or may have got wrong.
  */
@@ -41,7 +43,11 @@
 
 #include "lib/base/result.h"
 
-/* Analyses the database of a run and adds the tables to it. `dropped`: records that are missing. */
-enum result findings_write(const char *path, uint64_t dropped, struct error *error) MUST_USE;
+struct exchanges_reading;
+
+/* Analyses the database of a run, of which the exchanges are being read, and adds the tables to it.
+ * `dropped`: records that are missing. */
+enum result findings_write(const char *path, struct exchanges_reading *exchanges, uint64_t dropped,
+                           struct error *error) MUST_USE;
 
 #endif

@@ -33,7 +33,7 @@ static enum result analyse(const struct plan *plan, const struct run_dir *dir, s
     char *path = run_dir_file(dir, "run.db");
     mono start = mono_now();
     exchanges_begin(&reading, path);
-    enum result result = findings_write(path, 0, error);
+    enum result result = findings_write(path, &reading, 0, error);
     say("findings", start);
     if (exchanges_end(&reading, error) == OK && result == OK) {
         say("requests read", start);

@@ -62,8 +62,12 @@ def test_the_same_twice(compare, two_runs):
 
 
 def test_a_run_and_itself(compare, two_runs):
-    run = two_runs(0.03, 0.03)[0]
-    for figure in compare(run, run)["comparisons"][0]["figures"]:
+    run, other = two_runs(0.03, 0.03)
+    said = "nothing can differ"
+    assert not any(said in note for note in compare(run, other)["notes"])
+    comparison = compare(run, run)
+    assert any(said in note for note in comparison["notes"])
+    for figure in comparison["comparisons"][0]["figures"]:
         assert figure["verdict"] in ("no difference seen", "withheld")
         if figure["verdict"] != "withheld":
             assert figure["low"] <= 0 <= figure["high"]
@@ -231,6 +235,16 @@ def test_wrong_labels(command, three_variants, arguments, said):
 def test_no_run(command, tmp_path):
     done = command("compare", tmp_path, tmp_path)
     assert done.returncode == 2 and "there is no run in it" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("compare",), ("whatif", "--at", "response=1s")])
+def test_a_run_that_did_not_end(command, tmp_path, arguments):
+    """What a killed laboratory leaves behind: a database without tables."""
+    sqlite3.connect(tmp_path / "run.db").execute("VACUUM").connection.close()
+    verb, *options = arguments
+    runs = [tmp_path, tmp_path] if verb == "compare" else [tmp_path]
+    done = command(verb, *runs, *options)
+    assert done.returncode == 2 and "was killed meanwhile" in done.stderr, done.stderr
 
 
 def test_what_is_no_database(command, tmp_path):

@@ -49,6 +49,35 @@ def test_junit(report):
     assert "<busy>" in suite.find("system-err").text
 
 
+def test_junit_names_a_variant_once(report):
+    """An expectation of one variant begins with its name."""
+    expect = [{**SUMMARY["expect"][0], "text": "deferred | 2s: p99 < 10ms"}]
+    suite = xml.etree.ElementTree.fromstring(report("junit", expect=expect)).find("testsuite")
+    assert suite.find("testcase").attrib["name"] == "deferred | 2s: p99 < 10ms"
+
+
+@pytest.mark.parametrize("requests, p99, p999", [(1000, "20.2ms", "300ms"), (999, "20.2ms", "-"),
+                                                 (100, "20.2ms", "-"), (99, "-", "-")])
+def test_percentiles_of_too_few_requests(report, requests, p99, p999):
+    variants = [{**VARIANT, "requests": requests}]
+    titles, row = (re.split("  +", line) for line in report("text", variants=variants).splitlines()[:2])
+    assert (row[titles.index("p99")], row[titles.index("p99.9")]) == (p99, p999)
+    row = next(line for line in report("markdown", variants=variants).splitlines()
+               if line.startswith("| deferred"))
+    assert f"| {p99} | {p999} |" in row
+
+
+def test_what_clients_alone_saw_is_a_column(report):
+    lost = {"failed": [], "slow": [], "notes": [],
+            "client": [{"class": "injected", "name": "dies", "count": 40, "example": "no answer"}]}
+    lines = report("text", variants=[{**VARIANT, "blame": lost}]).splitlines()
+    at = next(i for i, line in enumerate(lines) if "clients alone" in line)
+    assert lines[at + 1].split() == ["injected", "dies", "0", "40", "0"]
+    assert "as in: no answer" in lines[at + 2]
+    lines = report("markdown", variants=[{**VARIANT, "blame": lost}]).splitlines()
+    assert "| deferred \\| 2s | injected dies | 0 | 40 | 0 |" in lines
+
+
 def test_junit_of_a_run_that_was_cut_short(report):
     text = report("junit", complete=False, problem="the gateway died", expect=[])
     suite = xml.etree.ElementTree.fromstring(text).find("testsuite")

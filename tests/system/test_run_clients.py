@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from experiments import latest, summary_of
+from experiments import latest, query, summary_of
 from test_run_faults import faulty, injected  # noqa: F401
 
 KILLED = {"kind": "kill", "on": "gateway", "from": "500ms", "restart": False}
@@ -27,6 +27,10 @@ def test_a_run_whose_gateway_was_away_does_not_look_clean(run, tmp_path, command
     assert variant["client_failures"] == failures > variant["requests"] * 0.4
     assert variant["client_failure_rate"] == pytest.approx(failures / variant["requests"])
     assert variant["client_only_failures"] > variant["requests"] * 0.4
+    assert query(folder, "SELECT DISTINCT class, kind FROM blame WHERE part = 'client'") == \
+        [("injected", "kill")]
+    assert query(folder, "SELECT count(*) FROM blame WHERE part = 'client'") == \
+        [(variant["client_only_failures"],)]
     assert re.search(r"no answer\n.* [4-9]\d\.\d\d%\n", done.stdout)
     assert "got no whole answer (" in done.stdout
     said = "falls short" in done.stdout and "not the gateway's" in done.stdout

@@ -280,6 +280,7 @@ def test_a_log_that_says_nothing_of_requests_loses_all_of_them(ran, tmp_path):
     failure = main_failure(folder)
     assert (failure["seen"], failure["cause"]) == ("503", "unknown")
     assert failure["unlogged"] == failure["count"]
+    assert any("has no line about a request" in note for note in summary_of(folder)["notes"])
 
 
 @needs("nginx")

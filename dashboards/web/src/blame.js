@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: MIT
-// What is behind the failures and the slowest requests: each counts in one class.
+// What is behind the failures, what clients alone saw, and the slowest requests: each counts in one class.
 
 import { explainingTable, perVariant } from "./columns.js";
 import { el, scrollBox, section } from "./dom.js";
 import { count } from "./format.js";
 
-// Each class and name once, by how often it is behind a failure and then behind a slow request.
+const PARTS = ["failed", "client", "slow"];
+const none = () => Object.fromEntries(PARTS.map((part) => [part, 0]));
+
+// Each class and name once, by how often it is behind a failure, what a client alone saw, and a slow request.
 export function gather(report) {
   const found = new Map();
   for (const variant of report.variants)
-    for (const part of ["failed", "slow"])
+    for (const part of PARTS)
       for (const item of variant.blame[part]) {
         const key = JSON.stringify([item.class, item.name]);
-        if (!found.has(key)) found.set(key, { class: item.class, name: item.name, example: "", failed: 0, slow: 0, in: new Map() });
+        if (!found.has(key)) found.set(key, { class: item.class, name: item.name, example: "", ...none(), in: new Map() });
         const row = found.get(key);
         row.example ||= item.example;
         row[part] += item.count;
-        const counts = row.in.get(variant.index) ?? { failed: 0, slow: 0 };
+        const counts = row.in.get(variant.index) ?? none();
         counts[part] += item.count;
         row.in.set(variant.index, counts);
       }
-  return [...found.values()].sort((a, b) => b.failed - a.failed || b.slow - a.slow);
+  return [...found.values()].sort((a, b) => b.failed - a.failed || b.client - a.client || b.slow - a.slow);
 }
 
 function explained(row) {
@@ -34,8 +37,8 @@ function explained(row) {
 
 function behind(counts) {
   const failed = counts?.failed ?? 0;
-  const slow = counts?.slow ? el("p", {}, `${count(counts.slow)} of the slowest`) : null;
-  return el("span", {}, count(failed), slow);
+  const more = (n, what) => (n ? el("p", {}, `${count(n)} ${what}`) : null);
+  return el("span", {}, count(failed), more(counts?.client, "for clients alone"), more(counts?.slow, "of the slowest"));
 }
 
 function notes(report) {
@@ -53,6 +56,6 @@ export function blame(report) {
     weight: (counts) => counts.failed,
   });
   const table = explainingTable("what is behind it", rows, explained, columns);
-  const about = el("p", {}, "Each failure, and each of the slowest 1\u202f% of the answered requests, counts in one row.");
+  const about = el("p", {}, "Each failure, each request without a whole answer that is no failure of the gateway, and each of the slowest 1\u202f% of the answered ones counts in one row.");
   return section("blame", "What is behind the failures", about, scrollBox("Failures and slow requests by what is behind them", table), notes(report));
 }

@@ -41,7 +41,7 @@ function readRound(raw, index) {
 
 function readBlame(raw) {
   const classes = (items) => list(items).map(object).filter((item) => isNumber(item.count));
-  return { failed: classes(raw.failed), slow: classes(raw.slow), notes: list(raw.notes) };
+  return { failed: classes(raw.failed), client: classes(raw.client), slow: classes(raw.slow), notes: list(raw.notes) };
 }
 
 function readEnding(raw) {

@@ -101,7 +101,8 @@ static struct blame_case *add_case(struct scene *scene, enum cause cause, int64_
                                    int64_t until)
 {
     struct blame_case *item = &scene->cases[scene->book.case_count++];
-    *item = (struct blame_case){.failed = cause != CAUSE_NONE,
+    *item = (struct blame_case){.part = cause == CAUSE_NONE ? BLAME_SLOW : BLAME_FAILED,
+                                .recorded = true,
                                 .cause = cause,
                                 .status = cause_row(cause)->status,
                                 .from = from,
@@ -264,6 +265,35 @@ static void an_ejection_is_traced_back_to_what_failed_before_it(void **state)
     assert_non_null(strstr(verdict, "the injected pause \"gc\" on it"));
 }
 
+/* Other gateways say that nobody could be asked, and nothing of what led to it. */
+static void a_refusal_without_a_state_is_blamed_on_what_was_in_force(void **state)
+{
+    struct scene *scene = *state;
+    add_span(scene, "shut", "refuse", 0, 2 * SECOND, 3 * SECOND);
+    add_case(scene, CAUSE_NO_ENDPOINT, 2 * SECOND + 500 * MS, 2 * SECOND + 501 * MS);
+    add_case(scene, CAUSE_NO_ENDPOINT, 7 * SECOND, 7 * SECOND + MS);
+    judge(scene);
+    assert_string_equal(blamed(scene, 0), "shut");
+    assert_int_equal(scene->cases[1].class, BLAME_LIMIT);
+}
+
+/* The gateway has no record of it: only what was done to the gateway can be behind it. */
+static void what_the_gateway_never_recorded_is_not_blamed_on_a_backend(void **state)
+{
+    struct scene *scene = *state;
+    add_span(scene, "one", "kill", 0, 2 * SECOND, 3 * SECOND);
+    add_span(scene, "all", "kill", BLAME_EVERYWHERE, 4 * SECOND, 5 * SECOND);
+    for (int64_t at = 2; at <= 4; at += 2) {
+        struct blame_case *item = add_case(scene, CAUSE_NONE, at * SECOND, at * SECOND + 9 * MS);
+        item->part = BLAME_LOST;
+        item->recorded = false;
+        item->error = CLIENT_ERROR_CONNECT;
+    }
+    judge(scene);
+    assert_int_equal(scene->cases[0].class, BLAME_UNATTRIBUTED);
+    assert_string_equal(blamed(scene, 1), "all");
+}
+
 static void a_queue_is_traced_back_to_what_held_it_up(void **state)
 {
     struct scene *scene = *state;
@@ -396,6 +426,8 @@ int main(void)
         TEST(what_was_seen_from_outside_comes_last),
         TEST(a_race_without_a_fault_is_a_class_of_its_own),
         TEST(an_ejection_is_traced_back_to_what_failed_before_it),
+        TEST(a_refusal_without_a_state_is_blamed_on_what_was_in_force),
+        TEST(what_the_gateway_never_recorded_is_not_blamed_on_a_backend),
         TEST(a_queue_is_traced_back_to_what_held_it_up),
         TEST(a_late_arrival_tells_whether_it_would_have_been_in_time),
         TEST(a_delay_on_the_way_is_innocent_of_what_the_backend_took),
