@@ -178,8 +178,6 @@ bool arguments_number(const struct usage *usage, const struct arguments *argumen
     return true;
 }
 
-/* ---- what all servers have in common */
-
 bool arguments_format(const struct usage *usage, const struct arguments *arguments, int json,
                       int markdown, enum result_format *format)
 {
@@ -190,6 +188,8 @@ bool arguments_format(const struct usage *usage, const struct arguments *argumen
         arguments_wrong(usage, "--json and --markdown exclude each other");
     return !(as_json && as_markdown);
 }
+
+/* ---- what all servers have in common */
 
 bool arguments_read_server(const char *command, const char *operands, const char *about, int argc,
                            char **argv, const char **config, int *control_fd,

@@ -6,6 +6,7 @@
 
 #include <sqlite3.h>
 
+#include "lab/read/column.h"
 #include "lab/read/keymap.h"
 #include "lab/read/query.h"
 #include "lib/base/memory.h"
@@ -17,18 +18,6 @@ struct reading {
     struct exchange_round *round;
     struct keymap by_trace;
 };
-
-static const char *text_at(sqlite3_stmt *row, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(row, column);
-    return text ? text : "";
-}
-
-static bool key_at(sqlite3_stmt *row, int column, uint64_t *key)
-{
-    const char *text = text_at(row, column);
-    return keymap_trace_key(text, (size_t)sqlite3_column_bytes(row, column), key);
-}
 
 /* ---- rows; the first two columns are variant and round */
 
@@ -54,8 +43,8 @@ static uint32_t row_at(sqlite3_stmt *row, int column)
 
 static uint8_t error_at(sqlite3_stmt *row, int column)
 {
-    const char *name = text_at(row, column);
-    for (int i = 0; i < CLIENT_ERROR_COUNT; i++)
+    const char *name = column_text(row, column);
+    for (int i = 0; name && i < CLIENT_ERROR_COUNT; i++)
         if (strcmp(client_error_name((enum client_error)i), name) == 0)
             return (uint8_t)i;
     return CLIENT_ERROR_UNFINISHED;
@@ -84,7 +73,7 @@ static void take_client(void *context, sqlite3_stmt *row)
         .client = row_at(row, CLIENT_ROW),
     };
     uint64_t key;
-    if (key_at(row, CLIENT_TRACE, &key))
+    if (column_trace_key(row, CLIENT_TRACE, &key))
         keymap_add(&reading->by_trace, key, (uint32_t)(exchange - round->items));
 }
 
@@ -99,17 +88,11 @@ enum request_column {
     REQUEST_ATTEMPTS,
 };
 
-static enum cause cause_at(sqlite3_stmt *row, int column)
-{
-    enum cause cause = cause_by_name(text_at(row, column));
-    return cause == CAUSE_COUNT ? CAUSE_NONE : cause;
-}
-
 static uint16_t route_at(struct names *names, sqlite3_stmt *row, int column)
 {
     if (sqlite3_column_type(row, column) == SQLITE_NULL)
         return EXCHANGE_NO_ROUTE;
-    uint32_t number = names_number(names, text_at(row, column));
+    uint32_t number = names_number(names, column_text(row, column));
     return number < EXCHANGE_NO_ROUTE ? (uint16_t)number : EXCHANGE_NO_ROUTE;
 }
 
@@ -120,9 +103,9 @@ static void take_request(void *context, sqlite3_stmt *row)
     round->requests++;
     round->tries += (uint64_t)sqlite3_column_int64(row, REQUEST_ATTEMPTS);
     uint64_t key;
-    if (!key_at(row, REQUEST_TRACE, &key))
+    if (!column_trace_key(row, REQUEST_TRACE, &key))
         return;
-    enum cause cause = cause_at(row, REQUEST_CAUSE);
+    enum cause cause = column_cause(row, REQUEST_CAUSE);
     int status = sqlite3_column_int(row, REQUEST_STATUS);
     uint32_t number = keymap_find(&reading->by_trace, key);
     if (number == KEYMAP_NONE) {

@@ -72,9 +72,8 @@ static size_t bucket_of(const struct round_reading *reading, const struct exchan
 static void count_failure(struct round_reading *reading, const struct exchange *exchange,
                           size_t bucket)
 {
-    enum cause cause = (enum cause)exchange->cause;
-    if (exchange->rows > 0 && cause_is_gateway_failure(cause, exchange->gateway_status))
-        reading->failures[(size_t)cause * reading->bucket_count + bucket]++;
+    if (exchange_failed(exchange))
+        reading->failures[(size_t)exchange->cause * reading->bucket_count + bucket]++;
 }
 
 /* Where the latencies of each bucket begin when they stand one behind the other; the last number is
