@@ -116,6 +116,24 @@ static uint32_t best_span(const struct blame_book *book, const struct blame_wind
     return best;
 }
 
+/* Of another name, or on another process. */
+static bool is_another(const struct blame_span *a, const struct blame_span *b)
+{
+    return a->class != b->class || strcmp(a->name, b->name) != 0 || a->endpoint != b->endpoint;
+}
+
+/* What is behind another of the tries, the last of them that differs. */
+static uint32_t other_span(const struct blame_book *book, const struct blame_window *windows,
+                           size_t count, uint32_t span)
+{
+    for (size_t i = count; i-- > 0 && span != BLAME_NONE;) {
+        uint32_t other = blame_best_span(book, &windows[i]);
+        if (other != BLAME_NONE && is_another(&book->spans[other], &book->spans[span]))
+            return other;
+    }
+    return BLAME_NONE;
+}
+
 /* What can be behind a case, or behind one of its tries. A client that waited in vain says nothing
  * of how; what ended otherwise was ended. */
 static unsigned effects_of(const struct blame_case *item, enum cause outcome)
@@ -314,6 +332,7 @@ static void judge_tries(const struct blame_book *book, struct blame_case *item,
     item->failures = (uint32_t)tries->count;
     item->failure = item->cause;
     item->span = best_span(book, windows, count);
+    item->other = count > 1 ? other_span(book, windows, count, item->span) : BLAME_NONE;
     item->class = class_without_span(item, tries);
 }
 
@@ -494,6 +513,7 @@ static void judge_slowness(const struct judge *judge, struct blame_case *item,
     asked.cause = CAUSE_RESPONSE_TIMEOUT; /* as if it had waited too long */
     judge_tries(book, &asked, tries);
     item->span = asked.span;
+    item->other = asked.other;
     if (item->span == BLAME_NONE)
         return;
     item->class = book->spans[item->span].class;
@@ -505,7 +525,7 @@ static void judge_case(const struct judge *judge, uint32_t number)
 {
     struct blame_case *item = &judge->book->cases[number];
     struct tries tries = tries_of(judge->book, number);
-    item->span = item->state = BLAME_NONE;
+    item->span = item->other = item->state = BLAME_NONE;
     item->timeout = item->true_wait = -1;
     item->would_succeed = -1;
     sum_overlaps(judge->book, item, &tries);

@@ -110,6 +110,7 @@ struct blame_case {
     /* Set by blame_judge. */
     enum blame_class class;
     uint32_t span;                       /* what is behind it, or BLAME_NONE */
+    uint32_t other;                      /* what is behind another of its tries, or BLAME_NONE */
     uint32_t state;                      /* what refused it, or BLAME_NONE */
     uint32_t failures;                   /* tries that had failed before that */
     enum cause failure;                  /* how, mostly */

@@ -167,5 +167,9 @@ void blame_verdict(char out[BLAME_VERDICT], const struct blame_book *book,
     } else {
         say_class(&words, item);
     }
+    if (item->span != BLAME_NONE && item->other != BLAME_NONE) {
+        say(&words, "; another of its tries met ");
+        say_span(&words, book, &book->spans[item->other]);
+    }
     say_counterfactual(&words, item);
 }

@@ -294,6 +294,24 @@ static void what_the_gateway_never_recorded_is_not_blamed_on_a_backend(void **st
     assert_string_equal(blamed(scene, 1), "all");
 }
 
+/* A request that was tried twice met a pause at each endpoint. */
+static void what_held_another_of_its_tries_is_named_too(void **state)
+{
+    struct scene *scene = *state;
+    char verdict[BLAME_VERDICT];
+    add_span(scene, "gc", "pause", 0, 2 * SECOND, 2 * SECOND + 300 * MS);
+    add_span(scene, "swap", "pause", 1, 2 * SECOND, 2 * SECOND + 300 * MS);
+    for (uint32_t i = 0; i < 2; i++)
+        add_try(scene, 0, i, CAUSE_RESPONSE_TIMEOUT, 2 * SECOND + i * TIMEOUT,
+                2 * SECOND + (i + 1) * TIMEOUT)
+            ->number = (uint16_t)(i + 1);
+    add_case(scene, CAUSE_RESPONSE_TIMEOUT, 2 * SECOND, 2 * SECOND + 2 * TIMEOUT);
+    judge(scene);
+    assert_string_equal(blamed(scene, 0), "swap");
+    blame_verdict(verdict, &scene->book, &scene->cases[0]);
+    assert_non_null(strstr(verdict, "another of its tries met the injected pause \"gc\""));
+}
+
 static void a_queue_is_traced_back_to_what_held_it_up(void **state)
 {
     struct scene *scene = *state;
@@ -428,6 +446,7 @@ int main(void)
         TEST(an_ejection_is_traced_back_to_what_failed_before_it),
         TEST(a_refusal_without_a_state_is_blamed_on_what_was_in_force),
         TEST(what_the_gateway_never_recorded_is_not_blamed_on_a_backend),
+        TEST(what_held_another_of_its_tries_is_named_too),
         TEST(a_queue_is_traced_back_to_what_held_it_up),
         TEST(a_late_arrival_tells_whether_it_would_have_been_in_time),
         TEST(a_delay_on_the_way_is_innocent_of_what_the_backend_took),
