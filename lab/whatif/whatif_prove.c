@@ -67,6 +67,19 @@ static void append_escaped(char *out, const char *name)
     *out = '\0';
 }
 
+/* The upstream at one point, named by what is set there. */
+static cJSON *make_variant(const struct whatif *whatif, size_t point)
+{
+    const struct replay_setting *setting = &whatif->grid.points[point].setting;
+    char label[256];
+    cJSON *variant = cJSON_CreateObject(), *upstream = cJSON_Duplicate(whatif->upstream, true);
+    whatif_setting_write(upstream, setting, &whatif->present);
+    cJSON_AddStringToObject(variant, "label",
+                            whatif_setting_text(label, sizeof(label), setting, &whatif->present));
+    cJSON_AddItemToObject(variant, "value", upstream);
+    return variant;
+}
+
 /* The variant's values are in place already; what varies now is the upstream as a whole, so that
  * the settings run in turns, with the same arrivals and faults. */
 static cJSON *make_experiment(struct whatif *whatif, const struct chosen *chosen)
@@ -84,12 +97,8 @@ static cJSON *make_experiment(struct whatif *whatif, const struct chosen *chosen
         cJSON_DeleteItemFromObjectCaseSensitive(root, replaced[i]);
     cJSON_AddStringToObject(root, "name", name);
     cJSON *values = cJSON_AddArrayToObject(cJSON_AddObjectToObject(root, "variants"), pointer);
-    for (size_t i = 0; i < chosen->count; i++) {
-        cJSON *upstream = cJSON_Duplicate(whatif->upstream, true);
-        whatif_setting_write(upstream, &whatif->grid.points[chosen->points[i]].setting,
-                             &whatif->present);
-        cJSON_AddItemToArray(values, upstream);
-    }
+    for (size_t i = 0; i < chosen->count; i++)
+        cJSON_AddItemToArray(values, make_variant(whatif, chosen->points[i]));
     return root;
 }
 

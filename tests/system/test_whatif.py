@@ -221,6 +221,9 @@ def test_proof(recorded, command, tmp_path):
     for proof in result["proofs"]:
         assert proof["measured"]["requests"] > 300
         assert (proof["measured"]["failures"] > 50) == (proof["setting"] == "as it is")
+    labels = {path.read_text().count('"label":\t"timeout.response=10s"')
+              for path in tmp_path.rglob("experiment.json")}
+    assert 1 in labels, "the proof's own runs are to name what is set in them"
 
 
 def test_proof_of_what_names_a_file(run, command, tmp_path):
