@@ -4,10 +4,12 @@
 import json
 import pathlib
 import re
+import signal
 
 import pytest
 
 from experiments import latest, no_report_in_logs, query, summary_of
+from waiting import wait_until
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "configs/investigations"
 NAMES = ["keepalive-race", "metastability", "pause-map", "timeout-ladder"]
@@ -73,6 +75,18 @@ def test_nothing_is_said_of_a_race_that_was_not_seen(run, tmp_path):
     _, finding = found(run, tmp_path, experiment)
     assert finding["answer"] is None
     assert "none of" in finding["withheld"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_that_was_cut_short_gives_no_answer(launch, tmp_path, name):
+    """What was tried until then may be the half that says the opposite."""
+    run = launch(smaller(name, duration="60s"))
+    wait_until(lambda: "p99" in run.log(), 60, "a progress line of the measured load")
+    run.send_signal(signal.SIGINT)
+    assert run.wait(60) == 3
+    finding = summary_of(latest(tmp_path))["investigation"]
+    assert finding["answer"] is None and "cut short" in finding["withheld"]
+    assert finding["withheld"] in run.output()
 
 
 def test_the_ladder_counts_what_is_done_for_nobody(run, tmp_path):
