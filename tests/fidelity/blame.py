@@ -4,9 +4,10 @@
 
     blame.py --tailgate TAILGATE [--only TEXT] [--seeds N] [--json FILE]
 
-Each experiment has faults of which is known, for each failure, which one was behind it: by where it
-failed, by how, or because there is but one. The aim is that 99 % of the failures are blamed on that
-one. The experiments of configs/faults/ are run as they are; those with several faults stand below."""
+Each experiment has faults of which is known, for each failure (of the gateway, or for its clients
+alone), which one was behind it: by where it failed, by how, or because there is but one. The aim is
+that 99 % of the failures are blamed on that one. The experiments of configs/faults/ are run as they
+are; those with several faults stand below."""
 
 import argparse
 import json
@@ -26,7 +27,7 @@ WITHOUT = {"dns-failed", "rate-limited", "upstream-status", "wrong-protocol"}
 
 
 def experiment(name, faults, instances=1, io="exponential(10ms)", rate="300/s", duration="8s",
-               upstream=(), backend=()):
+               upstream=(), backend=(), load=()):
     config = {"handlers": {"/orders": {"steps": [
         {"io": io}, {"respond": {"status": 200, "body": "1KiB"}}]}}, **dict(backend)}
     return {
@@ -37,7 +38,7 @@ def experiment(name, faults, instances=1, io="exponential(10ms)", rate="300/s", 
                                              "timeout": {"response": "150ms", "connect": "2s"},
                                              "retry": {"attempts": 1}, **dict(upstream)}}},
         "load": {"rate": rate, "warmup": "500ms", "duration": duration, "connections": 256,
-                 "requests": [{"GET": "/orders"}]},
+                 "requests": [{"GET": "/orders"}], **dict(load)},
         "faults": faults,
     }
 
@@ -78,6 +79,10 @@ SEVERAL = [
                 backend={"handlers": {"/orders": {"steps": [
                     {"cpu": "exponential(1ms)"},
                     {"respond": {"status": 200, "body": "1KiB"}}]}}}), "'gc'"),
+    (experiment("impatient-clients", [pause("gc", length="300ms")], load={"timeout": "140ms"}),
+     "'gc'"),
+    (experiment("gateway-killed", [{"name": "crash", "on": "gateway", "kind": "kill", "from": "1s",
+                                    "every": "3s", "restart_after": "200ms"}]), "'crash'"),
 ]
 
 # The fault's name beside that which was blamed; each failed request once.
@@ -86,12 +91,13 @@ ROWS = """
     LEFT JOIN attempt a ON a.trace_id = b.trace_id AND a.variant = b.variant AND a.round = b.round
         AND a.number = (SELECT max(number) FROM attempt m WHERE m.trace_id = b.trace_id
                         AND m.variant = b.variant AND m.round = b.round)
-    WHERE b.part = 'failed'"""
+    WHERE b.part <> 'slow'"""
 FAILURES = """
-    SELECT count(*) FROM client c JOIN request r ON r.trace_id = c.trace_id
+    SELECT count(*) FROM client c LEFT JOIN request r ON r.trace_id = c.trace_id
         AND r.variant = c.variant AND r.round = c.round
-    WHERE NOT c.warmup AND (r.status BETWEEN 502 AND 504 OR (r.cut_short AND r.cause NOT IN
-        ('client_abort', 'client_timeout', 'client_truncated')))"""
+    WHERE NOT c.warmup AND (c.error <> 'none' OR r.status BETWEEN 502 AND 504
+        OR (r.cut_short AND r.cause NOT IN
+            ('client_abort', 'client_timeout', 'client_truncated')))"""
 
 
 def read_jsonc(path):
