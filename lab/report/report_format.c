@@ -16,12 +16,6 @@
 #include "lib/base/result.h"
 #include "lib/base/units.h"
 
-/* Nothing was where the run ended before, or the gateway never started. */
-static bool is_measured(const cJSON *variant)
-{
-    return json_number(variant, "requests") > 0;
-}
-
 static bool holds(const cJSON *verdict)
 {
     return cJSON_IsTrue(json_member(verdict, "holds"));
@@ -93,7 +87,7 @@ static const cJSON *find_unanswered(const cJSON *summary)
     const cJSON *variant;
     cJSON_ArrayForEach(variant, json_member(summary, "variants"))
     {
-        if (!is_measured(variant) ||
+        if (!summary_is_measured(variant) ||
             json_number(variant, "client_failures") * 2 > json_number(variant, "requests"))
             return variant;
     }
@@ -111,7 +105,7 @@ static void print_unanswered(FILE *out, const cJSON *variant)
 {
     fputs(">\n      <failure message=\"", out);
     print_xml(out, json_text(variant, "label"));
-    if (is_measured(variant))
+    if (summary_is_measured(variant))
         fprintf(out, ": %.0f of %.0f requests got no whole answer",
                 json_number(variant, "client_failures"), json_number(variant, "requests"));
     else
@@ -191,7 +185,7 @@ static void print_variant(FILE *out, const cJSON *variant)
     fputs("| ", out);
     markdown_print(out, json_text(variant, "label"));
     fputs(" |", out);
-    if (!is_measured(variant)) {
+    if (!summary_is_measured(variant)) {
         fputs(" not measured | | | | | | | | |\n", out);
         return;
     }

@@ -107,4 +107,8 @@ bool summary_holds(const struct summary *summary);
 /* summary.json as a tree; free it with cJSON_Delete. */
 struct cJSON *summary_json(const struct summary *summary);
 
+/* Whether anything was measured of a variant of a summary.json: one that never ran, or whose
+ * gateway never did, has no figures. */
+bool summary_is_measured(const struct cJSON *variant);
+
 #endif

@@ -5,6 +5,7 @@
 #include <cjson/cJSON.h>
 
 #include "lab/result/claim_result.h"
+#include "lab/result/json.h"
 #include "lab/result/summary.h"
 #include "lab/run/machine.h"
 #include "lib/record/reader.h"
@@ -174,4 +175,9 @@ cJSON *summary_json(const struct summary *summary)
     cJSON_AddItemToObject(json, "machine", machine_json(summary));
     cJSON_AddItemToObject(json, "notes", cJSON_Duplicate(summary->notes, true));
     return json;
+}
+
+bool summary_is_measured(const cJSON *variant)
+{
+    return json_number(variant, "requests") > 0;
 }

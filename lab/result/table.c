@@ -46,13 +46,6 @@ static const struct column {
 
 #define CELL_TEXT 64
 
-/* A variant that never ran, or whose gateway never did, has no figures. */
-static bool is_measured(const cJSON *variant)
-{
-    const cJSON *requests = json_member(variant, "requests");
-    return !cJSON_IsNumber(requests) || requests->valuedouble > 0;
-}
-
 /* The cell's text: written to `out`, or a label, which may have any length. */
 static const char *cell_text(char out[CELL_TEXT], const struct column *column, const cJSON *variant)
 {
@@ -113,7 +106,7 @@ static void print_rows(FILE *out, const cJSON *summary)
         widths[i] = width_of(titles[i]);
         cJSON_ArrayForEach(variant, variants)
         {
-            if (columns[i].kind != CELL_LABEL && !is_measured(variant))
+            if (columns[i].kind != CELL_LABEL && !summary_is_measured(variant))
                 continue;
             int width = width_of(cell_text(cell, &columns[i], variant));
             widths[i] = width > widths[i] ? width : widths[i];
@@ -123,7 +116,7 @@ static void print_rows(FILE *out, const cJSON *summary)
     fputc('\n', out);
     cJSON_ArrayForEach(variant, variants)
     {
-        size_t shown = is_measured(variant) ? ARRAY_LEN(columns) : 1; /* the label */
+        size_t shown = summary_is_measured(variant) ? ARRAY_LEN(columns) : 1; /* the label */
         for (size_t i = 0; i < shown; i++)
             print_cell(out, &columns[i], widths[i], cell_text(cell, &columns[i], variant));
         fputs(shown == 1 ? "  not measured\n" : "\n", out);

@@ -183,19 +183,16 @@ static size_t count_unjudged(const struct evidence *evidence)
     return count;
 }
 
-static enum result write_notes(struct findings *findings, const struct evidence *evidence,
-                               struct error *error)
+/* From this share of a round's tries, listening is a load of its own. */
+#define LISTENED_SHARE 0.1
+
+static enum result write_listening_notes(struct findings *findings, const struct evidence *evidence,
+                                         struct error *error)
 {
     char listened[32];
-    size_t unjudged = count_unjudged(evidence);
+    size_t heard = evidence->timeouts - evidence->unheard;
     enum result result = OK;
-    if (unjudged > 0)
-        result = note(findings, evidence, error,
-                      "round %lld: %zu endpoint%s answered fewer than %d times: whether %s stood "
-                      "still is not judged",
-                      (long long)evidence->round, unjudged, unjudged == 1 ? "" : "s",
-                      STALL_LEAST_MOVES, unjudged == 1 ? "it" : "they");
-    if (result == OK && evidence->unheard > 0)
+    if (evidence->unheard > 0)
         result = note(findings, evidence, error,
                       "round %lld: %zu of %zu tries that timed out were not listened to any more: "
                       "whether they would have been answered is not known (upstreams.*.late)",
@@ -208,6 +205,27 @@ static enum result write_notes(struct findings *findings, const struct evidence 
             "how long they would have taken is not known",
             (long long)evidence->round, evidence->unanswered, evidence->timeouts,
             units_format_duration(listened, sizeof(listened), duration_ns(evidence->listened)));
+    if (result == OK && (double)heard > LISTENED_SHARE * (double)evidence->seen_count)
+        result = note(findings, evidence, error,
+                      "round %lld: %zu of %zu tries timed out and were listened to: their "
+                      "connections stayed open, so that backends that stop for a client that has "
+                      "gone worked on for nobody; in an overload that is load of its own, which "
+                      "upstreams.*.late.window 0s takes away",
+                      (long long)evidence->round, heard, evidence->seen_count);
+    return result;
+}
+
+static enum result write_notes(struct findings *findings, const struct evidence *evidence,
+                               struct error *error)
+{
+    size_t unjudged = count_unjudged(evidence);
+    enum result result = write_listening_notes(findings, evidence, error);
+    if (result == OK && unjudged > 0)
+        result = note(findings, evidence, error,
+                      "round %lld: %zu endpoint%s answered fewer than %d times: whether %s stood "
+                      "still is not judged",
+                      (long long)evidence->round, unjudged, unjudged == 1 ? "" : "s",
+                      STALL_LEAST_MOVES, unjudged == 1 ? "it" : "they");
     if (result == OK && evidence->unknown > 0)
         result = note(findings, evidence, error,
                       "round %lld: %zu failed requests of the gateway are not blamed: the load "

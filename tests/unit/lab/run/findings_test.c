@@ -114,6 +114,15 @@ static void nobody_listened(void **state)
                  "at least");
 }
 
+/* What is observed is changed by that. */
+static void many_were_listened_to(void **state)
+{
+    (void)state;
+    assert_notes("UPDATE attempt SET late_ns = 1000, listened_ns = 1000;"
+                 "DELETE FROM attempt WHERE rowid % 10 = 1",
+                 0, "100 of 900 tries timed out and were listened to: their connections stayed");
+}
+
 static void records_are_missing(void **state)
 {
     (void)state;
@@ -151,6 +160,7 @@ int main(void)
         cmocka_unit_test(nothing_is_wrong),
         cmocka_unit_test(two_clocks_are_noticed),
         cmocka_unit_test(nobody_listened),
+        cmocka_unit_test(many_were_listened_to),
         cmocka_unit_test(records_are_missing),
         cmocka_unit_test(an_endpoint_that_was_hardly_asked),
         cmocka_unit_test(what_only_clients_see),
