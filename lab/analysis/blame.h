@@ -114,6 +114,7 @@ struct blame_case {
     uint32_t state;                      /* what refused it, or BLAME_NONE */
     uint32_t failures;                   /* tries that had failed before that */
     enum cause failure;                  /* how, mostly */
+    bool mixed;                          /* some failed otherwise */
     int64_t held;                        /* for how long the span held its tries */
     bool aftermath;                      /* it met more of what followed the span than of it */
     int64_t overlaps[BLAME_CLASS_COUNT]; /* how long what was in force overlapped its tries, by

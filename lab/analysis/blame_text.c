@@ -81,7 +81,8 @@ void blame_chain(char out[BLAME_CHAIN], const struct blame_book *book,
     if (item->state != BLAME_NONE) {
         const struct blame_state *state = &book->states[item->state];
         if (item->failures > 0)
-            say(&words, "%u x %s > ", item->failures, cause_row(item->failure)->name);
+            say(&words, item->mixed ? "%u failures, mostly %s > " : "%u x %s > ", item->failures,
+                cause_row(item->failure)->name);
         say(&words, "%s %s > ", state_kind_name(state->kind), state->subject);
     } else if (item->part == BLAME_FAILED && item->failures > 1) {
         say(&words, "%u tries > ", item->failures);
@@ -158,7 +159,8 @@ void blame_verdict(char out[BLAME_VERDICT], const struct blame_book *book,
         say(&words, ", refused since %s of %s", state_kind_name(book->states[item->state].kind),
             book->states[item->state].subject);
     if (item->state != BLAME_NONE && item->failures > 0)
-        say(&words, " behind %u failed tries (%s)", item->failures, cause_row(item->failure)->name);
+        say(&words, " behind %u failed tries (%s%s)", item->failures, item->mixed ? "mostly " : "",
+            cause_row(item->failure)->name);
     if (item->span != BLAME_NONE && item->state != BLAME_NONE) {
         say(&words, "; behind that, ");
         say_span(&words, book, &book->spans[item->span]);

@@ -32,7 +32,7 @@ struct scene {
 };
 
 static const char *const endpoints[] = {"127.0.0.1:1", "127.0.0.1:2"};
-static const char *const upstreams[] = {"orders"};
+static const char *const upstreams[] = {"orders", "users"};
 
 static int set_up(void **state)
 {
@@ -48,7 +48,7 @@ static int set_up(void **state)
                                       .endpoints = endpoints,
                                       .upstreams = upstreams,
                                       .endpoint_count = 2,
-                                      .upstream_count = 1,
+                                      .upstream_count = 2,
                                       .stalls = &scene->stalls};
     *state = scene;
     return 0;
@@ -265,6 +265,53 @@ static void an_ejection_is_traced_back_to_what_failed_before_it(void **state)
     assert_non_null(strstr(verdict, "the injected pause \"gc\" on it"));
 }
 
+/* What led to an ejection is not asked again about the next one. */
+static void each_ejection_has_failures_of_its_own(void **state)
+{
+    struct scene *scene = *state;
+    char chain[BLAME_CHAIN], verdict[BLAME_VERDICT];
+    add_span(scene, "gc", "pause", 0, 2 * SECOND, 2 * SECOND + 300 * MS);
+    for (int64_t at = 2; at <= 5; at += 3) {
+        for (int64_t i = 0; i < 3; i++)
+            add_try(scene, BLAME_NONE, 0,
+                    at == 5 && i == 0 ? CAUSE_CONNECT_REFUSED : CAUSE_RESPONSE_TIMEOUT, at * SECOND,
+                    at * SECOND + TIMEOUT);
+        scene->states[scene->book.state_count++] =
+            (struct blame_state){at * SECOND + TIMEOUT, STATE_ENDPOINT_EJECTED, endpoints[0]};
+    }
+    add_case(scene, CAUSE_NO_ENDPOINT, 7 * SECOND, 7 * SECOND);
+    judge(scene);
+    assert_string_equal(blamed(scene, 0), "backend");
+    blame_chain(chain, &scene->book, &scene->cases[0]);
+    assert_string_equal(chain, "3 failures, mostly response_timeout > endpoint_ejected 127.0.0.1:1 "
+                               "> no_endpoint");
+    blame_verdict(verdict, &scene->book, &scene->cases[0]);
+    assert_non_null(strstr(verdict, "behind 3 failed tries (mostly response_timeout)"));
+}
+
+/* The other upstream's ejection, though it is the later one, has refused nobody here. */
+static void a_state_of_another_upstream_refuses_nobody(void **state)
+{
+    struct scene *scene = *state;
+    add_span(scene, "ours", "pause", 0, 2 * SECOND, 2 * SECOND + 300 * MS);
+    add_span(scene, "theirs", "pause", 1, 3 * SECOND, 3 * SECOND + 300 * MS);
+    for (uint32_t i = 0; i < 2; i++) {
+        int64_t from = (2 + i) * SECOND;
+        add_try(scene, BLAME_NONE, i, CAUSE_RESPONSE_TIMEOUT, from, from + TIMEOUT)->upstream = i;
+        scene->states[scene->book.state_count++] =
+            (struct blame_state){from + TIMEOUT, STATE_ENDPOINT_EJECTED, endpoints[i]};
+    }
+    for (uint32_t i = 0; i < 2; i++)
+        add_case(scene, CAUSE_NO_ENDPOINT, 7 * SECOND, 7 * SECOND)->upstream = i;
+    scene->states[scene->book.state_count++] =
+        (struct blame_state){8 * SECOND, STATE_POOL_EXHAUSTED, upstreams[1]};
+    add_case(scene, CAUSE_QUEUE_TIMEOUT, 9 * SECOND, 9 * SECOND);
+    judge(scene);
+    assert_string_equal(blamed(scene, 0), "ours");
+    assert_string_equal(blamed(scene, 1), "theirs");
+    assert_int_equal(scene->cases[2].state, BLAME_NONE);
+}
+
 /* Other gateways say that nobody could be asked, and nothing of what led to it. */
 static void a_refusal_without_a_state_is_blamed_on_what_was_in_force(void **state)
 {
@@ -444,6 +491,8 @@ int main(void)
         TEST(what_was_seen_from_outside_comes_last),
         TEST(a_race_without_a_fault_is_a_class_of_its_own),
         TEST(an_ejection_is_traced_back_to_what_failed_before_it),
+        TEST(each_ejection_has_failures_of_its_own),
+        TEST(a_state_of_another_upstream_refuses_nobody),
         TEST(a_refusal_without_a_state_is_blamed_on_what_was_in_force),
         TEST(what_the_gateway_never_recorded_is_not_blamed_on_a_backend),
         TEST(what_held_another_of_its_tries_is_named_too),

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* What overlapped the tries of a case. */
+#include "lab/analysis/blame_parts.h"
+#include "lab/analysis/effects.h"
+
+int64_t blame_account_of(const struct blame_try *try)
+{
+    if (try->backend_queue < 0 && try->backend_work < 0)
+        return -1;
+    return blame_known(try->backend_queue) + blame_known(try->backend_work);
+}
+
+int64_t blame_held_until(const struct blame_span *span, const struct blame_try *try, int64_t until)
+{
+    int64_t held = blame_overlap(span, try->from, until);
+    int64_t account = blame_account_of(try);
+    if (!span->on_the_way || account < 0)
+        return held;
+    int64_t rest = try->until + blame_known(try->late) - try->from - account;
+    return rest < held ? blame_known(rest) : held;
+}
+
+static int64_t held_by(const struct blame_span *span, const struct blame_try *try)
+{
+    return blame_held_until(span, try, try->until);
+}
+
+struct overlapping {
+    const struct blame_book *book;
+    struct blame_case *item;
+};
+
+static void add_overlap(void *context, const struct blame_window *window, uint32_t number)
+{
+    struct overlapping *overlapping = context;
+    const struct blame_span *span = &overlapping->book->spans[number];
+    bool said = !span->precise || number == overlapping->item->touched ||
+                blame_span_weight(overlapping->book, window, number) > 0;
+    if (said)
+        overlapping->item->overlaps[span->class] += held_by(span, window->on);
+}
+
+/* Two lengths that the backend reported, as far as they can have been in the try: a response that
+ * came after it had been given up tells of more. */
+static int64_t within(const struct blame_try *try, int64_t one, int64_t other)
+{
+    int64_t reported = blame_known(one) + blame_known(other);
+    return reported < try->until - try->from ? reported : try->until - try->from;
+}
+
+void blame_sum_overlaps(const struct blame_book *book, struct blame_case *item,
+                        const struct blame_tries *tries)
+{
+    struct overlapping overlapping = {book, item};
+    for (size_t i = 0; i < tries->count; i++) {
+        const struct blame_try *try = &tries->items[i];
+        struct blame_window window = blame_window_of(try, item);
+        window.effects = EFFECT_ALL;
+        blame_spans_each(book, &window, add_overlap, &overlapping);
+        item->overlaps[BLAME_LOCK] += within(try, try->backend_queue, try->backend_lock);
+        item->overlaps[BLAME_WORK] += within(try, try->backend_work, try->backend_cleanup);
+        if (item->overlaps[BLAME_PAUSE] < blame_known(try->backend_gc))
+            item->overlaps[BLAME_PAUSE] = blame_known(try->backend_gc);
+    }
+    item->overlaps[BLAME_QUEUE] = blame_known(item->queue);
+    int64_t outside = item->latency - (item->until - item->from);
+    item->overlaps[BLAME_CLIENT] = blame_known(outside) + blame_known(item->deliver);
+}
+
+void blame_set_held(const struct blame_book *book, struct blame_case *item,
+                    const struct blame_tries *tries)
+{
+    const struct blame_span *span = &book->spans[item->span];
+    item->held = tries->count == 0 ? blame_overlap(span, item->from, item->until) : 0;
+    for (size_t i = 0; i < tries->count; i++)
+        if (span->endpoint == BLAME_EVERYWHERE || span->endpoint == tries->items[i].endpoint)
+            item->held += held_by(span, &tries->items[i]);
+}
