@@ -10,6 +10,7 @@
 #include "lab/analysis/ladder.h"
 #include "lab/investigate/finding.h"
 #include "lab/plan/investigation.h"
+#include "lab/read/column.h"
 #include "lab/read/query.h"
 #include "lab/result/summary.h"
 #include "lib/record/cause.h"
@@ -18,18 +19,12 @@
 
 enum { AXIS_CLIENT, AXIS_GATEWAY, AXIS_BACKEND };
 
-static const char *text_of(sqlite3_stmt *row, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(row, column);
-    return text ? text : "";
-}
-
 /* Columns: the client's error and status, the gateway's cause, whether a backend gave up. */
 static enum ladder_end end_of(sqlite3_stmt *row)
 {
-    const char *error = text_of(row, 0);
+    const char *error = column_text_or_empty(row, 0);
     int status = sqlite3_column_int(row, 1);
-    enum cause cause = cause_by_name(text_of(row, 2));
+    enum cause cause = cause_by_name(column_text_or_empty(row, 2));
     if (strcmp(error, "timeout") == 0)
         return LADDER_CLIENT;
     if (strcmp(error, "none") == 0 && status < 500)

@@ -10,6 +10,12 @@ const char *column_text(sqlite3_stmt *row, int column)
     return (const char *)sqlite3_column_text(row, column);
 }
 
+const char *column_text_or_empty(sqlite3_stmt *row, int column)
+{
+    const char *text = column_text(row, column);
+    return text ? text : "";
+}
+
 int64_t column_length(sqlite3_stmt *row, int column)
 {
     return sqlite3_column_type(row, column) == SQLITE_NULL ? -1 : sqlite3_column_int64(row, column);

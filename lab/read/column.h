@@ -12,6 +12,7 @@ struct sqlite3_stmt;
 
 /* NULL for NULL; valid until the next row. */
 const char *column_text(struct sqlite3_stmt *row, int column);
+const char *column_text_or_empty(struct sqlite3_stmt *row, int column);
 
 /* A length of time, which is never negative: -1 when it is not known. */
 int64_t column_length(struct sqlite3_stmt *row, int column);

@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #include "lab/analysis/order.h"
+#include "lab/read/column.h"
 #include "lab/read/keymap.h"
 #include "lab/read/query.h"
 #include "lib/base/buf.h"
@@ -67,18 +68,11 @@ static uint16_t intern_target(struct outcomes *outcomes, const char *method, con
     return number;
 }
 
-static const char *text_of(sqlite3_stmt *row, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(row, column);
-    return text ? text : "";
-}
-
 /* One trace id may come in several rounds. 0: there is none. */
 static uint64_t key_of(sqlite3_stmt *row, int column, int64_t round)
 {
     uint64_t key;
-    const char *text = text_of(row, column);
-    if (!keymap_trace_key(text, (size_t)sqlite3_column_bytes(row, column), &key))
+    if (!column_trace_key(row, column, &key))
         return 0;
     return key ^ hash_mix((uint64_t)round) << 4;
 }
@@ -138,13 +132,13 @@ static void take_client(void *context, sqlite3_stmt *row)
         .lag = sqlite3_column_int64(row, CLIENT_LAG),
         .route = OUTCOME_NO_ROUTE,
         .cause = CAUSE_NONE,
-        .unanswered = strcmp(text_of(row, CLIENT_ERROR), "none") != 0,
+        .unanswered = strcmp(column_text_or_empty(row, CLIENT_ERROR), "none") != 0,
     };
     outcome->good = !outcome->unanswered && sqlite3_column_int(row, CLIENT_STATUS) < 500 &&
                     outcome->at + outcome->latency < epoch->duration;
-    outcome->target =
-        intern_target(outcomes, text_of(row, CLIENT_METHOD), text_of(row, CLIENT_PATH),
-                      outcomes->count > 1 ? outcome[-1].target : 0);
+    outcome->target = intern_target(outcomes, column_text_or_empty(row, CLIENT_METHOD),
+                                    column_text_or_empty(row, CLIENT_PATH),
+                                    outcomes->count > 1 ? outcome[-1].target : 0);
     if (outcome->key != 0)
         keymap_add(&reading->by_key, outcome->key, (uint32_t)(outcomes->count - 1));
     reading->backwards += outcome->latency < 0 || outcome->at < 0;
@@ -161,13 +155,13 @@ static void take_request(void *context, sqlite3_stmt *row)
     if (number == KEYMAP_NONE)
         return; /* of the warm-up */
     struct outcome *outcome = &outcomes->items[number];
-    enum cause cause = cause_by_name(text_of(row, 2));
+    enum cause cause = cause_by_name(column_text_or_empty(row, 2));
     cause = cause == CAUSE_COUNT ? CAUSE_NONE : cause;
     outcome->cause = (uint8_t)cause;
     outcome->failed = cause_is_gateway_failure(cause, sqlite3_column_int(row, 3));
     uint16_t last = 0;
     if (sqlite3_column_type(row, 4) != SQLITE_NULL)
-        outcome->route = intern(outcomes, text_of(row, 4), &last);
+        outcome->route = intern(outcomes, column_text_or_empty(row, 4), &last);
 }
 
 /* ---- rounds */

@@ -7,6 +7,7 @@
 
 #include <sqlite3.h>
 
+#include "lab/read/column.h"
 #include "lab/read/query.h"
 #include "lib/base/buf.h"
 #include "lib/base/memory.h"
@@ -33,8 +34,7 @@ char *run_folder(const char *run, const char *file)
 
 static char *column_copy(sqlite3_stmt *row, int column)
 {
-    const char *text = (const char *)sqlite3_column_text(row, column);
-    return mem_text(text ? text : "");
+    return mem_text(column_text_or_empty(row, column));
 }
 
 static void take_meta(void *context, sqlite3_stmt *row)
@@ -47,7 +47,7 @@ static void take_meta(void *context, sqlite3_stmt *row)
                  {"seed", &run->seed},       {"version", &run->version},
                  {"problem", &run->problem}, {"experiment", &run->experiment},
                  {"path", &run->path}};
-    const char *key = (const char *)sqlite3_column_text(row, 0);
+    const char *key = column_text(row, 0);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (strcmp(key, texts[i].key) == 0 && !*texts[i].place)
             *texts[i].place = column_copy(row, 1);

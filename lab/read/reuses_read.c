@@ -6,6 +6,7 @@
 
 #include <sqlite3.h>
 
+#include "lab/read/column.h"
 #include "lab/read/query.h"
 #include "lib/base/memory.h"
 #include "lib/record/cause.h"
@@ -31,7 +32,7 @@ static void take_use(void *context, sqlite3_stmt *row)
     int64_t round = sqlite3_column_int64(row, 0), worker = sqlite3_column_int64(row, 1);
     int64_t connection = sqlite3_column_int64(row, 2), number = sqlite3_column_int64(row, 3);
     int64_t started = sqlite3_column_int64(row, 4);
-    bool lost = cause_by_name((const char *)sqlite3_column_text(row, 6)) == CAUSE_REUSED_CLOSED;
+    bool lost = column_cause(row, 6) == CAUSE_REUSED_CLOSED;
     bool follows = round == reading->round && worker == reading->worker &&
                    connection == reading->connection && number == reading->number + 1;
     if (number > 0 && follows)

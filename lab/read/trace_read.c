@@ -7,6 +7,7 @@
 
 #include <sqlite3.h>
 
+#include "lab/read/column.h"
 #include "lab/read/query.h"
 #include "lib/base/clock.h"
 #include "lib/base/hist.h"
@@ -40,18 +41,6 @@ struct reading {
     size_t endpoint_count;
 };
 
-static const char *text_of(sqlite3_stmt *row, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(row, column);
-    return text ? text : "";
-}
-
-/* A span; negative when it is not known. */
-static int64_t span_of(sqlite3_stmt *row, int column)
-{
-    return sqlite3_column_type(row, column) == SQLITE_NULL ? -1 : sqlite3_column_int64(row, column);
-}
-
 static int64_t or_zero(int64_t span)
 {
     return span < 0 ? 0 : span;
@@ -70,7 +59,7 @@ static void take_round(void *context, sqlite3_stmt *row)
 static void take_upstream(void *context, sqlite3_stmt *row)
 {
     struct trace_facts *facts = context;
-    snprintf(facts->upstream, sizeof(facts->upstream), "%s", text_of(row, 0));
+    snprintf(facts->upstream, sizeof(facts->upstream), "%s", column_text_or_empty(row, 0));
 }
 
 static bool is_idempotent(const char *method)
@@ -84,7 +73,7 @@ static bool is_idempotent(const char *method)
 
 static enum cause cause_of(sqlite3_stmt *row, int column)
 {
-    enum cause cause = cause_by_name(text_of(row, column));
+    enum cause cause = cause_by_name(column_text_or_empty(row, column));
     return cause == CAUSE_COUNT ? CAUSE_NONE : cause;
 }
 
@@ -93,7 +82,7 @@ static bool is_of_upstream(const struct reading *reading, sqlite3_stmt *row, enu
 {
     if (sqlite3_column_type(row, 8) == SQLITE_NULL)
         return sqlite3_column_type(row, 5) == SQLITE_NULL; /* it was never sent */
-    if (strcmp(text_of(row, 9), reading->source->upstream) != 0)
+    if (strcmp(column_text_or_empty(row, 9), reading->source->upstream) != 0)
         return false;
     return sqlite3_column_int(row, 10) > 0 || cause == CAUSE_QUEUE_FULL ||
            cause == CAUSE_QUEUE_TIMEOUT;
@@ -126,11 +115,11 @@ static void take_request(void *context, sqlite3_stmt *row)
     struct trace_request *request = add_request(reading, sqlite3_column_int64(row, 0));
     if (!request)
         return;
-    int64_t sent = span_of(row, 5), took = sqlite3_column_int64(row, 6);
+    int64_t sent = column_length(row, 5), took = sqlite3_column_int64(row, 6);
     enum cause cause = cause_of(row, 11);
     *request = (struct trace_request){
         .intended = sqlite3_column_int64(row, 2),
-        .lag = or_zero(span_of(row, 3)),
+        .lag = or_zero(column_length(row, 3)),
         .before = -1,
         .after = -1,
         .fixed = -1,
@@ -140,9 +129,9 @@ static void take_request(void *context, sqlite3_stmt *row)
         .worker = (uint16_t)sqlite3_column_int64(row, 13),
         .cause = (uint8_t)cause,
         .failed = cause_is_gateway_failure(cause, sqlite3_column_int(row, 12)),
-        .unanswered = strcmp(text_of(row, 7), "none") != 0,
+        .unanswered = strcmp(column_text_or_empty(row, 7), "none") != 0,
         .measured = !sqlite3_column_int(row, 4),
-        .repeatable = is_idempotent(text_of(row, 14))};
+        .repeatable = is_idempotent(column_text_or_empty(row, 14))};
     reading->backwards += took < 0 || sent > took;
     if (is_of_upstream(reading, row, cause))
         return;
@@ -195,10 +184,11 @@ static struct trace_request *find_request(const struct trace *trace, int64_t num
  * second is negative when it did not. */
 static void read_phases(struct trace_try *try, sqlite3_stmt *row)
 {
-    try->sent = or_zero(span_of(row, 7)) + or_zero(span_of(row, 8)) + or_zero(span_of(row, 9));
-    int64_t wait = span_of(row, 10);
+    try->sent = or_zero(column_length(row, 7)) + or_zero(column_length(row, 8)) +
+                or_zero(column_length(row, 9));
+    int64_t wait = column_length(row, 10);
     try->ended = wait < 0 ? -1 : try->sent + wait;
-    try->receive = or_zero(span_of(row, 11));
+    try->receive = or_zero(column_length(row, 11));
 }
 
 static void take_try(void *context, sqlite3_stmt *row)
@@ -212,25 +202,26 @@ static void take_try(void *context, sqlite3_stmt *row)
     reading->raws =
         mem_room(reading->raws, reading->raw_count, &reading->raw_capacity, sizeof(*reading->raws));
     struct raw_try *raw = &reading->raws[reading->raw_count++];
-    *raw = (struct raw_try){
-        .try = {.at = sqlite3_column_int64(row, 2),
-                .idle = -1,
-                .request = (uint32_t)(request - trace->requests),
-                .number = (uint16_t)sqlite3_column_int64(row, 3),
-                .endpoint = intern_endpoint(reading, sqlite3_column_int64(row, 0), text_of(row, 4)),
-                .status = (uint16_t)sqlite3_column_int64(row, 13),
-                .cause = (uint8_t)cause_of(row, 12)},
-        .connection = (uint64_t)sqlite3_column_int64(row, 5),
-        .worker = (uint32_t)sqlite3_column_int64(row, 6),
-        .round = sqlite3_column_int64(row, 0),
-        .late = span_of(row, 14),
-        .listened = span_of(row, 15),
-        .request_end = or_zero(span_of(row, 16))};
+    *raw =
+        (struct raw_try){.try = {.at = sqlite3_column_int64(row, 2),
+                                 .idle = -1,
+                                 .request = (uint32_t)(request - trace->requests),
+                                 .number = (uint16_t)sqlite3_column_int64(row, 3),
+                                 .endpoint = intern_endpoint(reading, sqlite3_column_int64(row, 0),
+                                                             column_text_or_empty(row, 4)),
+                                 .status = (uint16_t)sqlite3_column_int64(row, 13),
+                                 .cause = (uint8_t)cause_of(row, 12)},
+                         .connection = (uint64_t)sqlite3_column_int64(row, 5),
+                         .worker = (uint32_t)sqlite3_column_int64(row, 6),
+                         .round = sqlite3_column_int64(row, 0),
+                         .late = column_length(row, 14),
+                         .listened = column_length(row, 15),
+                         .request_end = or_zero(column_length(row, 16))};
     read_phases(&raw->try, row);
     raw->answered = raw->try.ended >= 0;
     if (raw->try.number != 1)
         return;
-    int64_t before = span_of(row, 17);
+    int64_t before = column_length(row, 17);
     if (before >= 0)
         request->before = before;
 }

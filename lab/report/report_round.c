@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 #include <sqlite3.h>
 
+#include "lab/read/column.h"
 #include "lab/read/query.h"
 #include "lib/base/hist.h"
 #include "lib/base/memory.h"
@@ -115,8 +116,7 @@ static double seconds_in(sqlite3_stmt *row, int column)
 
 static void add_column_text(cJSON *object, const char *key, sqlite3_stmt *row, int column)
 {
-    const char *text = (const char *)sqlite3_column_text(row, column);
-    cJSON_AddStringToObject(object, key, text ? text : "");
+    cJSON_AddStringToObject(object, key, column_text_or_empty(row, column));
 }
 
 static void take_pause(void *context, sqlite3_stmt *row)

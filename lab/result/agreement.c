@@ -9,6 +9,7 @@
 #include <cjson/cJSON.h>
 #include <sqlite3.h>
 
+#include "lab/read/column.h"
 #include "lab/read/query.h"
 #include "lab/result/summary.h"
 #include "lib/base/memory.h"
@@ -60,10 +61,10 @@ static void compare(struct check *check, const char *what, struct words words, u
 static void take_tally(void *context, sqlite3_stmt *row)
 {
     struct check *check = context;
-    const char *part = (const char *)sqlite3_column_text(row, 0);
-    const char *name = (const char *)sqlite3_column_text(row, 2);
+    const char *part = column_text(row, 0);
+    const char *name = column_text(row, 2);
     size_t at = 0;
-    if (strcmp((const char *)sqlite3_column_text(row, 1), "error") != 0) {
+    if (strcmp(column_text(row, 1), "error") != 0) {
         at = (size_t)atoi(name);
     } else {
         while (at + 1 < CLIENT_ERROR_COUNT &&
@@ -144,7 +145,7 @@ static void take_arrivals(void *context, sqlite3_stmt *row)
 {
     static const struct words words = {"the generator had arrivals", "it finished"};
     char what[40];
-    snprintf(what, sizeof(what), "%s requests", (const char *)sqlite3_column_text(row, 0));
+    snprintf(what, sizeof(what), "%s requests", column_text(row, 0));
     compare(context, what, words, (uint64_t)sqlite3_column_int64(row, 1),
             (uint64_t)sqlite3_column_int64(row, 2));
 }

@@ -4,18 +4,18 @@
 #include <cjson/cJSON.h>
 #include <sqlite3.h>
 
+#include "lab/read/column.h"
 #include "lab/read/query.h"
 
 static void add_text(cJSON *object, const char *key, sqlite3_stmt *row, int column)
 {
-    const char *text = (const char *)sqlite3_column_text(row, column);
-    cJSON_AddStringToObject(object, key, text ? text : "");
+    cJSON_AddStringToObject(object, key, column_text_or_empty(row, column));
 }
 
 static void take_class(void *context, sqlite3_stmt *row)
 {
     cJSON *blame = context;
-    const char *part = (const char *)sqlite3_column_text(row, 0);
+    const char *part = column_text(row, 0);
     cJSON *list = cJSON_GetObjectItemCaseSensitive(blame, part);
     cJSON *item = cJSON_CreateObject();
     add_text(item, "class", row, 1);
@@ -31,14 +31,13 @@ static void take_class(void *context, sqlite3_stmt *row)
 static void take_scope(void *context, sqlite3_stmt *row)
 {
     cJSON_AddNumberToObject(cJSON_GetObjectItemCaseSensitive(context, "stalls"),
-                            (const char *)sqlite3_column_text(row, 0),
-                            sqlite3_column_double(row, 1));
+                            column_text(row, 0), sqlite3_column_double(row, 1));
 }
 
 static void take_note(void *context, sqlite3_stmt *row)
 {
     cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(context, "notes"),
-                         cJSON_CreateString((const char *)sqlite3_column_text(row, 0)));
+                         cJSON_CreateString(column_text(row, 0)));
 }
 
 static const struct {

@@ -4,12 +4,12 @@
 #include <cjson/cJSON.h>
 #include <sqlite3.h>
 
+#include "lab/read/column.h"
 #include "lab/read/query.h"
 
 static void add_text(cJSON *object, const char *key, sqlite3_stmt *row, int column)
 {
-    const char *text = (const char *)sqlite3_column_text(row, column);
-    cJSON_AddStringToObject(object, key, text ? text : "");
+    cJSON_AddStringToObject(object, key, column_text_or_empty(row, column));
 }
 
 static void take_name(void *context, sqlite3_stmt *row)
@@ -32,7 +32,7 @@ static void take_failures(void *context, sqlite3_stmt *row)
 
 static void take_tries(void *context, sqlite3_stmt *row)
 {
-    const char *method = (const char *)sqlite3_column_text(row, 0);
+    const char *method = column_text(row, 0);
     cJSON *tries = cJSON_GetObjectItemCaseSensitive(context, "tries");
     cJSON *answered = cJSON_GetObjectItemCaseSensitive(context, "answered_after_retry");
     cJSON_AddNumberToObject(cJSON_GetObjectItemCaseSensitive(context, "tried_again"),
@@ -44,7 +44,7 @@ static void take_tries(void *context, sqlite3_stmt *row)
 static void take_backend(void *context, sqlite3_stmt *row)
 {
     cJSON *backends = cJSON_GetObjectItemCaseSensitive(context, "backends");
-    const char *name = (const char *)sqlite3_column_text(row, 0);
+    const char *name = column_text(row, 0);
     cJSON *backend = cJSON_AddObjectToObject(backends, name ? name : "");
     cJSON_AddNumberToObject(backend, "served", sqlite3_column_double(row, 1));
     cJSON_AddNumberToObject(backend, "abandoned", sqlite3_column_double(row, 2));

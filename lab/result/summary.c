@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "lab/investigate/investigate.h"
+#include "lab/read/column.h"
 #include "lab/read/query.h"
 #include "lab/result/agreement.h"
 #include "lab/result/blame_summary.h"
@@ -176,8 +177,7 @@ static enum result read_variant(struct summary *summary, size_t number, struct h
 
 static void take_process(void *context, sqlite3_stmt *row)
 {
-    cJSON_AddNumberToObject(context, (const char *)sqlite3_column_text(row, 0),
-                            sqlite3_column_double(row, 1));
+    cJSON_AddNumberToObject(context, column_text(row, 0), sqlite3_column_double(row, 1));
 }
 
 static void note(struct summary *summary, const char *format, ...) PRINTF_LIKE(2, 3);

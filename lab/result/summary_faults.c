@@ -9,6 +9,7 @@
 
 #include "chaos/fault/fault.h"
 #include "lab/plan/variant.h"
+#include "lab/read/column.h"
 #include "lab/read/query.h"
 #include "lib/base/utf8.h"
 
@@ -83,12 +84,6 @@ static void note_seen(struct reading *reading, const char *name)
             true;
 }
 
-static const char *text_in(sqlite3_stmt *row, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(row, column);
-    return text ? text : "";
-}
-
 static void add_time(cJSON *fault, const char *key, sqlite3_stmt *row, int column, double unit)
 {
     if (sqlite3_column_type(row, column) != SQLITE_NULL)
@@ -98,10 +93,11 @@ static void add_time(cJSON *fault, const char *key, sqlite3_stmt *row, int colum
 static void take_fault(void *context, sqlite3_stmt *row)
 {
     struct reading *reading = context;
-    note_seen(reading, text_in(row, 0));
-    cJSON *fault = add_fault(reading->list, reading->variant, text_in(row, 0), text_in(row, 1));
-    cJSON_AddStringToObject(fault, "target", text_in(row, 2));
-    cJSON_AddStringToObject(fault, "by", text_in(row, 3));
+    note_seen(reading, column_text_or_empty(row, 0));
+    cJSON *fault = add_fault(reading->list, reading->variant, column_text_or_empty(row, 0),
+                             column_text_or_empty(row, 1));
+    cJSON_AddStringToObject(fault, "target", column_text_or_empty(row, 2));
+    cJSON_AddStringToObject(fault, "by", column_text_or_empty(row, 3));
     cJSON_AddNumberToObject(fault, "touched", (double)sqlite3_column_int64(row, 4));
     cJSON_AddNumberToObject(fault, "missed", (double)sqlite3_column_int64(row, 5));
     cJSON_AddNumberToObject(fault, "unended", (double)sqlite3_column_int64(row, 9));
