@@ -3,7 +3,7 @@
 """Whether `tailgate compare` is right: how often it sees a difference where there is none, and how
 often one that is there. README.md says how to read it.
 
-    compare.py [--tailgate PATH] [--repeat N] [synthetic | real]
+    compare.py [--tailgate PATH] [--repeat N] [synthetic | real | power]
 """
 
 import argparse
@@ -113,16 +113,16 @@ EXPERIMENT = {
 
 
 def run(tailgate, folder, experiment, number):
-    done = folder / f"runs{number}" / "fidelity"
+    done = folder / f"runs{number}" / experiment["name"]
     if (done / "latest" / "summary.json").exists():
         return done  # of an earlier measurement that was kept
     path = folder / f"experiment{number}.json"
     path.write_text(json.dumps(experiment))
-    done = subprocess.run([tailgate, "run", "--output", folder / f"runs{number}", path],
-                          capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 1):
-        sys.exit(done.stdout + done.stderr)
-    return folder / f"runs{number}" / "fidelity"
+    ran = subprocess.run([tailgate, "run", "--output", folder / f"runs{number}", path],
+                         capture_output=True, text=True, check=False)
+    if ran.returncode not in (0, 1):
+        sys.exit(ran.stdout + ran.stderr)
+    return done
 
 
 def real(tailgate, repeat, keep):
@@ -148,16 +148,42 @@ def real(tailgate, repeat, keep):
     runs.line("real, two runs", 0)
 
 
+def power(tailgate, repeat, keep):
+    """Runs of which one variant loses one request in a hundred more, among 30,000 each."""
+    for name, pauses in (("one by one", []), ("beside pauses", EXPERIMENT["faults"])):
+        experiment = copy.deepcopy(EXPERIMENT)
+        experiment["name"] = "fidelity-" + name.split()[0]
+        experiment["faults"] = [{"name": "lost", "on": "@orders", "kind": "empty_response"}, *pauses]
+        experiment["variants"] = {"/faults/0/share": ["1%", "2%"]}
+        experiment["gateway"]["upstreams"]["orders"]["retry"] = {"attempts": 1}
+        experiment["load"] |= {"rate": "2000/s", "duration": "3750ms", "connections": 1024}
+        experiment["rounds"] = 4
+        tally = Tally()
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = pathlib.Path(keep or scratch).resolve()
+            for number in range(3 * repeat):
+                if tally.judged >= repeat:
+                    break
+                experiment["seed"] = 7 + number
+                now = run(tailgate, folder, experiment, number)
+                tally.take(compare(tailgate, [now, "--a", "1%", "--b", "2%"]), 0.01)
+                print(number + 1, tally.judged, tally.rate, file=sys.stderr)
+        tally.line(f"real, 1 point, {name}", 0.01)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tailgate", default="./tailgate")
     parser.add_argument("--repeat", type=int, default=40)
     parser.add_argument("--only", default="", help="the synthetic worlds with this in their name")
     parser.add_argument("--keep", help="a folder for the real runs, to compare them again")
-    parser.add_argument("mode", nargs="?", choices=["synthetic", "real"], default="synthetic")
+    parser.add_argument("mode", nargs="?", choices=["synthetic", "real", "power"],
+                        default="synthetic")
     options = parser.parse_args()
     if options.mode == "real":
         real(options.tailgate, options.repeat, options.keep)
+    elif options.mode == "power":
+        power(options.tailgate, options.repeat, options.keep)
     else:
         synthetic(options.tailgate, options.repeat, options.only)
 
