@@ -76,3 +76,21 @@ def test_a_run_without_failures_blames_nothing(run, tmp_path):
     assert query(folder, "SELECT count(*) FROM blame WHERE part = 'failed'") == [(0,)]
     assert summary_of(folder)["variants"][0]["blame"]["failed"] == []
     assert "what is behind the failures" not in done.stdout
+
+
+def test_the_example_is_one_of_the_commonest(run, tmp_path):
+    """A few requests are refused a connection; the many behind them find no endpoint."""
+    shut = {"name": "shut", "on": "@orders", "kind": "refuse", "from": "0s", "until": "30s"}
+    upstream = {"endpoints": ["@orders"], "retry": {"attempts": 1},
+                "health": {"passive": {"consecutive": 2, "max_ejected": "100%",
+                                       "eject_for": "30s"}, "panic_threshold": "0%"}}
+    done = run({**EXPERIMENT, "faults": [shut],
+                "load": {**EXPERIMENT["load"], "warmup": "0s", "duration": "1s"},
+                "gateway": {**EXPERIMENT["gateway"], "upstreams": {"orders": upstream}}})
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = latest(tmp_path).resolve()
+    causes = dict(query(folder, "SELECT cause, count(*) FROM blame WHERE name = 'shut' GROUP BY 1"))
+    assert causes["no_endpoint"] > causes["connect_refused"] > 0
+    [row] = [row for row in summary_of(folder)["variants"][0]["blame"]["failed"]
+             if row["name"] == "shut"]
+    assert row["count"] == sum(causes.values()) and "no_endpoint" in row["example"]

@@ -108,9 +108,18 @@ function failureNames(variants) {
   return [...totals.keys()].sort((a, b) => totals.get(b) - totals.get(a));
 }
 
+// A timeout far above the slowest request would only press the curves flat.
+function isInSight(timeout, variants) {
+  const slowest = variants
+    .flatMap((variant) => variant.rounds.flatMap((round) => round.max))
+    .reduce((a, b) => Math.max(a, b ?? 0), 0);
+  return slowest === 0 || timeout <= slowest * 10;
+}
+
 export function readReport(text) {
   const raw = object(JSON.parse(text));
   const variants = list(raw.variants).map(readVariant);
+  const timeout = isNumber(raw.response_timeout_ms) ? raw.response_timeout_ms : null;
   return {
     version: String(raw.tailgate ?? ""),
     name: String(raw.name || "unnamed run"),
@@ -118,7 +127,8 @@ export function readReport(text) {
     seed: raw.seed,
     complete: raw.complete !== false,
     problem: raw.problem || null,
-    timeout: isNumber(raw.response_timeout_ms) ? raw.response_timeout_ms : null,
+    timeout,
+    drawnTimeout: isInSight(timeout, variants) ? timeout : null,
     load: object(raw.load),
     bucket: isNumber(raw.bucket_s) && raw.bucket_s > 0 ? raw.bucket_s : 0.1,
     variants,

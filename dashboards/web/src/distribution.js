@@ -4,7 +4,7 @@
 
 import uPlot from "uplot";
 import { el, section } from "./dom.js";
-import { ms } from "./format.js";
+import { duration, ms } from "./format.js";
 import { HEADROOM, logTicks, nice } from "./frame.js";
 import { paintTimeout } from "./painters.js";
 import { nines, resample, shareAt, totalOf } from "./percentiles.js";
@@ -55,7 +55,7 @@ function axes(lo, hi) {
       gap: 6,
       splits: () => logTicks(lo, hi),
       filter: (u, splits) => splits,
-      values: (u, splits) => splits.map(ms),
+      values: (u, splits) => splits.map(duration),
     },
   ];
 }
@@ -134,7 +134,7 @@ export function distribution(report) {
       host,
     ),
     draw() {
-      plot = plotOf(host, xs, curves, variants, report.timeout, show);
+      plot = plotOf(host, xs, curves, variants, report.drawnTimeout, show);
       onThemeChange(() => plot.redraw(false, true));
     },
     resize: () => plot.setSize(sizeOf(host)),

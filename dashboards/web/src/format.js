@@ -33,6 +33,11 @@ export function ms(value) {
   return isNumber(value) ? `${figure(value)}${THIN}ms` : DASH;
 }
 
+// A time that may be long, in milliseconds.
+export function duration(value) {
+  return isNumber(value) && value >= 1000 ? seconds(value / 1000) : ms(value);
+}
+
 export function seconds(value) {
   return isNumber(value) ? `${figure(value)}${THIN}s` : DASH;
 }

@@ -65,7 +65,7 @@ export function sharedFrame(report) {
   const rounds = report.variants.flatMap((variant) => variant.rounds);
   const ends = rounds.map((round) => (round.t.length ? round.t[round.t.length - 1] + report.bucket : 0));
   const end = Math.max(report.load.duration_s || 0, ...ends) || 1;
-  const [lo, hi] = latencyRange(rounds, report.timeout);
+  const [lo, hi] = latencyRange(rounds, report.drawnTimeout);
   const worst = mostFailures(rounds);
   const most = worst > 0 ? nice(worst, true) : 1;
   const lane = worst > 0 ? LANE : 0;

@@ -3,7 +3,7 @@
 // works in canvas pixels on a chart `u` and a round.
 
 import uPlot from "uplot";
-import { ms } from "./format.js";
+import { duration } from "./format.js";
 import { canvasFill, CAUSE_PATTERNS } from "./patterns.js";
 import { colour } from "./theme.js";
 import { pauseStyle, stateStyle } from "./words.js";
@@ -121,7 +121,7 @@ export function paintTimeout(u, timeout) {
   u.ctx.font = font(11, "600");
   u.ctx.textAlign = "left";
   u.ctx.textBaseline = "bottom";
-  const text = `response timeout ${ms(timeout)}`;
+  const text = `response timeout ${duration(timeout)}`;
   textWithHalo(u.ctx, text, left + 6 * ratio, y - 3 * ratio, colour("timeout"));
   u.ctx.restore();
 }

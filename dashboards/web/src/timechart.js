@@ -2,7 +2,7 @@
 // One variant over time: latencies above, failures below, pauses behind both.
 
 import uPlot from "uplot";
-import { figure, ms } from "./format.js";
+import { duration, figure } from "./format.js";
 import { logTicks } from "./frame.js";
 import * as painters from "./painters.js";
 import { colour } from "./theme.js";
@@ -69,7 +69,7 @@ function axesOf(frame) {
       gap: 6,
       splits: () => logTicks(frame.latency[0], frame.latency[1]),
       filter: (u, splits) => splits,
-      values: (u, splits) => splits.map(ms),
+      values: (u, splits) => splits.map(duration),
     },
     {
       ...common,
@@ -122,7 +122,7 @@ export function timeChart(host, group, onCursor) {
         (u) => painters.paintFailures(u, round, report.failureNames, report.bucket),
       ],
       draw: [
-        (u) => painters.paintTimeout(u, report.timeout),
+        (u) => painters.paintTimeout(u, report.drawnTimeout),
         (u) => painters.paintStates(u, round),
         (u) => painters.paintCaptions(u, frame, round, report),
       ],

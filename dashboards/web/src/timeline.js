@@ -3,7 +3,7 @@
 
 import uPlot from "uplot";
 import { el, section } from "./dom.js";
-import { count, ms, percent } from "./format.js";
+import { count, duration, ms, percent } from "./format.js";
 import { sharedFrame } from "./frame.js";
 import { markPath } from "./painters.js";
 import { CAUSE_PATTERNS, lineSwatch, svg, swatch } from "./patterns.js";
@@ -42,8 +42,8 @@ function legend(report) {
     "ul",
     { class: "legend", "aria-label": "What the charts show" },
     LINES.map((line) => legendItem(lineSwatch(line.key, line.width, line.dash), line.long)),
-    report.timeout
-      ? legendItem(lineSwatch("timeout", 1.5, [6, 3]), `the gateway's response timeout, ${ms(report.timeout)}`)
+    report.drawnTimeout
+      ? legendItem(lineSwatch("timeout", 1.5, [6, 3]), `the gateway's response timeout, ${duration(report.timeout)}`)
       : null,
     causes.map(([i, name]) => legendItem(swatch(`cause${i}`, CAUSE_PATTERNS[i]), `failed: ${name}`)),
     kindsIn(report, "pauses").map((kind) => {

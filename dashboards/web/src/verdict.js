@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the run showed, in a sentence, and what a reader must know before believing it.
 
-import { isNumber, listing, ms, percent, plural, seconds } from "./format.js";
+import { duration, isNumber, listing, ms, percent, plural, seconds } from "./format.js";
 import { failuresIn } from "./frame.js";
 
 // A machine this busy, or a generator this late, may itself be what was slow.
@@ -132,11 +132,11 @@ export function alignmentSentence(report) {
   if (!failures) return null;
   const injected = injectedFaults(report);
   if (!bucketsNear && injected.length)
-    return `No pause that matters was recorded; what was injected is ${listing(injected)}.`;
+    return `No pause that matters was recorded. Injected: ${listing(injected)}.`;
   if (!bucketsNear) return "No pause that matters was recorded: these failures have another origin.";
   const [ofFailures, ofTime] = [failuresNear / failures, bucketsNear / buckets];
   const where = timeout
-    ? `within ${ms(report.timeout)} of a pause of ${ms(report.timeout * PAUSE_SHARE)} or more`
+    ? `within ${duration(report.timeout)} of a pause of ${duration(report.timeout * PAUSE_SHARE)} or more`
     : "in a pause";
   if (ofFailures < ofTime * 1.2)
     return `The failures do not gather around the pauses: ${percent(ofFailures)} of them lie ${where}, and so does ${percent(ofTime)} of the time.`;

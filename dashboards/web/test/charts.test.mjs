@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { readReport } from "../src/data.js";
+import { duration } from "../src/format.js";
 import { logTicks, nice, sharedFrame } from "../src/frame.js";
 import { readout } from "../src/readout.js";
 
@@ -35,6 +36,21 @@ test("all variants and rounds share one frame", () => {
   assert.deepEqual(frame.latency, [2, 1440]);
   assert.equal(frame.most, 10);
   assert.ok(frame.y[0] < 2, "room is left below for the failures");
+});
+
+test("a timeout far above the slowest request does not press the curves flat", () => {
+  const round = { t: [0], p50: [2], p99: [4], max: [40], failures: {} };
+  const report = (timeout) => readReport(JSON.stringify({ response_timeout_ms: timeout, variants: [{ rounds: [round] }] }));
+  assert.equal(report(300).drawnTimeout, 300);
+  assert.equal(sharedFrame(report(300)).latency[1], 540);
+  assert.equal(report(15000).drawnTimeout, null);
+  assert.equal(sharedFrame(report(15000)).latency[1], 72);
+  assert.equal(report(15000).timeout, 15000);
+});
+
+test("long times are in seconds", () => {
+  assert.equal(plain(duration(999)), "999 ms");
+  assert.equal(plain(duration(15000)), "15 s");
 });
 
 test("an empty report has a frame", () => {
