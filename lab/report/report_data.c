@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/report/report_data.h"
 
-#include <math.h>
-
 #include <cjson/cJSON.h>
 
 #include "lab/report/report_round.h"
@@ -25,39 +23,46 @@ static cJSON *load_json(const struct plan *plan)
     return json;
 }
 
-/* NaN, which is null in JSON, where the requests are too few for it. */
-static double if_carried(const struct variant_summary *variant, double quantile, double figure)
-{
-    return summary_has_quantile((double)variant->requests, quantile) ? figure : NAN;
-}
-
 static cJSON *table_json(const struct variant_summary *variant)
 {
     const struct {
         const char *name;
         double value;
-    } cells[] = {
+    } counts[] = {
         {"requests", (double)variant->requests},
-        {"mean_ms", variant->mean_ms},
-        {"p50_ms", variant->p50_ms},
-        {"p90_ms", if_carried(variant, 0.9, variant->p90_ms)},
-        {"p99_ms", if_carried(variant, 0.99, variant->p99_ms)},
-        {"p999_ms", if_carried(variant, 0.999, variant->p999_ms)},
-        {"max_ms", variant->max_ms},
-        {"throughput_rps", variant->throughput_rps},
-        {"collections_per_s", variant->collections_per_s},
         {"s502", (double)variant->statuses[502]},
         {"s503", (double)variant->statuses[503]},
         {"s504", (double)variant->statuses[504]},
         {"gateway_failures", (double)variant->gateway_failures},
-        {"failure_rate", variant->failure_rate},
         {"client_failures", (double)variant->client_failures},
-        {"client_failure_rate", variant->client_failure_rate},
         {"client_only_failures", (double)variant->client_only_failures},
     };
+    const struct {
+        const char *name;
+        double value, quantile;
+    } figures[] = {
+        {"mean_ms", variant->mean_ms, 0},
+        {"p50_ms", variant->p50_ms, 0.5},
+        {"p90_ms", variant->p90_ms, 0.9},
+        {"p99_ms", variant->p99_ms, 0.99},
+        {"p999_ms", variant->p999_ms, 0.999},
+        {"max_ms", variant->max_ms, 0},
+        {"throughput_rps", variant->throughput_rps, 0},
+        {"collections_per_s", variant->collections_per_s, 0},
+        {"failure_rate", variant->failure_rate, 0},
+        {"client_failure_rate", variant->client_failure_rate, 0},
+    };
     cJSON *json = cJSON_CreateObject();
-    for (size_t i = 0; i < ARRAY_LEN(cells); i++)
-        cJSON_AddNumberToObject(json, cells[i].name, cells[i].value);
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+        cJSON_AddNumberToObject(json, counts[i].name, counts[i].value);
+    cJSON *bounds = cJSON_AddArrayToObject(json, "at_least");
+    for (size_t i = 0; i < ARRAY_LEN(figures); i++) {
+        /* NaN is null in JSON. */
+        cJSON_AddNumberToObject(json, figures[i].name,
+                                summary_carried(variant, figures[i].quantile, figures[i].value));
+        if (summary_is_bound(variant, figures[i].quantile))
+            cJSON_AddItemToArray(bounds, cJSON_CreateString(figures[i].name));
+    }
     return json;
 }
 

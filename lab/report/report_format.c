@@ -74,8 +74,8 @@ static void print_case(FILE *out, const cJSON *summary, const cJSON *verdict)
         fputs("\"/>\n", out);
         return;
     }
-    bool measured = !cJSON_IsNull(json_member(verdict, "value")); /* else it says why not */
-    fprintf(out, "\">\n      <failure message=\"%s", measured ? "it was " : "");
+    fprintf(out, "\">\n      <failure message=\"%s",
+            summary_is_withheld(verdict) ? "" : "it was "); /* else why not */
     print_xml(out, json_text(verdict, "shown"));
     fputs("\"/>\n    </testcase>\n", out);
 }
@@ -169,11 +169,12 @@ void report_print_junit(FILE *out, const cJSON *summary)
 
 /* ---- Markdown */
 
-static void print_time(FILE *out, const cJSON *latency, const char *key)
+static void print_time(FILE *out, const cJSON *variant, const char *key)
 {
     char shown[32];
-    duration time = duration_ns((int64_t)llround(json_number(latency, key) * 1e6));
-    fprintf(out, " %s |", units_format_duration(shown, sizeof(shown), time));
+    double ms = json_number(json_member(variant, "latency_ms"), key);
+    fprintf(out, " %s%s |", summary_latency_is_bound(variant, key) ? ">= " : "",
+            units_format_duration(shown, sizeof(shown), duration_ns((int64_t)llround(ms * 1e6))));
 }
 
 static void print_variant(FILE *out, const cJSON *variant)
@@ -191,7 +192,7 @@ static void print_variant(FILE *out, const cJSON *variant)
     }
     for (size_t i = 0; i < ARRAY_LEN(percentiles); i++)
         if (summary_has_quantile(json_number(variant, "requests"), percentiles[i].quantile))
-            print_time(out, json_member(variant, "latency_ms"), percentiles[i].key);
+            print_time(out, variant, percentiles[i].key);
         else
             fputs(" - |", out);
     fprintf(out, " %.0f/s | %.0f | %.2f%% | %.2f%% |", json_number(variant, "throughput_rps"),
@@ -219,7 +220,10 @@ static void print_verdicts(FILE *out, const cJSON *summary)
         all - failed, all);
     cJSON_ArrayForEach(verdict, verdicts)
     {
-        fputs(holds(verdict) ? "| holds | " : "| **falls short** | ", out);
+        fputs(holds(verdict)                 ? "| holds | "
+              : summary_is_withheld(verdict) ? "| **withheld** | "
+                                             : "| **falls short** | ",
+              out);
         markdown_print(out, json_text(verdict, "variant"));
         fputs(" | ", out);
         markdown_print(out, json_text(verdict, "text"));
@@ -238,6 +242,7 @@ static void print_claim(FILE *out, const cJSON *claim)
         markdown_print(out, json_text(claim, cells[i]));
         fputs(i + 1 < sizeof(cells) / sizeof(*cells) ? " |" : "", out);
     }
+    fputs(json_text(claim, "over"), out);
     if (json_text(claim, "reason")[0]) {
         fputs(": ", out);
         markdown_print(out, json_text(claim, "reason"));
@@ -268,6 +273,13 @@ static void print_line(FILE *out, const cJSON *row)
     fputc('\n', out);
 }
 
+static void print_quoted(FILE *out, const cJSON *note)
+{
+    fputs("> ", out);
+    markdown_print(out, json_text_of(note));
+    fputc('\n', out);
+}
+
 static void print_finding(FILE *out, const cJSON *finding)
 {
     const cJSON *item, *columns = json_member(json_member(finding, "table"), "columns");
@@ -285,7 +297,10 @@ static void print_finding(FILE *out, const cJSON *finding)
     cJSON_ArrayForEach(item, json_member(json_member(finding, "table"), "rows"))
         print_line(out, item);
     cJSON_ArrayForEach(item, json_member(finding, "notes"))
-        fprintf(out, "\n> %s\n", cJSON_IsString(item) ? item->valuestring : "");
+    {
+        fputc('\n', out);
+        print_quoted(out, item);
+    }
 }
 
 void report_print_markdown(FILE *out, const cJSON *summary)
@@ -306,6 +321,5 @@ void report_print_markdown(FILE *out, const cJSON *summary)
     print_finding(out, json_member(summary, "investigation"));
     if (cJSON_GetArraySize(json_member(summary, "notes")) > 0)
         fputc('\n', out);
-    cJSON_ArrayForEach(item, json_member(summary, "notes"))
-        fprintf(out, "> %s\n", cJSON_IsString(item) ? item->valuestring : "");
+    cJSON_ArrayForEach(item, json_member(summary, "notes")) print_quoted(out, item);
 }

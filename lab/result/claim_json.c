@@ -57,6 +57,7 @@ static cJSON *result_json(const struct claim_result *result)
     add_text(json, "when", spec->holds);
     add_text(json, "note", spec->note);
     add_text(json, "verdict", verdicts[result->verdict]);
+    add_text(json, "over", result->over);
     if (result->verdict != CLAIM_WITHHELD)
         cJSON_AddNumberToObject(json, "value", result->value);
     add_shown(json, result);

@@ -15,7 +15,7 @@
 struct reading {
     double figures[2];
     double value;
-    char reason[128]; /* why there is none; "" */
+    char reason[176]; /* why there is none; "" */
 };
 
 static void withhold(struct reading *reading, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -56,11 +56,14 @@ static void check_side(struct reading *reading, const struct expectation *side,
                        const struct variant_summary *measured, double figure)
 {
     double enough = enough_requests(side);
+    char lacks[sizeof(reading->reason)];
     if ((double)measured->requests < enough)
         withhold(reading, "%llu requests are too few for it: it takes %.0f",
                  (unsigned long long)measured->requests, enough);
-    else if (expect_lacks(side, measured))
-        withhold(reading, "%s", expect_lacks(side, measured));
+    else if (expect_lacks(side, measured, lacks, sizeof(lacks))[0])
+        withhold(reading, "%s", lacks);
+    else if (expect_is_bound(side, measured))
+        withhold(reading, "%s", expect_explain_bound(side, measured, lacks, sizeof(lacks)));
     else
         check_lag(reading, side, measured, figure);
 }
@@ -196,7 +199,9 @@ static enum result read_result(struct claim_result *result, const struct summary
         return OK;
     }
     struct rounds rounds = {0};
-    if (summary->plan->rounds > 1)
+    if (summary->plan->rounds == 1)
+        snprintf(result->reason, sizeof(result->reason), "no range: there is one round");
+    else
         status = read_rounds(&rounds, result, summary, db, error);
     result->value = whole.value;
     result->figures[0] = whole.figures[0];
@@ -204,6 +209,9 @@ static enum result read_result(struct claim_result *result, const struct summary
     if (rounds.count > 0)
         take_rounds(result, &rounds);
     result->verdict = verdict_of(result, &rounds);
+    if (rounds.count == 0)
+        result->over = summary->plan->rounds == 1 ? " in the one round that there is"
+                                                  : " over all rounds together";
     free(rounds.items);
     return status;
 }

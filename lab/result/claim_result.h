@@ -24,8 +24,9 @@ struct claim_result {
     double value;
     double figures[2]; /* of its sides */
     size_t rounds;     /* from which the range is; 0 = there is none */
+    const char *over;  /* what a verdict without a range is about: " over ..."; NULL */
     double low, high;
-    char reason[200]; /* why the value is withheld, or the range; "" */
+    char reason[240]; /* why the value is withheld, or the range; "" */
 };
 
 /* Reads all of the plan's claims; free the array. */

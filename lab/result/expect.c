@@ -11,6 +11,7 @@
 #include "lab/result/summary.h"
 #include "lib/base/units.h"
 #include "lib/conf/conf.h"
+#include "lib/record/tables.h"
 
 struct expect_metric {
     const char *name;
@@ -30,6 +31,7 @@ static const struct expect_metric metrics[] = {
     METRIC("mean", UNIT_TIME, mean_ms),
     METRIC("p50", UNIT_TIME, p50_ms, .quantile = 0.5),
     METRIC("p90", UNIT_TIME, p90_ms, .quantile = 0.9),
+    METRIC("p95", UNIT_TIME, p95_ms, .quantile = 0.95),
     METRIC("p99", UNIT_TIME, p99_ms, .quantile = 0.99),
     METRIC("p99.9", UNIT_TIME, p999_ms, .quantile = 0.999),
     METRIC("max", UNIT_TIME, max_ms),
@@ -306,9 +308,9 @@ enum result expect_parse(struct expectation *expectation, const char *text,
     while (length > 0 && (at[length - 1] == ' ' || at[length - 1] == '\t'))
         length--;
     snprintf(value, sizeof(value), "%.*s", (int)length, at);
-    if (take_variant(expectation, value, labels, label_count))
-        return OK;
-    return take_value(expectation, value, error);
+    result = take_value(expectation, value, error);
+    /* Labels may look like values ("100ms"): then it is the value, and "1 * 100ms" the variant. */
+    return result != OK && take_variant(expectation, value, labels, label_count) ? OK : result;
 }
 
 static double as_asked(const struct expectation *expectation, uint64_t count, uint64_t of)
@@ -349,16 +351,46 @@ double expect_figure(const struct expectation *expectation, const struct variant
     return *(const double *)(const void *)member;
 }
 
-const char *expect_lacks(const struct expectation *expectation,
-                         const struct variant_summary *summary)
+static double quantile_of(const struct expectation *expectation)
 {
+    return expectation->metric ? expectation->metric->quantile : 0;
+}
+
+const char *expect_lacks(const struct expectation *expectation,
+                         const struct variant_summary *summary, char *out, size_t size)
+{
+    double quantile = quantile_of(expectation);
+    out[0] = '\0';
     if (summary->requests == 0)
-        return "no request was measured";
-    if (expectation->of_failures && failures_of(summary) == 0)
-        return "no request failed";
-    if (isnan(expect_figure(expectation, summary)))
-        return "no process has said it";
-    return NULL;
+        snprintf(out, size, "no request was measured");
+    else if (expectation->of_failures && failures_of(summary) == 0)
+        snprintf(out, size, "no request failed");
+    else if (isnan(expect_figure(expectation, summary)))
+        snprintf(out, size, "no process has said it");
+    else if (!summary_has_quantile((double)summary->requests, quantile))
+        snprintf(out, size, "%llu requests are too few for %s: it takes %.0f (measure longer)",
+                 (unsigned long long)summary->requests, expectation->metric->name,
+                 ceil(1 / (1 - quantile) - 1e-6));
+    return out;
+}
+
+bool expect_is_bound(const struct expectation *expectation, const struct variant_summary *summary)
+{
+    return summary_is_bound(summary, quantile_of(expectation));
+}
+
+const char *expect_explain_bound(const struct expectation *expectation,
+                                 const struct variant_summary *summary, char *out, size_t size)
+{
+    char least[32];
+    bool timed_out = summary->client_errors[CLIENT_ERROR_TIMEOUT] > 0;
+    expect_format(expectation, expect_figure(expectation, summary), least, sizeof(least));
+    snprintf(out, size,
+             "%llu of %llu requests got no whole answer, so that it is %s at least and no more is "
+             "known%s",
+             (unsigned long long)summary->client_failures, (unsigned long long)summary->requests,
+             least, timed_out ? " (a longer load.timeout tells)" : "");
+    return out;
 }
 
 bool expect_is_inside(const struct expectation *expectation)
@@ -385,7 +417,7 @@ const char *expect_metric_name(const struct expectation *expectation)
 
 double expect_quantile(const struct expectation *expectation)
 {
-    return expectation->metric ? expectation->metric->quantile : 0;
+    return quantile_of(expectation);
 }
 
 double expect_limit(const struct expectation *expectation, const struct variant_summary *other)

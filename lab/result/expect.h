@@ -4,7 +4,7 @@
  * of all), or "share(CAUSE)": which share of the requests that have a cause has this one. "METRIC
  * on ROUTE" is about the requests of one route, as the gateway's records call it. The value is one
  * of the metric's unit ("250ms"), or what another variant has, "LABEL", or some times that, "0.5 *
- * LABEL". */
+ * LABEL". Where a label reads as a value it is the value: "1 * LABEL" is that variant. */
 #ifndef TAILGATE_LAB_RESULT_EXPECT_H
 #define TAILGATE_LAB_RESULT_EXPECT_H
 
@@ -65,9 +65,14 @@ const char *expect_metric_name(const struct expectation *expectation);
 /* 0.99 for p99; 0 when the figure is no quantile of latency. */
 double expect_quantile(const struct expectation *expectation);
 
-/* Why there is no figure ("no request was measured"), or NULL when there is one. */
+/* Why there is no figure ("no request was measured"), or "" when there is one. Returns `out`. */
 const char *expect_lacks(const struct expectation *expectation,
-                         const struct variant_summary *summary);
+                         const struct variant_summary *summary, char *out, size_t size);
+
+/* Whether the figure is a lower bound alone (summary_is_bound), and why. Returns `out`. */
+bool expect_is_bound(const struct expectation *expectation, const struct variant_summary *summary);
+const char *expect_explain_bound(const struct expectation *expectation,
+                                 const struct variant_summary *summary, char *out, size_t size);
 
 /* The figure that the expectation is about, in the unit of its value; means something only where
  * nothing is lacking. */

@@ -8,19 +8,61 @@
 #include "lab/result/subject.h"
 #include "lib/base/memory.h"
 
-/* Zeros of nothing would pass for a perfect service: a figure without data is none. `where` is the
- * variant that it was to come from, or "". */
+/* `where` is the variant that it was to come from, or "". */
+static void say_lacks(struct verdict *verdict, const char *lacks, const char *where)
+{
+    const char *route = verdict->expectation->route;
+    if (!verdict->lacks[0])
+        snprintf(verdict->lacks, sizeof(verdict->lacks), "%s%s%s%s%s", lacks,
+                 route[0] ? " on " : "", route, where[0] ? " in " : "", where);
+}
+
+/* Zeros of nothing would pass for a perfect service: a figure without data is none. */
 static double take_figure(struct verdict *verdict, const struct variant_summary *measured,
                           const char *where)
 {
     const struct expectation *expectation = verdict->expectation;
-    const char *lacks = expect_lacks(expectation, measured), *route = expectation->route;
-    if (!lacks)
+    char lacks[sizeof(verdict->lacks) / 2];
+    if (!expect_lacks(expectation, measured, lacks, sizeof(lacks))[0])
         return expect_figure(expectation, measured);
-    if (!verdict->lacks[0])
-        snprintf(verdict->lacks, sizeof(verdict->lacks), "%s%s%s%s%s", lacks,
-                 route[0] ? " on " : "", route, where[0] ? " in " : "", where);
+    say_lacks(verdict, lacks, where);
     return NAN;
+}
+
+/* Whether the verdict is the same however much larger than its lower bound a figure is. */
+static bool is_decided(const struct verdict *verdict)
+{
+    const struct expectation *expectation = verdict->expectation;
+    if (!verdict->value_bound && !verdict->limit_bound)
+        return true;
+    if (verdict->value_bound && verdict->limit_bound)
+        return false;
+    double value = verdict->value_bound ? INFINITY : verdict->value;
+    double limit = verdict->limit_bound ? INFINITY : verdict->limit;
+    bool may_meet =
+        verdict->value_bound ? verdict->value < verdict->limit : verdict->limit < verdict->value;
+    if (expectation->comparison == EXPECT_EQUAL && may_meet)
+        return false;
+    return expect_holds(expectation, value, limit) == verdict->holds;
+}
+
+static void decide(struct verdict *verdict, const struct variant_summary *measured,
+                   const struct variant_summary *other, const char *where)
+{
+    char why[sizeof(verdict->lacks) / 2];
+    if (verdict->lacks[0])
+        return;
+    const struct expectation *expectation = verdict->expectation;
+    verdict->holds = expect_holds(expectation, verdict->value, verdict->limit);
+    if (is_decided(verdict))
+        return;
+    verdict->holds = false;
+    if (verdict->value_bound)
+        say_lacks(verdict, expect_explain_bound(expectation, measured, why, sizeof(why)), "");
+    else
+        say_lacks(verdict, expect_explain_bound(expectation, other, why, sizeof(why)), where);
+    verdict->value = verdict->value_bound ? NAN : verdict->value;
+    verdict->limit = verdict->limit_bound ? NAN : verdict->limit;
 }
 
 static enum result judge_one(struct summary *summary, const struct expectation *expectation,
@@ -32,15 +74,17 @@ static enum result judge_one(struct summary *summary, const struct expectation *
     if (result == OK)
         result = subject_read(&other, summary, expectation, against, -1, db, error);
     if (result == OK) {
+        const char *where = summary->variants[against].label;
         struct verdict *verdict = &summary->verdicts[summary->verdict_count++];
         *verdict = (struct verdict){.expectation = expectation, .variant = variant};
         verdict->value = take_figure(verdict, one.measured, "");
+        verdict->value_bound = expect_is_bound(expectation, one.measured);
         verdict->limit = expect_limit(expectation, other.measured);
-        if (expectation->against >= 0 &&
-            isnan(take_figure(verdict, other.measured, summary->variants[against].label)))
+        verdict->limit_bound =
+            expectation->against >= 0 && expect_is_bound(expectation, other.measured);
+        if (expectation->against >= 0 && isnan(take_figure(verdict, other.measured, where)))
             verdict->limit = NAN;
-        verdict->holds =
-            !verdict->lacks[0] && expect_holds(expectation, verdict->value, verdict->limit);
+        decide(verdict, one.measured, other.measured, where);
     }
     subject_release(&one);
     subject_release(&other);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/result/summary.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,7 @@ void summary_set_shares(struct variant_summary *variant)
     variant->mean_ms = ms_of(hist_mean(latency));
     variant->p50_ms = ms_of(hist_quantile(latency, 0.5));
     variant->p90_ms = ms_of(hist_quantile(latency, 0.9));
+    variant->p95_ms = ms_of(hist_quantile(latency, 0.95));
     variant->p99_ms = ms_of(hist_quantile(latency, 0.99));
     variant->p999_ms = ms_of(hist_quantile(latency, 0.999));
     variant->max_ms = ms_of(hist_max(latency));
@@ -126,6 +128,13 @@ void summary_set_shares(struct variant_summary *variant)
         variant->failure_rate = (double)variant->gateway_failures / (double)variant->requests;
     if (variant->requests > 0)
         variant->client_failure_rate = (double)variant->client_failures / (double)variant->requests;
+}
+
+double summary_carried(const struct variant_summary *variant, double quantile, double figure)
+{
+    bool carried =
+        variant->requests > 0 && summary_has_quantile((double)variant->requests, quantile);
+    return carried ? figure : NAN;
 }
 
 static void set_figures(struct reading *reading)
@@ -213,17 +222,12 @@ static void note_fault(struct summary *summary, const struct variant_summary *va
              late);
 }
 
-/* Their percentiles are those of the slowest alone, which the tables leave out. */
-static void note_verdict(struct summary *summary, const struct verdict *verdict)
+static bool is_judged(const struct summary *summary, const struct variant_summary *variant)
 {
-    const struct variant_summary *variant = &summary->variants[verdict->variant];
-    double quantile = expect_quantile(verdict->expectation);
-    if (variant->requests > 0 && !summary_has_quantile((double)variant->requests, quantile))
-        note(summary,
-             "in %s, %llu requests are too few for %s: what is expected of it is judged by the "
-             "slowest of them",
-             variant->label, (unsigned long long)variant->requests,
-             expect_metric_name(verdict->expectation));
+    for (size_t i = 0; i < summary->verdict_count; i++)
+        if (&summary->variants[summary->verdicts[i].variant] == variant)
+            return true;
+    return false;
 }
 
 /* What a gateway that is a program of its own says of itself. */
@@ -250,8 +254,8 @@ static void note_blame(struct summary *summary, const struct variant_summary *va
 static void note_variant(struct summary *summary, const struct variant_summary *variant)
 {
     if (variant->requests == 0)
-        note(summary, "nothing was measured of %s, so none of its expectations can hold",
-             variant->label);
+        note(summary, "nothing was measured of %s%s", variant->label,
+             is_judged(summary, variant) ? ", so none of its expectations can hold" : "");
     const cJSON *fault;
     cJSON_ArrayForEach(fault, variant->faults) note_fault(summary, variant, fault);
     note_log(summary, variant);
@@ -315,8 +319,6 @@ static void add_notes(struct summary *summary)
              differences, differences == 1 ? "" : "s",
              cJSON_GetArrayItem(summary->differences, 0)->valuestring);
     note_left_out(summary);
-    for (size_t i = 0; i < summary->verdict_count; i++)
-        note_verdict(summary, &summary->verdicts[i]);
     for (size_t i = 0; i < summary->plan->variants.count; i++)
         if (!summary->plan->items[i].skipped)
             note_variant(summary, &summary->variants[i]);

@@ -35,7 +35,7 @@ struct variant_summary {
     const char *label;
     uint64_t requests; /* measured: one client record each */
     uint64_t queued;   /* of these waited in the generator until one of its connections was free */
-    double mean_ms, p50_ms, p90_ms, p99_ms, p999_ms, max_ms;
+    double mean_ms, p50_ms, p90_ms, p95_ms, p99_ms, p999_ms, max_ms;
     double throughput_rps; /* answered below 500 within the measured time */
     uint64_t collections;  /* of all backends together */
     double collections_per_s;
@@ -57,12 +57,25 @@ struct variant_summary {
     struct cJSON *faults;         /* which were injected: summary_faults.h */
 };
 
+/* Whether a percentile is among the requests that got no whole answer: they count with the time
+ * until they were given up, and how long they would have taken is not known. Then it is a lower
+ * bound. */
+static inline bool summary_is_bound(const struct variant_summary *variant, double quantile)
+{
+    return quantile > 0 && variant->requests > 0 &&
+           (double)variant->client_failures >= (1 - quantile) * (double)variant->requests;
+}
+
+/* The figure, or NaN where the requests are too few for it; a quantile of 0 takes one. */
+double summary_carried(const struct variant_summary *variant, double quantile, double figure);
+
 struct verdict {
     const struct expectation *expectation;
     size_t variant;
-    double value;    /* NaN: there is none, and it does not hold */
-    double limit;    /* what it was compared with; NaN likewise */
-    char lacks[320]; /* why one of the two is missing, or "" */
+    double value;                  /* NaN: there is none, and it does not hold */
+    double limit;                  /* what it was compared with; NaN likewise */
+    bool value_bound, limit_bound; /* they are lower bounds, which the verdict does not hang on */
+    char lacks[320];               /* why one of the two is missing, or says too little; or "" */
     bool holds;
 };
 
@@ -110,5 +123,11 @@ struct cJSON *summary_json(const struct summary *summary);
 /* Whether anything was measured of a variant of a summary.json: one that never ran, or whose
  * gateway never did, has no figures. */
 bool summary_is_measured(const struct cJSON *variant);
+
+/* Whether one of its verdicts is none, for the data say too little: then it does not hold. */
+bool summary_is_withheld(const struct cJSON *verdict);
+
+/* Whether a latency of such a variant, "p99", is a lower bound. */
+bool summary_latency_is_bound(const struct cJSON *variant, const char *key);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cjson/cJSON.h>
 
@@ -10,15 +11,33 @@
 #include "lab/run/machine.h"
 #include "lib/record/reader.h"
 
+/* null where the data carry none. */
+static void add_figure(cJSON *json, const char *key, double figure)
+{
+    cJSON_AddItemToObject(json, key,
+                          isnan(figure) ? cJSON_CreateNull() : cJSON_CreateNumber(figure));
+}
+
+/* `at_least` has those that are lower bounds. */
 static cJSON *latency_json(const struct variant_summary *variant)
 {
-    cJSON *latency = cJSON_CreateObject();
-    cJSON_AddNumberToObject(latency, "mean", variant->mean_ms);
-    cJSON_AddNumberToObject(latency, "p50", variant->p50_ms);
-    cJSON_AddNumberToObject(latency, "p90", variant->p90_ms);
-    cJSON_AddNumberToObject(latency, "p99", variant->p99_ms);
-    cJSON_AddNumberToObject(latency, "p999", variant->p999_ms);
-    cJSON_AddNumberToObject(latency, "max", variant->max_ms);
+    const struct {
+        const char *key;
+        double quantile, value;
+    } rows[] = {
+        {"mean", 0, variant->mean_ms},  {"p50", 0.5, variant->p50_ms},
+        {"p90", 0.9, variant->p90_ms},  {"p95", 0.95, variant->p95_ms},
+        {"p99", 0.99, variant->p99_ms}, {"p999", 0.999, variant->p999_ms},
+        {"max", 0, variant->max_ms},
+    };
+    cJSON *latency = cJSON_CreateObject(), *bounds = cJSON_CreateArray();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        double value = summary_carried(variant, rows[i].quantile, rows[i].value);
+        add_figure(latency, rows[i].key, value);
+        if (!isnan(value) && summary_is_bound(variant, rows[i].quantile))
+            cJSON_AddItemToArray(bounds, cJSON_CreateString(rows[i].key));
+    }
+    cJSON_AddItemToObject(latency, "at_least", bounds);
     return latency;
 }
 
@@ -62,16 +81,17 @@ static cJSON *variant_json(const struct summary *summary, size_t number)
     cJSON_AddItemToObject(json, "values",
                           cJSON_Duplicate(summary->plan->variants.items[number].values, true));
     cJSON_AddNumberToObject(json, "requests", (double)variant->requests);
-    cJSON_AddNumberToObject(json, "throughput_rps", variant->throughput_rps);
+    add_figure(json, "throughput_rps", summary_carried(variant, 0, variant->throughput_rps));
     cJSON_AddItemToObject(json, "latency_ms", latency_json(variant));
     cJSON_AddItemToObject(json, "statuses", statuses_json(variant));
     cJSON_AddItemToObject(json, "client_errors", client_errors_json(variant));
     cJSON_AddNumberToObject(json, "client_failures", (double)variant->client_failures);
-    cJSON_AddNumberToObject(json, "client_failure_rate", variant->client_failure_rate);
+    add_figure(json, "client_failure_rate",
+               summary_carried(variant, 0, variant->client_failure_rate));
     cJSON_AddNumberToObject(json, "client_only_failures", (double)variant->client_only_failures);
     cJSON_AddNumberToObject(json, "gateway_requests", (double)variant->gateway_requests);
     cJSON_AddNumberToObject(json, "gateway_failures", (double)variant->gateway_failures);
-    cJSON_AddNumberToObject(json, "failure_rate", variant->failure_rate);
+    add_figure(json, "failure_rate", summary_carried(variant, 0, variant->failure_rate));
     cJSON_AddItemToObject(json, "causes", causes_json(variant));
     cJSON_AddItemToObject(json, "faults", cJSON_Duplicate(variant->faults, true));
     cJSON_AddItemToObject(json, "blame", cJSON_Duplicate(variant->blame, true));
@@ -82,16 +102,10 @@ static cJSON *variant_json(const struct summary *summary, size_t number)
     return json;
 }
 
-/* null where the data carry none. */
-static void add_figure(cJSON *json, const char *key, double figure)
-{
-    cJSON_AddItemToObject(json, key,
-                          isnan(figure) ? cJSON_CreateNull() : cJSON_CreateNumber(figure));
-}
-
 static void add_shown(cJSON *json, const struct verdict *verdict)
 {
-    char figure[32], limit[32], shown[80];
+    static const char *const bound[] = {"", ">= "};
+    char figure[32], limit[32], shown[96];
     if (verdict->lacks[0]) {
         cJSON_AddStringToObject(json, "shown", verdict->lacks);
         return;
@@ -99,8 +113,8 @@ static void add_shown(cJSON *json, const struct verdict *verdict)
     expect_format(verdict->expectation, verdict->value, figure, sizeof(figure));
     expect_format(verdict->expectation, verdict->limit, limit, sizeof(limit));
     bool against = verdict->expectation->against >= 0;
-    snprintf(shown, sizeof(shown), "%s%s%s", figure, against ? " against " : "",
-             against ? limit : "");
+    snprintf(shown, sizeof(shown), "%s%s%s%s%s", bound[verdict->value_bound], figure,
+             against ? " against " : "", bound[verdict->limit_bound], against ? limit : "");
     cJSON_AddStringToObject(json, "shown", shown);
 }
 
@@ -116,6 +130,7 @@ static cJSON *verdicts_json(const struct summary *summary)
         add_figure(json, "limit", verdict->limit);
         add_shown(json, verdict);
         cJSON_AddBoolToObject(json, "holds", verdict->holds);
+        cJSON_AddBoolToObject(json, "withheld", verdict->lacks[0] != '\0');
         cJSON_AddItemToArray(list, json);
     }
     return list;
@@ -180,4 +195,19 @@ cJSON *summary_json(const struct summary *summary)
 bool summary_is_measured(const cJSON *variant)
 {
     return json_number(variant, "requests") > 0;
+}
+
+bool summary_is_withheld(const cJSON *verdict)
+{
+    return cJSON_IsTrue(json_member(verdict, "withheld")) ||
+           cJSON_IsNull(json_member(verdict, "value"));
+}
+
+bool summary_latency_is_bound(const cJSON *variant, const char *key)
+{
+    const cJSON *bound;
+    cJSON_ArrayForEach(bound, json_member(json_member(variant, "latency_ms"),
+                                          "at_least")) if (strcmp(json_text_of(bound), key) ==
+                                                           0) return true;
+    return false;
 }

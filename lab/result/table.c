@@ -52,13 +52,16 @@ static const char *cell_text(char out[CELL_TEXT], const struct column *column, c
     const cJSON *item =
         json_member(column->group ? json_member(variant, column->group) : variant, column->key);
     double value = json_number_of(item);
+    char time[CELL_TEXT - 2];
     if (!summary_has_quantile(json_number(variant, "requests"), column->quantile))
         return "-";
     switch (column->kind) {
     case CELL_LABEL:
         return json_text(variant, column->key);
     case CELL_MS:
-        units_format_duration(out, CELL_TEXT, duration_ns((int64_t)(value * 1e6)));
+        units_format_duration(time, sizeof(time), duration_ns((int64_t)(value * 1e6)));
+        snprintf(out, CELL_TEXT, "%s%s", summary_latency_is_bound(variant, column->key) ? ">=" : "",
+                 time);
         break;
     case CELL_RATE:
         snprintf(out, CELL_TEXT, "%.0f/s", value);
@@ -246,8 +249,11 @@ static void print_expectations(FILE *out, const cJSON *summary)
                    *expectation = json_text(verdict, "text");
         bool named =
             strncmp(expectation, label, strlen(label)) == 0 && expectation[strlen(label)] == ':';
-        fprintf(out, "  %-11s  %s%s%s  (%s)\n", holds ? "holds" : "falls short", named ? "" : label,
-                named ? "" : ": ", expectation, json_text(verdict, "shown"));
+        fprintf(out, "  %-11s  %s%s%s  (%s)\n",
+                holds                          ? "holds"
+                : summary_is_withheld(verdict) ? "withheld"
+                                               : "falls short",
+                named ? "" : label, named ? "" : ": ", expectation, json_text(verdict, "shown"));
     }
 }
 

@@ -20,8 +20,8 @@ static void print_measured(FILE *out, const cJSON *claim)
         fprintf(out, ", in all rounds %s", json_text(claim, "range"));
     else if (json_text(claim, "reason")[0])
         fprintf(out, ", %s", json_text(claim, "reason"));
-    fprintf(out, "\n" INDENT "holds?    %s (it would with %s)\n", json_text(claim, "verdict"),
-            json_text(claim, "when"));
+    fprintf(out, "\n" INDENT "holds?    %s%s (it would with %s)\n", json_text(claim, "verdict"),
+            json_text(claim, "over"), json_text(claim, "when"));
 }
 
 void table_print_claims(FILE *out, const cJSON *summary)

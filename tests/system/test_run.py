@@ -32,7 +32,7 @@ EXPERIMENT = {
     "faults": [{"name": "gc", "on": "@orders/0", "pause": "uniform(20ms,60ms)", "every": "300ms",
                 "from": "100ms"}],
     "variants": {"/backends/orders/config/cleanup": ["deferred", "inline"]},
-    "expect": ["gateway_failures < 50%", "inline: p99 < 5s"],
+    "expect": ["gateway_failures < 50%", "inline: p90 < 5s"],
 }
 SUMMARY_KEYS = {"name", "seed", "variants", "expect", "records_dropped", "load_lag_ms"}
 VARIANT_KEYS = {"label", "values", "requests", "throughput_rps", "latency_ms", "statuses",
@@ -185,6 +185,45 @@ def test_an_expectation_of_nothing_does_not_hold(run, tmp_path):
     assert [v["holds"] for v in verdicts] == [False, False]
     assert {(v["value"], v["shown"]) for v in verdicts} == {(None, "no request was measured")}
     assert "baseline  not measured\n" in done.stdout
+    assert "none of its expectations can hold" in done.stdout
+    [variant] = summary_of(latest(tmp_path))["variants"]
+    latency = variant["latency_ms"]
+    assert latency.pop("at_least") == [] and set(latency.values()) == {None}
+    assert variant["throughput_rps"] is variant["failure_rate"] is None
+
+
+def test_figures_that_the_data_do_not_carry_are_withheld(run, command, tmp_path):
+    """Of some hundred requests there is no p99.9, and of those that were given up no time."""
+    handlers = {path: {"steps": [{"io": io}, {"respond": {}}]}
+                for path, io in (("/fast", "0s"), ("/slow", "60s"))}
+    expect = ["p99.9 < 1h", "p95 < 1h", "p95 > 400ms", "p95 < 400ms", "p50 < 1h",
+              "p50 on /slow < 1h", "client_failures > 10"]
+    done = run({**loaded(timeout="500ms", connections=256,
+                         requests=[{"GET": "/fast", "weight": 3}, {"GET": "/slow"}]),
+                "gateway": {**EXPERIMENT["gateway"],
+                            "routes": [{"path": path, "upstream": "orders"} for path in handlers]},
+                "variants": {}, "faults": [], "expect": expect,
+                "backends": {"orders": {"config": {"handlers": handlers}}}})
+    assert done.returncode == 1, done.stdout + done.stderr
+    summary = summary_of(latest(tmp_path))
+    found = [(v["holds"], v["withheld"], v["value"] is None) for v in summary["expect"]]
+    assert found == [(False, True, True), (False, True, True), (True, False, False),
+                     (False, False, False), (True, False, False), (False, True, True),
+                     (True, False, False)]
+    assert "withheld     baseline: p99.9 < 1h  (" in done.stdout
+    assert "requests are too few for p99.9: it takes 1000 (measure longer)" in done.stdout
+    assert "falls short  baseline: p95 < 400ms  (>= 5" in done.stdout
+    assert "a longer load.timeout tells) on /slow" in done.stdout
+    latency = summary["variants"][0]["latency_ms"]
+    assert latency["p999"] is None and "p95" in latency["at_least"]
+    assert "p50" not in latency["at_least"] and latency["p50"] < latency["p95"]
+
+    markdown = command("report", latest(tmp_path), "--format", "markdown").stdout
+    assert "| **withheld** | baseline | p95 \\< 1h |" in markdown and "| >= 5" in markdown
+    junit = command("report", latest(tmp_path), "--format", "junit").stdout
+    assert 'failures="4"' in junit and 'message="it was &gt;= 5' in junit
+    assert "it was " not in junit.split("are too few for p99.9")[0]
+    assert '"at_least":["p90_ms"' in (latest(tmp_path) / "report.html").read_text()
 
 
 def test_a_load_that_misses_the_handlers_is_said(run):
@@ -198,7 +237,7 @@ def test_a_wait_for_a_connection_of_the_generator_is_said(run, tmp_path):
     done = run({**loaded(connections=1), "variants": {}, "faults": [], "expect": [],
                 "backends": {"orders": {"config": slow}}})
     assert "free connection of the load generator" in done.stdout
-    assert "4xx" not in done.stdout
+    assert "4xx" not in done.stdout and "can hold" not in done.stdout
     assert summary_of(latest(tmp_path))["agreement"]["differences"] == []
 
 

@@ -66,6 +66,8 @@ def test_what_the_data_do_not_carry_is_withheld(run, tmp_path):
     assert "it takes 10000" in found[rare]["reason"]
     assert "none on either side" in found[none]["reason"]
     assert found["p50[inline]"]["rounds"] == 0  # of a single round there is no range
+    assert "no range: there is one round" in done.stdout
+    assert "holds in the one round that there is (it would with < 1h)" in done.stdout
     assert "withheld: there was none" in done.stdout
 
 

@@ -11,14 +11,15 @@ export function cellsOf(claim) {
   return {
     measured: withheld ? `withheld: ${claim.reason}` : claim.shown,
     range: withheld ? "" : claim.range || claim.reason,
-    verdict: withheld ? "" : claim.verdict,
+    verdict: withheld ? "" : claim.verdict + (claim.over ?? ""),
   };
 }
 
 function outcome(verdict) {
   if (!verdict) return null;
-  const kind = verdict === "holds" ? "holds" : "falls";
-  const mark = { holds: "\u2713 ", "does not hold": "\u2717 " }[verdict] ?? "";
+  const [said] = verdict.match(/^(holds|does not hold)/) ?? [];
+  const kind = said === "holds" ? "holds" : "falls";
+  const mark = { holds: "\u2713 ", "does not hold": "\u2717 " }[said] ?? "";
   return el("span", { class: `outcome ${kind}` }, `${mark}${verdict}`);
 }
 

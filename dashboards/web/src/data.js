@@ -82,7 +82,7 @@ function readVariant(raw, index) {
   };
 }
 
-const CLAIM_TEXTS = ["text", "section", "claimed", "measure", "note", "verdict", "shown", "range", "reason"];
+const CLAIM_TEXTS = ["text", "section", "claimed", "measure", "note", "verdict", "over", "shown", "range", "reason"];
 
 function readClaim(raw) {
   return Object.fromEntries(CLAIM_TEXTS.map((name) => [name, String(object(raw)[name] ?? "")]));

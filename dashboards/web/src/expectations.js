@@ -6,9 +6,9 @@ import { figure, isNumber, ms, percent } from "./format.js";
 import { variantName } from "./variants.js";
 
 // A value is written in the unit of the demand: a share of 1, milliseconds, or a plain number; where there is
-// none, it is said why.
-function measured({ text, value, shown }) {
-  if (!isNumber(value)) return shown;
+// none, it is said why, and where it is a lower bound, that it is one.
+function measured({ text, value, shown, withheld }) {
+  if (!isNumber(value) || withheld || shown?.includes(">=")) return shown;
   if (/%\s*$/.test(text)) return percent(value);
   if (/\d\s*(ns|us|ms|s|m|h)\s*$/.test(text)) return ms(value);
   return figure(value);
@@ -16,12 +16,13 @@ function measured({ text, value, shown }) {
 
 function cell(expectation) {
   if (!expectation) return el("td", {});
-  const { holds } = expectation;
+  const { holds, withheld } = expectation;
+  const said = holds ? "\u2713 holds" : withheld ? "? withheld" : "\u2717 falls short";
   return el(
     "td",
     {},
     measured(expectation),
-    el("span", { class: `outcome ${holds ? "holds" : "falls"}` }, holds ? "\u2713 holds" : "\u2717 falls short"),
+    el("span", { class: `outcome ${holds ? "holds" : "falls"}` }, said),
   );
 }
 

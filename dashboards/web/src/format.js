@@ -55,6 +55,11 @@ export function percent(share) {
   return `${digits(value, places)}${THIN}%`;
 }
 
+// Whether a figure of a variant's table is a lower bound: so many requests were given up.
+export function isBound(table, key) {
+  return (table.at_least ?? []).includes(key);
+}
+
 // "1 request", "2,000 requests".
 export function plural(n, one, many = `${one}s`) {
   return `${count(n)}\u00a0${n === 1 ? one : many}`;

@@ -2,7 +2,7 @@
 // The table of results, with the best and the worst of each column marked.
 
 import { el, scrollBox, section } from "./dom.js";
-import { count, figure, isNumber, percent } from "./format.js";
+import { count, figure, isBound, isNumber, percent } from "./format.js";
 import { variantName } from "./variants.js";
 
 // One row per column of the table; `better` says which way is good, where a way is good.
@@ -34,20 +34,24 @@ function cellsOf(variant, extremes) {
   return COLUMNS.map((column, i) => cell(column, variant, extremes[i]));
 }
 
-function extremesOf(column, variants) {
-  const values = variants.filter(isMeasured).map((variant) => variant.table[column.key]).filter(isNumber);
+// The best and the worst, as far as they are known: what a lower bound stands for may be anything above it.
+export function extremesOf(column, variants) {
+  const tables = variants.filter(isMeasured).map((variant) => variant.table);
+  const bounds = tables.filter((table) => isBound(table, column.key)).map((table) => table[column.key]);
+  const values = tables.map((table) => table[column.key]).filter(isNumber);
   if (!column.better || values.length < 2) return {};
   const lo = Math.min(...values);
   const hi = Math.max(...values);
   if (hi <= lo * WORTH_MARKING) return {};
   const rare = (value) => (values.filter((other) => other === value).length <= values.length * MOST_SHARING ? value : undefined);
   const [best, worst] = column.better === "low" ? [lo, hi] : [hi, lo];
+  if (bounds.length) return { best: bounds.includes(best) ? undefined : rare(best) };
   return { best: rare(best), worst: rare(worst) };
 }
 
 function cell(column, variant, { best, worst }) {
   const value = variant.table[column.key];
-  const text = column.show(value);
+  const text = `${isBound(variant.table, column.key) ? "\u2265\u202f" : ""}${column.show(value)}`;
   if (!isNumber(value) || (value !== best && value !== worst)) return el("td", {}, text);
   const rank = value === best ? "best" : "worst";
   return el(
@@ -89,6 +93,9 @@ export function results(report) {
       "p",
       { class: "hint" },
       "Latency counts from the moment each request was due, and no failed request is left out of it.",
+      variants.some((variant) => variant.table.at_least?.length)
+        ? " With \u2265 it is a lower bound: so many requests were given up that it is among theirs."
+        : "",
       marked ? " Bold marks the best of a column, a dotted line the worst." : "",
     ),
   );

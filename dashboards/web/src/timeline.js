@@ -3,7 +3,7 @@
 
 import uPlot from "uplot";
 import { el, section } from "./dom.js";
-import { count, duration, ms, percent } from "./format.js";
+import { count, duration, isBound, ms, percent } from "./format.js";
 import { sharedFrame } from "./frame.js";
 import { markPath } from "./painters.js";
 import { CAUSE_PATTERNS, lineSwatch, svg, swatch } from "./patterns.js";
@@ -80,7 +80,7 @@ function roundSelector(numbers, onSelect) {
 function summaryOf(variant) {
   const { table } = variant;
   if (!table.requests) return "nothing measured";
-  return `p50 ${ms(table.p50_ms)} · p99 ${ms(table.p99_ms)} · ${percent(table.failure_rate)} failed`;
+  return `p50 ${ms(table.p50_ms)} · p99 ${isBound(table, "p99_ms") ? "\u2265\u202f" : ""}${ms(table.p99_ms)} · ${percent(table.failure_rate)} failed`;
 }
 
 function describe(variant, round) {

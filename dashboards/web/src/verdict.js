@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the run showed, in a sentence, and what a reader must know before believing it.
 
-import { duration, isNumber, listing, ms, percent, plural, seconds } from "./format.js";
+import { duration, isBound, isNumber, listing, ms, percent, plural, seconds } from "./format.js";
 import { failuresIn } from "./frame.js";
 
 // A machine this busy, or a generator this late, may itself be what was slow.
@@ -54,6 +54,7 @@ function failureSentence(report, ranked) {
 }
 
 function tailSentence(measured) {
+  if (measured.some((variant) => isBound(variant.table, "p99_ms"))) return "";
   const ranked = measured
     .filter((variant) => isNumber(variant.table.p99_ms))
     .sort((a, b) => b.table.p99_ms - a.table.p99_ms);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { readReport } from "../src/data.js";
+import { extremesOf } from "../src/results.js";
 import { alignment, alignmentSentence, cautions, verdict } from "../src/verdict.js";
 
 const variant = (label, requests, failed, p99 = 20) => ({
@@ -25,6 +26,23 @@ test("says mostly when one cause is behind more than half", () => {
   const causes = [{ name: "queue_timeout", counts: { a: 10 } }, { name: "response_timeout", counts: { a: 21 } }];
   const text = plain(verdict(report({ variants: [variant("a", 1000, 31)], causes })));
   assert.equal(text, "3.1 % of requests failed at the gateway (mostly response_timeout).");
+});
+
+test("a p99 among requests that were given up is no time they were answered within", () => {
+  const given = variant("a", 1000, 0, 400);
+  given.table.at_least = ["p99_ms"];
+  const clean = plain(verdict(report({ variants: [given, variant("b", 1000, 0, 600)] })));
+  assert.doesNotMatch(clean, /p99|99 %/);
+  assert.match(plain(verdict(report({ variants: [variant("b", 1000, 0, 600)] }))), /99 % of them/);
+});
+
+test("a lower bound is neither the best nor the worst", () => {
+  const column = { key: "p99_ms", better: "low" };
+  const bound = (p99) => ({ table: { requests: 1000, p99_ms: p99, at_least: ["p99_ms"] } });
+  const known = (p99) => ({ table: { requests: 1000, p99_ms: p99 } });
+  assert.deepEqual(extremesOf(column, [known(400), known(900)]), { best: 400, worst: 900 });
+  assert.deepEqual(extremesOf(column, [bound(400), known(900)]), { best: undefined });
+  assert.deepEqual(extremesOf(column, [known(400), bound(900)]), { best: 400 });
 });
 
 test("many variants are summed up", () => {

@@ -105,8 +105,8 @@ static void a_cause_has_a_share_of_all_failures(void **state)
 static void assert_lacks(const char *text, const struct variant_summary *summary, const char *why)
 {
     struct expectation expectation = parsed(text);
-    const char *lacks = expect_lacks(&expectation, summary);
-    assert_string_equal(lacks ? lacks : "", why);
+    char lacks[160];
+    assert_string_equal(expect_lacks(&expectation, summary, lacks, sizeof(lacks)), why);
 }
 
 static void figures_of_nothing_are_none(void **state)
@@ -120,6 +120,35 @@ static void figures_of_nothing_are_none(void **state)
     assert_lacks("share(response_timeout) < 1%", &well, "no request failed");
     well.inside.gateway_cpu_ms = NAN;
     assert_lacks("gateway_cpu < 1ms", &well, "no process has said it");
+}
+
+static void percentiles_take_requests_beyond_them(void **state)
+{
+    struct variant_summary few = {.requests = 122}, enough = {.requests = 1000};
+    assert_lacks("p99 < 1s", &few, "");
+    assert_lacks("max < 1s", &few, "");
+    assert_lacks("p99.9 < 1s", &enough, "");
+    assert_lacks("p99.9 < 1s", &few,
+                 "122 requests are too few for p99.9: it takes 1000 (measure longer)");
+    few.requests = 19;
+    assert_lacks("p95 < 1s", &few, "19 requests are too few for p95: it takes 20 (measure longer)");
+    few.requests = 20;
+    assert_lacks("p95 < 1s", &few, "");
+}
+
+static void percentiles_among_unanswered_requests_are_bounds(void **state)
+{
+    struct variant_summary summary = {.requests = 1000, .p99_ms = 400, .client_failures = 94};
+    struct expectation p90 = parsed("p90 < 1s"), p99 = parsed("p99 < 1s"), max = parsed("max < 1s");
+    char why[200];
+    assert_false(expect_is_bound(&p90, &summary));
+    assert_false(expect_is_bound(&max, &summary));
+    assert_true(expect_is_bound(&p99, &summary));
+    assert_string_equal(expect_explain_bound(&p99, &summary, why, sizeof(why)),
+                        "94 of 1000 requests got no whole answer, so that it is 400ms at least and "
+                        "no more is known");
+    summary.client_failures = 0;
+    assert_false(expect_is_bound(&p99, &summary));
 }
 
 static void blanks_do_not_matter(void **state)
@@ -200,14 +229,41 @@ static void other_variants_are_values(void **state)
         double figure = expect_figure(&expectation, &variants[1]);
         assert_int_equal(expect_holds(&expectation, figure, limit), cases[i].holds);
     }
+    assert_int_equal(parsed("p99 < 1s").against, -1);
+    assert_int_equal(parsed("p99 < 0.6*deferred").against, 0);
     assert_refused("p99 < 0.5 deferred", "or a variant's label");
     assert_refused("p99 < x * deferred", "or a variant's label");
     assert_refused("p99 < inlin", "or a variant's label");
 }
 
+static void values_win_over_labels_that_look_like_them(void **state)
+{
+    static const char *const values[] = {"100ms", "300ms", "5%", "12"};
+    static const struct {
+        const char *text;
+        int against;
+        double value;
+    } cases[] = {
+        {"p99 < 100ms", -1, 100},       {"300ms: p99 < 100ms", -1, 100}, {"p99 < 1 * 100ms", 0, 1},
+        {"p99 < 2 * 300ms", 1, 2},      {"failure_rate < 5%", -1, 0.05}, {"502 < 12", -1, 12},
+        {"failure_rate < 100ms", 0, 1}, /* no share: it can be the variant alone */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct expectation expectation;
+        struct error error;
+        assert_int_equal(
+            expect_parse(&expectation, cases[i].text, values, ARRAY_LEN(values), &error), OK);
+        assert_int_equal(expectation.against, cases[i].against);
+        assert_true(fabs(expectation.value - cases[i].value) < 1e-9);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_win_over_labels_that_look_like_them),
+        cmocka_unit_test(percentiles_take_requests_beyond_them),
+        cmocka_unit_test(percentiles_among_unanswered_requests_are_bounds),
         cmocka_unit_test(a_route_stands_behind_the_metric),
         cmocka_unit_test(other_variants_are_values),
         cmocka_unit_test(metrics_are_looked_up),
