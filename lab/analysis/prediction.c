@@ -14,6 +14,10 @@ enum { SLOTS = 200, DRAWS = 400, FEW = 10 };
 /* What is neither predicted nor measured without error: both ends of a comparison vary. */
 static const double BOTH = 1.41421356237309505;
 
+/* Where all that is slow ends at one timeout, the share above it says nothing of the time: timers,
+ * clocks and the histogram's buckets are off by so much of it at least. */
+static const double NO_NEARER = 0.01;
+
 /* Events and requests by slot of time. */
 struct series {
     struct slot_layout layout;
@@ -35,8 +39,12 @@ static void series_init(struct series *series, const struct trace *trace, int64_
 {
     series->sizes = mem_alloc(trace->round_count + 1, sizeof(*series->sizes));
     size_t total = 0;
-    for (size_t i = 0; i < trace->round_count; i++)
-        total += series->sizes[i] = (size_t)((trace->rounds[i].duration + slot - 1) / slot);
+    for (size_t i = 0; i < trace->round_count; i++) {
+        int64_t length = trace->rounds[i].duration;
+        /* A round of no length still has one slot: whoever is in it must be counted somewhere. */
+        series->sizes[i] = length > slot ? (size_t)((length + slot - 1) / slot) : 1;
+        total += series->sizes[i];
+    }
     series->layout = (struct slot_layout){series->sizes, trace->round_count, total};
     series->events = mem_alloc(total + 1, sizeof(*series->events));
     series->requests = mem_alloc(total + 1, sizeof(*series->requests));
@@ -146,6 +154,8 @@ static void find_rate(struct prediction *prediction, struct series *series, doub
     rate->high = fmin(1, rate->value + half);
     if (prediction->failures == 0)
         rate->high = of_nothing(prediction->blocks);
+    if (prediction->failures == prediction->requests)
+        rate->low = 1 - of_nothing(prediction->blocks);
     rate->low = fmax(0, rate->low - (double)prediction->unresolved / requests);
 }
 
@@ -165,10 +175,28 @@ static void find_p99(struct prediction *prediction, const struct trace *trace,
     fill(&series, trace, outcomes, quantile, slot);
     double half = half_width(&series, 0.01, &blocks, seed) * stretch;
     series_free(&series);
-    prediction->p99_ms = (struct prediction_range){(double)quantile / (double)NS_PER_MS,
-                                                   ms_at(prediction->latency, 0.99 - half),
-                                                   ms_at(prediction->latency, 0.99 + half)};
-    prediction->p99_known = prediction->requests >= 100 * FEW;
+    double value = (double)quantile / (double)NS_PER_MS;
+    prediction->p99_ms = (struct prediction_range){
+        value, fmin(ms_at(prediction->latency, 0.99 - half), value * (1 - NO_NEARER)),
+        fmax(ms_at(prediction->latency, 0.99 + half), value * (1 + NO_NEARER))};
+    prediction->p99_known = !prediction_lacks(prediction, 0.99);
+}
+
+const char *prediction_lacks(const struct prediction *prediction, double share)
+{
+    double above = (1 - share) * (double)prediction->requests;
+    if (above < FEW - 1e-6) /* of the shares, which have no exact floating-point form */
+        return "too few requests are slower than that";
+    if ((double)prediction->unanswered >= above)
+        return "more requests than that were given up, and how long they would have taken is not "
+               "known";
+    return NULL;
+}
+
+void prediction_widen_p99(struct prediction *prediction, double by_ms)
+{
+    prediction->p99_ms.low = fmax(0, prediction->p99_ms.low - by_ms);
+    prediction->p99_ms.high += by_ms;
 }
 
 void prediction_take(struct prediction *prediction, const struct trace *trace,
@@ -183,6 +211,8 @@ void prediction_take(struct prediction *prediction, const struct trace *trace,
         prediction->failures += outcomes[i].failed;
         prediction->unresolved += outcomes[i].failed && outcomes[i].unresolved;
         prediction->unanswered += outcomes[i].unanswered;
+        prediction->gave_up += outcomes[i].gave_up;
+        prediction->unheard += outcomes[i].gave_up && outcomes[i].unresolved;
         prediction->causes[outcomes[i].cause % CAUSE_COUNT] += outcomes[i].failed;
         tries += outcomes[i].tries > 1 ? outcomes[i].tries - 1 : 0;
         hist_record(prediction->latency, duration_ns(outcomes[i].latency));
@@ -215,6 +245,7 @@ void prediction_recorded(const struct trace *trace, struct replay_outcome *outco
             .cause = request->cause,
             .failed = request->failed,
             .unanswered = request->unanswered,
+            .gave_up = request->gave_up,
             .tries = (uint8_t)(request->tries > 255 ? 255 : request->tries)};
     }
 }

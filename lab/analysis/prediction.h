@@ -17,9 +17,11 @@ struct prediction_range {
 
 struct prediction {
     size_t requests, failures, unresolved, unanswered; /* of measured ones */
-    struct prediction_range failure_rate;              /* shares of requests */
+    size_t gave_up; /* clients that waited no longer: neither failures nor successes */
+    size_t unheard; /* of these: nobody knows whether they would have been answered */
+    struct prediction_range failure_rate; /* shares of requests */
     struct prediction_range p99_ms;
-    bool p99_known;             /* enough requests lie above it */
+    bool p99_known;             /* enough requests lie above it, and fewer were not answered */
     double extra_load;          /* tries beyond one a request, by requests */
     double blocks;              /* of time that the interval is from */
     size_t causes[CAUSE_COUNT]; /* by enum cause */
@@ -32,6 +34,13 @@ struct prediction {
 void prediction_take(struct prediction *prediction, const struct trace *trace,
                      const struct replay_outcome *outcomes, double much_load, uint64_t seed);
 void prediction_free(struct prediction *prediction);
+
+/* Why a quantile of latency cannot be told, or NULL when it can: too few requests lie above it, or
+ * as many were not answered. */
+const char *prediction_lacks(const struct prediction *prediction, double share);
+
+/* Moves both ends of the p99's interval outwards. */
+void prediction_widen_p99(struct prediction *prediction, double by_ms);
 
 /* The recorded outcomes, in the same form. */
 void prediction_recorded(const struct trace *trace, struct replay_outcome *outcomes);

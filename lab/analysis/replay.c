@@ -69,6 +69,7 @@ void replay_end(struct replay *replay, uint32_t subject, enum cause cause, int s
                                 .cause = (uint8_t)cause,
                                 .failed = cause_is_gateway_failure(cause, status),
                                 .unanswered = cause == CAUSE_CLIENT_ABORT,
+                                .gave_up = cause == CAUSE_CLIENT_ABORT,
                                 .unresolved = live->unresolved && cause != CAUSE_NONE,
                                 .tries = (uint8_t)live->tries};
     if (live->has_client)
@@ -90,7 +91,21 @@ static void end_fixed(struct replay *replay, uint32_t subject)
     struct replay_outcome *outcome = &replay->outcomes[replay->first + subject];
     outcome->failed = request->failed;
     outcome->unanswered = request->unanswered;
+    outcome->gave_up = request->gave_up;
     outcome->tries = (uint8_t)request->tries;
+}
+
+/* A gateway hears a little later than its client that it is over. */
+#define HEARS_LATER (20 * NS_PER_MS)
+
+/* The client waits no longer: for what might have been answered, where nobody knows. */
+static void give_up(struct replay *replay, uint32_t subject)
+{
+    struct live *live = &replay->lives[subject];
+    int64_t known = replay->now - HEARS_LATER;
+    for (size_t i = 0; i < TRIES_AT_ONCE; i++)
+        live->unresolved |= live->flights[i].used && live->flights[i].known_until < known;
+    replay_end(replay, subject, CAUSE_CLIENT_ABORT, 0, replay->now);
 }
 
 /* ---- the run of time */
@@ -111,7 +126,7 @@ static void happen(struct replay *replay, const struct agenda_event *event)
         return;
     bool current = live->serial == event->serial;
     if (event->kind == CLIENT_DEADLINE)
-        replay_end(replay, subject, CAUSE_CLIENT_ABORT, 0, replay->now);
+        give_up(replay, subject);
     else if (event->kind == REACHED)
         replay_reach(replay, subject);
     else if (event->kind == DONE_FIXED)
@@ -151,13 +166,17 @@ static void run_round(struct replay *replay)
     }
 }
 
-/* Who waits for ever, as nothing ever ends the wait. */
+/* Who waits for ever, as nothing ever ends the wait, has waited until the last moment at least. */
 static void end_rest(struct replay *replay)
 {
     for (uint32_t i = 0; i < replay->trace->rounds[replay->round].count; i++)
         if (replay->lives[i].phase != OVER)
             replay->outcomes[replay->first + i] = (struct replay_outcome){
-                .cause = CAUSE_CLIENT_ABORT, .unanswered = true, .unresolved = true};
+                .latency = replay->now - replay_request(replay, i)->intended,
+                .cause = CAUSE_CLIENT_ABORT,
+                .unanswered = true,
+                .gave_up = true,
+                .unresolved = true};
 }
 
 size_t replay_run(const struct trace *trace, const struct replay_world *world,

@@ -40,8 +40,10 @@ struct replay_outcome {
     int64_t latency; /* ns from the intended moment */
     uint8_t cause;   /* enum cause */
     bool failed;     /* a gateway failure */
-    bool unanswered; /* the client has given it up */
-    bool unresolved; /* it failed, and would perhaps not have: the data do not say */
+    bool unanswered; /* the client had no response */
+    bool gave_up;    /* as it waited no longer: nobody failed it, and it is no success */
+    bool unresolved; /* it failed or was given up, and perhaps would not have been: the data do not
+                        say */
     uint8_t tries;
 };
 

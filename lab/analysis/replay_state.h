@@ -35,6 +35,8 @@ struct flight {
     uint16_t status;
     uint8_t cause;
     bool unresolved;
+    int64_t known_until; /* the moment up to which it certainly is not answered, where the data do
+                            not say when it is; INT64_MAX: they do */
     int64_t receive;
     uint32_t serial;
 };

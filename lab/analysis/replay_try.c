@@ -120,14 +120,15 @@ void replay_begin_try(struct replay *replay, uint32_t subject, size_t endpoint)
         slot++;
     int64_t limit = limit_of(replay->setting, &meeting);
     bool in_time = meeting.ended <= limit;
-    live->flights[slot] =
-        (struct flight){.used = true,
-                        .endpoint = (uint16_t)endpoint,
-                        .status = meeting.status,
-                        .cause = (uint8_t)(in_time ? meeting.cause : CAUSE_RESPONSE_TIMEOUT),
-                        .unresolved = !in_time && meeting.unresolved && limit > meeting.watched,
-                        .receive = meeting.receive,
-                        .serial = ++replay->serial};
+    live->flights[slot] = (struct flight){
+        .used = true,
+        .endpoint = (uint16_t)endpoint,
+        .status = meeting.status,
+        .cause = (uint8_t)(in_time ? meeting.cause : CAUSE_RESPONSE_TIMEOUT),
+        .unresolved = !in_time && meeting.unresolved && limit > meeting.watched,
+        .known_until = meeting.unresolved ? replay->now + meeting.watched : INT64_MAX,
+        .receive = meeting.receive,
+        .serial = ++replay->serial};
     live->phase = UNDER_WAY;
     live->tries++;
     note_tried(replay, live, endpoint);

@@ -48,6 +48,7 @@ struct trace_request {
     uint8_t cause;    /* as it was, as are the next two */
     bool failed;      /* a gateway failure */
     bool unanswered;  /* the client had no response */
+    bool gave_up;     /* as it waited no longer */
     bool measured;    /* not of the warm-up */
     bool repeatable;  /* it may be sent a second time */
 };

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lab/analysis/prediction.h"
 #include "lib/base/clock.h"
@@ -183,6 +184,82 @@ static void test_what_nobody_listened_for(void **state)
     trace_free(&trace);
 }
 
+/* Without a response timeout in time it is the client that ends the wait: that is no success, and
+ * whether it would have been answered nobody knows. */
+static void test_clients_give_up(void **state)
+{
+    (void)state;
+    struct trace trace = sample(0);
+    struct replay_outcome *outcomes = mem_alloc(trace.request_count, sizeof(*outcomes));
+    struct replay_setting setting = as_it_is;
+    struct replay_world impatient = world;
+    impatient.client_timeout = 400 * MS;
+    setting.response = NS_PER_S;
+    replay_run(&trace, &impatient, &setting, outcomes);
+    struct prediction prediction;
+    prediction_take(&prediction, &trace, outcomes, 0, 1);
+    assert_int_equal(prediction.failures, 0);
+    assert_int_equal(prediction.gave_up, 21);
+    assert_int_equal(prediction.unheard, 21);
+    assert_false(prediction.p99_known);
+    assert_non_null(strstr(prediction_lacks(&prediction, 0.99), "given up"));
+    assert_null(prediction_lacks(&prediction, 0.9));
+    prediction_free(&prediction);
+    /* Where it was listened for, it is known. */
+    trace_free(&trace);
+    trace = sample(NS_PER_S);
+    replay_run(&trace, &impatient, &setting, outcomes);
+    prediction_take(&prediction, &trace, outcomes, 0, 1);
+    assert_true(prediction.gave_up > 0 && prediction.gave_up < 10);
+    assert_int_equal(prediction.unheard, 0);
+    assert_true(prediction.p99_known);
+    prediction_free(&prediction);
+    free(outcomes);
+    trace_free(&trace);
+}
+
+/* Rounds as a damaged database has them: whatever their length, nothing is written beyond them. */
+static void test_rounds_of_no_length(void **state)
+{
+    (void)state;
+    static const int64_t durations[] = {0, 1000, -NS_PER_S, NS_PER_S};
+    for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
+        struct trace trace = sample(NS_PER_S);
+        struct replay_outcome *outcomes = mem_alloc(trace.request_count, sizeof(*outcomes));
+        struct prediction prediction;
+        trace.rounds[0].duration = durations[i];
+        prediction_recorded(&trace, outcomes);
+        prediction_take(&prediction, &trace, outcomes, 0, 1);
+        assert_int_equal(prediction.failures, 21);
+        prediction_free(&prediction);
+        free(outcomes);
+        trace_free(&trace);
+    }
+}
+
+/* All slow ones end at one timeout: the p99 is not known the better for it. */
+static void test_no_interval_without_width(void **state)
+{
+    (void)state;
+    struct trace trace = sample(NS_PER_S);
+    struct replay_outcome *outcomes = mem_alloc(trace.request_count, sizeof(*outcomes));
+    struct prediction prediction;
+    prediction_recorded(&trace, outcomes);
+    for (size_t i = 0; i < trace.request_count; i++)
+        outcomes[i].latency = 100 * MS, outcomes[i].failed = true;
+    prediction_take(&prediction, &trace, outcomes, 0, 1);
+    assert_true(prediction.p99_ms.low < 99.5 && prediction.p99_ms.high > 100.5);
+    assert_true(prediction.failure_rate.low < 0.999 && prediction.failure_rate.high == 1);
+    double low = prediction.p99_ms.low, high = prediction.p99_ms.high;
+    prediction_widen_p99(&prediction, 4);
+    assert_true(prediction.p99_ms.low <= low - 4 && prediction.p99_ms.high >= high + 4);
+    prediction_widen_p99(&prediction, 1000);
+    assert_true(prediction.p99_ms.low == 0);
+    prediction_free(&prediction);
+    free(outcomes);
+    trace_free(&trace);
+}
+
 static void test_intervals(void **state)
 {
     (void)state;
@@ -208,10 +285,16 @@ static void test_intervals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_timeouts),           cmocka_unit_test(test_retries_escape),
-        cmocka_unit_test(test_retries_are_caught), cmocka_unit_test(test_hedges),
-        cmocka_unit_test(test_connection_limit),   cmocka_unit_test(test_what_nobody_listened_for),
+        cmocka_unit_test(test_timeouts),
+        cmocka_unit_test(test_retries_escape),
+        cmocka_unit_test(test_retries_are_caught),
+        cmocka_unit_test(test_hedges),
+        cmocka_unit_test(test_connection_limit),
+        cmocka_unit_test(test_what_nobody_listened_for),
         cmocka_unit_test(test_intervals),
+        cmocka_unit_test(test_clients_give_up),
+        cmocka_unit_test(test_rounds_of_no_length),
+        cmocka_unit_test(test_no_interval_without_width),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
