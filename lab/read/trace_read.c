@@ -12,6 +12,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/hist.h"
 #include "lib/base/memory.h"
+#include "lib/base/units.h"
 #include "lib/record/cause.h"
 
 /* A try as it stands in the database; the trace's own is made of it when all are there. */
@@ -25,6 +26,11 @@ struct raw_try {
     bool answered;
 };
 
+/* A gateway tells the time once for all it does in a turn: so far may two moments be apart. */
+#define CLOCK_SLACK (100 * NS_PER_MS)
+/* From this share of the requests it is the clocks that are apart. */
+#define MOST_APART 0.01
+
 struct seen_endpoint {
     int64_t round;
     char *name;
@@ -37,6 +43,7 @@ struct reading {
     struct raw_try *raws;
     size_t capacity, raw_count, raw_capacity;
     size_t backwards;
+    struct trace_flaw apart; /* requests with records of both sides: at moments that do not fit */
     struct seen_endpoint *endpoints;
     size_t endpoint_count;
 };
@@ -52,8 +59,10 @@ static void take_round(void *context, sqlite3_stmt *row)
 {
     struct trace *trace = ((struct reading *)context)->trace;
     trace->rounds = mem_grow(trace->rounds, trace->round_count + 1, sizeof(*trace->rounds));
+    int64_t length = or_zero(column_length(row, 1));
     trace->rounds[trace->round_count++] = (struct trace_round){
-        .number = sqlite3_column_int64(row, 0), .duration = sqlite3_column_int64(row, 1)};
+        .number = sqlite3_column_int64(row, 0),
+        .duration = length < DURATION_LONGEST_NS ? length : DURATION_LONGEST_NS};
 }
 
 static void take_upstream(void *context, sqlite3_stmt *row)
@@ -109,6 +118,26 @@ static struct trace_request *add_request(struct reading *reading, int64_t round)
     return &trace->requests[trace->request_count++];
 }
 
+/* A request cannot come to the gateway before it is due, nor after it was answered (one that its
+ * client gave up can: it lay in a socket). Nor is it sent after its answer; but what is given up
+ * while it waits for a connection of the generator may be sent all the same. */
+static void check_moments(struct reading *reading, sqlite3_stmt *row)
+{
+    int64_t sent = column_length(row, 5), took = sqlite3_column_int64(row, 6);
+    bool answered = strcmp(column_text_or_empty(row, 7), "none") == 0;
+    bool recorded = sqlite3_column_type(row, 8) != SQLITE_NULL;
+    bool well = answered && sqlite3_column_int(row, 15) < 500;
+    reading->backwards += took < 0 || (answered && sent > took);
+    /* Worse answers may be those of a fault on the way to the gateway. */
+    reading->facts->requests.of += well;
+    reading->facts->requests.count += well && !recorded;
+    if (!recorded)
+        return;
+    int64_t came = sqlite3_column_int64(row, 8);
+    reading->apart.of++;
+    reading->apart.count += came < -CLOCK_SLACK || (answered && came > took + CLOCK_SLACK);
+}
+
 static void take_request(void *context, sqlite3_stmt *row)
 {
     struct reading *reading = context;
@@ -130,11 +159,14 @@ static void take_request(void *context, sqlite3_stmt *row)
         .cause = (uint8_t)cause,
         .failed = cause_is_gateway_failure(cause, sqlite3_column_int(row, 12)),
         .unanswered = strcmp(column_text_or_empty(row, 7), "none") != 0,
+        .gave_up = strcmp(column_text_or_empty(row, 7), "timeout") == 0,
         .measured = !sqlite3_column_int(row, 4),
         .repeatable = is_idempotent(column_text_or_empty(row, 14))};
-    reading->backwards += took < 0 || sent > took;
-    if (is_of_upstream(reading, row, cause))
+    check_moments(reading, row);
+    if (is_of_upstream(reading, row, cause)) {
+        reading->facts->tries.of += request->tries;
         return;
+    }
     request->fixed = sent >= 0 ? took - sent : 0;
     reading->facts->elsewhere += request->measured;
     reading->facts->shut_out += request->measured && is_shut_out(cause);
@@ -191,6 +223,14 @@ static void read_phases(struct trace_try *try, sqlite3_stmt *row)
     try->receive = or_zero(column_length(row, 11));
 }
 
+static bool has_negative(sqlite3_stmt *row, int from, int to)
+{
+    for (int i = from; i <= to; i++)
+        if (sqlite3_column_int64(row, i) < 0)
+            return true;
+    return false;
+}
+
 static void take_try(void *context, sqlite3_stmt *row)
 {
     struct reading *reading = context;
@@ -217,6 +257,7 @@ static void take_try(void *context, sqlite3_stmt *row)
                          .late = column_length(row, 14),
                          .listened = column_length(row, 15),
                          .request_end = or_zero(column_length(row, 16))};
+    reading->backwards += has_negative(row, 7, 11) || raw->try.at < request->intended - CLOCK_SLACK;
     read_phases(&raw->try, row);
     raw->answered = raw->try.ended >= 0;
     if (raw->try.number != 1)
@@ -262,17 +303,19 @@ static void settle(const struct reading *reading, struct raw_try *raw)
         try->ended = raw->request_end;
         return;
     }
-    reading->facts->given_up++;
+    bool lost = try->cause == CAUSE_HEDGE_LOST;
+    reading->facts->given_up += !lost;
     int64_t until = given_up_after(reading, raw);
     if (raw->listened > reading->facts->listened)
         reading->facts->listened = raw->listened;
     if (raw->late >= 0) {
-        reading->facts->heard_late++;
+        reading->facts->heard_late += !lost;
         try->ended = until + raw->late;
         try->cause = CAUSE_NONE;
         try->status = 200;
         return;
     }
+    reading->facts->hedge_lost += lost;
     try->censored = true;
     try->ended = until + or_zero(raw->listened);
 }
@@ -342,6 +385,26 @@ static void take_after(void *context, sqlite3_stmt *row)
         request->after = or_zero(sqlite3_column_int64(row, 2));
 }
 
+static void take_tally(void *context, sqlite3_stmt *row)
+{
+    struct trace_flaw *clients = &((struct reading *)context)->facts->clients;
+    size_t records = (size_t)sqlite3_column_int64(row, 0);
+    clients->of = (size_t)or_zero(column_length(row, 1));
+    clients->count = records < clients->of ? clients->of - records : 0;
+}
+
+static void count_beyond(struct reading *reading)
+{
+    const struct trace *trace = reading->trace;
+    for (size_t r = 0; r < trace->round_count; r++)
+        for (size_t i = 0; i < trace->rounds[r].count; i++) {
+            const struct trace_request *request = &trace->requests[trace->rounds[r].from + i];
+            reading->facts->beyond.of += request->measured;
+            reading->facts->beyond.count +=
+                request->measured && request->intended > trace->rounds[r].duration + CLOCK_SLACK;
+        }
+}
+
 static const char upstream_sql[] =
     "SELECT upstream FROM request WHERE variant = ?1 AND upstream IS NOT NULL"
     " GROUP BY upstream ORDER BY count(*) DESC LIMIT 1";
@@ -349,8 +412,9 @@ static const char rounds_sql[] =
     "SELECT round, duration_ns FROM round WHERE variant = ?1 AND epoch_ns > 0 ORDER BY round";
 static const char requests_sql[] =
     "SELECT c.round, c.ordinal, c.intended_ns - d.epoch_ns, c.lag_ns, c.warmup,"
-    " c.sent_ns - c.intended_ns, c.done_ns - c.intended_ns, c.error, r.started_ns, r.upstream,"
-    " r.attempts, r.cause, r.status, r.worker, c.method"
+    " c.sent_ns - c.intended_ns, c.done_ns - c.intended_ns, c.error,"
+    " r.started_ns - c.intended_ns, r.upstream, r.attempts, r.cause, r.status, r.worker, c.method,"
+    " c.status"
     " FROM client c JOIN round d ON d.variant = c.variant AND d.round = c.round"
     " LEFT JOIN request r ON " SAME_REQUEST("r", "c") //
     " WHERE c.variant = ?1 AND c.ordinal < ?2 AND d.epoch_ns > 0 ORDER BY c.round, c.ordinal";
@@ -374,6 +438,9 @@ static const char after_sql[] =
     " JOIN attempt a ON " SAME_REQUEST("a", "c")               //
     " WHERE c.variant = ?1 AND c.ordinal < ?2 AND a.outcome <> 'hedge_lost' AND NOT a.retried AND "
     "c.error = 'none'";
+static const char clients_sql[] =
+    "SELECT (SELECT count(*) FROM client WHERE variant = ?1), coalesce(sum(n), 0)"
+    " FROM tally WHERE variant = ?1 AND what = 'done'";
 static const char ejections_sql[] =
     "SELECT count(*) FROM state WHERE variant = ?1"
     " AND kind IN ('endpoint_ejected', 'breaker_opened', 'endpoint_down')";
@@ -402,10 +469,15 @@ static enum result read_all(struct reading *reading, const struct recorded_run *
     for (size_t i = 0; i < ARRAY_LEN(queries) && result == OK; i++)
         result = query_each(run->db, queries[i].sql, parameters, ARRAY_LEN(parameters),
                             queries[i].visit, reading, error);
+    count_beyond(reading);
     for (size_t i = 0; i < rounds && result == OK; i++)
         cut_round(reading, &reading->trace->rounds[i], (size_t)parameters[1]);
     if (result == OK)
         result = query_each(run->db, ejections_sql, &variant, 1, take_ejections, reading, error);
+    if (result == OK)
+        result = query_each(run->db, clients_sql, &variant, 1, take_tally, reading, error);
+    struct trace_flaw *tries = &reading->facts->tries;
+    tries->count = reading->raw_count < tries->of ? tries->of - reading->raw_count : 0;
     return result;
 }
 
@@ -424,6 +496,25 @@ enum result trace_find_upstream(struct trace_facts *facts, const struct recorded
     return result;
 }
 
+/* What cannot have happened as it stands there. */
+static enum result check_clocks(const struct reading *reading, const struct recorded_run *run,
+                                struct error *error)
+{
+    const struct trace_flaw *apart = &reading->apart;
+    if ((double)apart->count > MOST_APART * (double)apart->of)
+        return error_set(error, FAILED_INPUT,
+                         "%s: the gateway has %zu of %zu requests at moments at which the load "
+                         "generator did not wait for them: the records come from two clocks, and "
+                         "nothing can be predicted from them",
+                         run->folder, apart->count, apart->of);
+    if (reading->backwards > 0)
+        return error_set(error, FAILED_INPUT,
+                         "%s: in %zu requests and tries time runs backwards: their moments come "
+                         "from two clocks, and nothing can be predicted from them",
+                         run->folder, reading->backwards);
+    return OK;
+}
+
 enum result trace_read(struct trace *trace, struct trace_facts *facts,
                        const struct recorded_run *run, const struct trace_source *source,
                        struct error *error)
@@ -431,11 +522,8 @@ enum result trace_read(struct trace *trace, struct trace_facts *facts,
     *trace = (struct trace){0};
     struct reading reading = {.trace = trace, .facts = facts, .source = source};
     enum result result = read_all(&reading, run, error);
-    if (result == OK && reading.backwards > 0)
-        result = error_set(error, FAILED_INPUT,
-                           "%s: in %zu requests time runs backwards: their moments come from two "
-                           "clocks, and nothing can be predicted from them",
-                           run->folder, reading.backwards);
+    if (result == OK)
+        result = check_clocks(&reading, run, error);
     if (result == OK && reading.raw_count == 0)
         result = error_set(error, FAILED_INPUT,
                            "%s: no try of a request was recorded, so nothing can be predicted",
