@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/whatif/whatif.h"
 
-#include <stdarg.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,24 +15,10 @@
 
 /* With fewer requests nothing is said. */
 #define FEWEST_REQUESTS 200
-/* The prediction of a setting is withheld when more than this share of its failures might not be
- * any, for all that the data say, and this share of all requests. */
+/* The prediction of a setting is withheld when more than this share of its failures and of what
+ * clients gave up might not be any, for all that the data say, and this share of all requests. */
 #define MOST_UNRESOLVED       0.5
 #define MOST_UNRESOLVED_SHARE 0.0005
-/* More tries than that, by requests, make backends slower than they were. */
-#define MUCH_LOAD 0.05
-/* A generator that lagged more ran on a machine whose own stalls are in the records. */
-#define LATE_LAG_MS 20.0
-
-void whatif_note(struct whatif *whatif, const char *format, ...)
-{
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    cJSON_AddItemToArray(whatif->notes, cJSON_CreateString(text));
-}
 
 /* ---- what was asked */
 
@@ -123,99 +109,6 @@ static enum result read_trace(struct whatif *whatif, struct error *error)
     return trace_read(&whatif->trace, &whatif->facts, &whatif->run, &source, error);
 }
 
-/* ---- what is doubtful */
-
-static void note_run(struct whatif *whatif)
-{
-    const struct recorded_run *run = &whatif->run;
-    if (run->problem)
-        whatif_note(whatif,
-                    "the run was cut short (%s): what it would have shown later is not in "
-                    "these figures",
-                    run->problem);
-    size_t unanswered = whatif->recorded.unanswered;
-    if (unanswered > 0)
-        whatif_note(whatif,
-                    "%zu requests of the run (%.3g %%) were not answered: what became of clients "
-                    "is not predicted, since the gateway alone is replayed, and the figures say "
-                    "nothing of it",
-                    unanswered, 100 * (double)unanswered / (double)whatif->recorded.requests);
-    if (run->dropped > 0)
-        whatif_note(whatif, "%llu records of the run were dropped: the figures lack those requests",
-                    (unsigned long long)run->dropped);
-    double lag = (double)whatif->facts.lag_p99 / (double)NS_PER_MS;
-    if (lag > LATE_LAG_MS)
-        whatif_note(whatif,
-                    "the load generator of the run was late by %.1f ms at its p99: what held "
-                    "it up has held up the others, too, and will not do so again",
-                    lag);
-    if (run->busy_share > 0.9)
-        whatif_note(whatif,
-                    "the machine was starved in the run (%.0f %% busy): its times are "
-                    "those of that machine",
-                    run->busy_share * 100);
-}
-
-static void note_facts(struct whatif *whatif)
-{
-    const struct trace_facts *facts = &whatif->facts;
-    if (facts->given_up > 0 && facts->listened <= 0)
-        whatif_note(whatif,
-                    "no late response was listened for (late.window is 0s): of %zu tries "
-                    "that were given up nobody knows when the response would have come, "
-                    "and longer timeouts cannot be judged",
-                    facts->given_up);
-    else if (facts->given_up > facts->heard_late)
-        whatif_note(whatif,
-                    "of %zu tries that were given up, %zu had not been answered when "
-                    "nobody listened any more: their times are estimated from the others' "
-                    "(Kaplan-Meier)",
-                    facts->given_up, facts->given_up - facts->heard_late);
-    if (facts->cut)
-        whatif_note(whatif,
-                    "the run is long: the first %d requests of its rounds together are the "
-                    "ones that this is about",
-                    TRACE_MOST);
-    if (facts->shut_out > 0)
-        whatif_note(whatif,
-                    "%zu requests were shut out (no endpoint, a breaker, a limit): they "
-                    "are taken to be so at every setting",
-                    facts->shut_out);
-    if (facts->ejections > 0)
-        whatif_note(whatif,
-                    "endpoints were ejected or breakers opened %zu times: at another "
-                    "setting they would be at other moments, which is not predicted",
-                    facts->ejections);
-    double quantile = whatif_hedge_quantile(whatif->upstream);
-    if (quantile > 0)
-        whatif_note(whatif,
-                    "hedges are sent after the %g %% quantile, which is taken to be that "
-                    "of the whole run",
-                    quantile * 100);
-}
-
-static void note_replay(struct whatif *whatif)
-{
-    const struct prediction *replayed = &whatif->points[0].prediction;
-    double recorded = whatif->recorded.failure_rate.value;
-    if (recorded < replayed->failure_rate.low || recorded > replayed->failure_rate.high)
-        whatif_note(whatif,
-                    "replayed at its own setting, the run has %.3g %% failures, and really "
-                    "it had %.3g %%: something that the replay does not know of was at "
-                    "work, and the other figures are off as well",
-                    replayed->failure_rate.value * 100, recorded * 100);
-    whatif_note(whatif,
-                "not in these figures: that more load makes backends slower. Where retries "
-                "and hedges add more than %.0f %% of tries the intervals are widened by that share",
-                MUCH_LOAD * 100);
-    if (!whatif->options->at && whatif->facts.reuses == 0)
-        whatif_note(whatif, "idle timeouts are withheld: no connection was used twice, so nothing "
-                            "is known of idle ones");
-    else if (!whatif->options->at)
-        whatif_note(whatif, "idle timeouts above the present one are withheld: no connection was "
-                            "idle for so long");
-}
-
 /* ---- predicting */
 
 static void withhold(struct whatif_point *point, const char *reason)
@@ -227,15 +120,17 @@ static void judge_data(const struct whatif *whatif, const struct replay_setting 
                        struct whatif_point *point)
 {
     const struct prediction *prediction = &point->prediction;
+    double unresolved = (double)(prediction->unresolved + prediction->unheard);
     if (prediction->requests < FEWEST_REQUESTS)
         withhold(point, "too few requests were measured");
+    else if (whatif_find_flaw(whatif, point->withheld, sizeof(point->withheld)))
+        return;
     else if (setting->idle_timeout > whatif->present.idle_timeout)
         withhold(point, "no connection was idle for so long");
     else if (setting->idle_timeout < whatif->present.idle_timeout && whatif->facts.reuses == 0)
         withhold(point, "nothing is known of idle connections");
-    else if ((double)prediction->unresolved >
-                 MOST_UNRESOLVED_SHARE * (double)prediction->requests &&
-             (double)prediction->unresolved > MOST_UNRESOLVED * (double)prediction->failures)
+    else if (unresolved > MOST_UNRESOLVED_SHARE * (double)prediction->requests &&
+             unresolved > MOST_UNRESOLVED * (double)(prediction->failures + prediction->unheard))
         withhold(point, "nobody listened for so long: the records do not say who would be "
                         "answered in time");
 }
@@ -245,11 +140,34 @@ static void predict(struct whatif *whatif, size_t number)
     const struct replay_setting *setting = &whatif->grid.points[number].setting;
     struct whatif_point *point = &whatif->points[number];
     (void)replay_run(&whatif->trace, &whatif->world, setting, whatif->outcomes);
-    prediction_take(&point->prediction, &whatif->trace, whatif->outcomes, MUCH_LOAD,
+    prediction_take(&point->prediction, &whatif->trace, whatif->outcomes, WHATIF_MUCH_LOAD,
                     whatif->options->seed);
     point->change = whatif_setting_change(setting, &whatif->present);
     judge_data(whatif, setting, point);
-    whatif_objective_judge(whatif, point);
+}
+
+/* How far off the replay is where the truth is known. */
+static void find_miss(struct whatif *whatif)
+{
+    const struct prediction *replayed = &whatif->points[0].prediction;
+    const struct prediction_range *range = &replayed->p99_ms;
+    double recorded = whatif->recorded.p99_ms.value;
+    if (!replayed->p99_known || !whatif->recorded.p99_known)
+        return;
+    whatif->p99_miss = recorded - range->value;
+    whatif->p99_missed = recorded < range->low || recorded > range->high;
+}
+
+static void predict_all(struct whatif *whatif)
+{
+    whatif->points = mem_alloc(whatif->grid.count, sizeof(*whatif->points));
+    for (size_t i = 0; i < whatif->grid.count; i++)
+        predict(whatif, i);
+    find_miss(whatif);
+    for (size_t i = 0; i < whatif->grid.count; i++) {
+        prediction_widen_p99(&whatif->points[i].prediction, fabs(whatif->p99_miss));
+        whatif_objective_judge(whatif, &whatif->points[i]);
+    }
 }
 
 /* Least load, and where that is the same to a tenth of a per cent, the smallest change. */
@@ -344,13 +262,9 @@ static enum result work(struct whatif *whatif, struct error *error)
         result = choose_settings(whatif, error);
     if (result != OK)
         return result;
-    whatif->points = mem_alloc(whatif->grid.count, sizeof(*whatif->points));
-    for (size_t i = 0; i < whatif->grid.count; i++)
-        predict(whatif, i);
+    predict_all(whatif);
     find_best(whatif);
-    note_run(whatif);
-    note_facts(whatif);
-    note_replay(whatif);
+    whatif_note_all(whatif);
     return whatif->options->prove ? whatif_prove(whatif, error) : OK;
 }
 
@@ -384,7 +298,7 @@ enum exit_status lab_whatif(const struct whatif_options *options)
     if (result == OK)
         whatif_print(&whatif);
     else
-        fprintf(stderr, "%s%s\n", result == FAILED_INPUT ? "" : "tailgate: ", error.text);
+        fprintf(stderr, "%s\n", error.text);
     if (result == OK && options->objective && whatif.best < 0)
         status = EXIT_EXPECTATION;
     release(&whatif);

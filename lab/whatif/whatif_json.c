@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <math.h>
+
 #include <cjson/cJSON.h>
 
 #include "lab/whatif/whatif_result.h"
@@ -20,9 +22,12 @@ static void add_figures(cJSON *object, const struct prediction *prediction)
     if (prediction->p99_known) {
         cJSON_AddNumberToObject(object, "p99_ms", prediction->p99_ms.value);
         add_range(object, "p99_ms_95", &prediction->p99_ms);
+    } else if (prediction->requests > 0) {
+        cJSON_AddStringToObject(object, "p99_withheld", prediction_lacks(prediction, 0.99));
     }
     cJSON_AddNumberToObject(object, "extra_load", prediction->extra_load);
     cJSON_AddNumberToObject(object, "unresolved", (double)prediction->unresolved);
+    cJSON_AddNumberToObject(object, "gave_up", (double)prediction->gave_up);
     cJSON *causes = cJSON_AddObjectToObject(object, "causes");
     for (size_t i = 0; i < CAUSE_COUNT; i++)
         if (prediction->causes[i] > 0)
@@ -44,11 +49,10 @@ static void add_point(const struct whatif *whatif, cJSON *list, size_t number)
     cJSON_AddItemToArray(list, json);
     add_setting(whatif, json, number);
     cJSON_AddStringToObject(json, "group", whatif->grid.points[number].group);
-    if (point->withheld[0]) {
+    if (point->withheld[0])
         cJSON_AddStringToObject(json, "withheld", point->withheld);
-        return;
-    }
-    add_figures(json, &point->prediction);
+    else
+        add_figures(json, &point->prediction);
     if (!whatif->options->objective)
         return;
     if (point->verdict == WHATIF_UNTOLD)
@@ -68,11 +72,23 @@ static void add_proof(const struct whatif *whatif, cJSON *list, const struct wha
     add_setting(whatif, json, proof->point);
     cJSON_AddNumberToObject(json, "seed", (double)proof->seed);
     cJSON_AddBoolToObject(json, "same_seed", proof->same_seed);
-    add_figures(cJSON_AddObjectToObject(json, "predicted"),
-                &whatif->points[proof->point].prediction);
+    const struct whatif_point *point = &whatif->points[proof->point];
+    cJSON *predicted = cJSON_AddObjectToObject(json, "predicted");
+    if (point->withheld[0])
+        cJSON_AddStringToObject(predicted, "withheld", point->withheld);
+    else
+        add_figures(predicted, &point->prediction);
     add_figures(cJSON_AddObjectToObject(json, "measured"), &proof->measured);
-    cJSON_AddNumberToObject(json, "relative_error", proof->relative_error);
-    cJSON_AddBoolToObject(json, "within", proof->within);
+    if (isnan(proof->relative_error))
+        cJSON_AddNullToObject(json, "relative_error");
+    else
+        cJSON_AddNumberToObject(json, "relative_error", proof->relative_error);
+    if (point->withheld[0])
+        cJSON_AddNullToObject(json, "within");
+    else
+        cJSON_AddBoolToObject(json, "within", proof->within);
+    if (proof->p99_known)
+        cJSON_AddBoolToObject(json, "p99_within", proof->p99_within);
 }
 
 cJSON *whatif_json(const struct whatif *whatif)
@@ -82,7 +98,11 @@ cJSON *whatif_json(const struct whatif *whatif)
     cJSON_AddStringToObject(json, "variant", whatif->run.variants[whatif->variant].label);
     cJSON_AddStringToObject(json, "upstream", whatif->facts.upstream);
     cJSON *recorded = cJSON_AddObjectToObject(json, "recorded");
-    add_figures(recorded, &whatif->recorded);
+    char flaw[120];
+    if (whatif_find_flaw(whatif, flaw, sizeof(flaw)))
+        cJSON_AddStringToObject(recorded, "withheld", flaw);
+    else
+        add_figures(recorded, &whatif->recorded);
     cJSON_AddNumberToObject(recorded, "unanswered", (double)whatif->recorded.unanswered);
     cJSON *points = cJSON_AddArrayToObject(json, "points");
     for (size_t i = 0; i < whatif->grid.count; i++)

@@ -93,7 +93,8 @@ static void as_summary(const struct prediction *prediction, struct variant_summa
         summary->causes[i] = prediction->causes[i];
 }
 
-/* The 95 % interval in the condition's unit; false when none is predicted. */
+/* The 95 % interval in the condition's unit, with those that clients gave up; false when none is
+ * predicted. */
 static bool find_interval(const struct expectation *condition, const struct prediction *prediction,
                           struct prediction_range *range)
 {
@@ -108,9 +109,10 @@ static bool find_interval(const struct expectation *condition, const struct pred
                         ? (double)prediction->requests
                         : 1;
     *range = prediction->failure_rate;
-    range->value *= factor;
-    range->low *= factor;
-    range->high *= factor;
+    double given_up = (double)prediction->gave_up / (double)prediction->requests;
+    range->value = (range->value + given_up) * factor;
+    range->low = (range->low + given_up) * factor;
+    range->high = (range->high + given_up) * factor;
     return true;
 }
 
@@ -141,26 +143,61 @@ static bool is_withheld(const struct expectation *condition, const struct predic
     if (quantile <= 0)
         return false;
     size_t expected = (size_t)llround(FEWEST_ABOVE / (1 - quantile));
-    if (prediction->requests >= expected)
-        return false;
-    snprintf(out, size, "cannot be told: %s needs %zu requests", expect_metric_name(condition),
-             expected);
-    return true;
+    const char *lacks = prediction_lacks(prediction, quantile);
+    if (prediction->requests < expected)
+        snprintf(out, size, "cannot be told: %s needs %zu requests", expect_metric_name(condition),
+                 expected);
+    else if (lacks)
+        snprintf(out, size, "cannot be told: %s: %s", expect_metric_name(condition), lacks);
+    return prediction->requests < expected || lacks;
+}
+
+/* Whether it holds for the figures as they are predicted, and also where they are worse: where who
+ * was given up counts as failed, and where the p99 is off as it is for the run's own setting. */
+static bool is_met(const struct whatif *whatif, const struct expectation *condition,
+                   const struct prediction *prediction, char *why, size_t size)
+{
+    struct variant_summary *summary = mem_alloc(1, sizeof(*summary));
+    char text[64];
+    as_summary(prediction, summary);
+    bool met = expect_holds(condition, expect_figure(condition, summary), condition->value);
+    summary->gateway_failures += prediction->gave_up;
+    summary->failure_rate += (double)prediction->gave_up / (double)prediction->requests;
+    summary->p99_ms += whatif->p99_miss;
+    double worse = expect_figure(condition, summary);
+    if (met && !expect_holds(condition, worse, condition->value)) {
+        const char *with = expect_quantile(condition) > 0 ? "what the replay misses"
+                                                          : "those that clients gave up";
+        snprintf(why, size, "does not: %s with %s",
+                 expect_format(condition, worse, text, sizeof(text)), with);
+        met = false;
+    }
+    free(summary);
+    return met;
+}
+
+/* Nothing is known of the point, and so nothing of the objective either. */
+static void judge_withheld(struct whatif_point *point)
+{
+    point->verdict = WHATIF_UNTOLD;
+    snprintf(point->caveat, sizeof(point->caveat), "cannot be told: %s", point->withheld);
 }
 
 void whatif_objective_judge(const struct whatif *whatif, struct whatif_point *point)
 {
-    if (whatif->condition_count == 0 || point->withheld[0])
+    if (whatif->condition_count == 0)
         return;
-    struct variant_summary *summary = mem_alloc(1, sizeof(*summary));
-    as_summary(&point->prediction, summary);
+    if (point->withheld[0]) {
+        judge_withheld(point);
+        return;
+    }
     char withheld[sizeof(point->caveat)] = "", doubt[sizeof(point->caveat)] = "";
     point->verdict = WHATIF_MEETS;
     for (size_t i = 0; i < whatif->condition_count; i++) {
         const struct expectation *condition = &whatif->conditions[i];
         if (is_withheld(condition, &point->prediction, withheld, sizeof(withheld)))
             continue;
-        if (!expect_holds(condition, expect_figure(condition, summary), condition->value)) {
+        if (!is_met(whatif, condition, &point->prediction, point->caveat, sizeof(point->caveat))) {
             point->verdict = WHATIF_FAILS;
             break;
         }
@@ -171,5 +208,4 @@ void whatif_objective_judge(const struct whatif *whatif, struct whatif_point *po
         point->verdict = WHATIF_UNTOLD;
     if (point->verdict != WHATIF_FAILS)
         snprintf(point->caveat, sizeof(point->caveat), "%s", withheld[0] ? withheld : doubt);
-    free(summary);
 }

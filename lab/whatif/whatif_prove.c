@@ -146,15 +146,26 @@ static enum result run_experiment(const char *path, const char *folder, uint64_t
 
 /* ---- what was measured */
 
+static void judge_p99(const struct prediction *predicted, struct whatif_proof *proof)
+{
+    double measured = proof->measured.p99_ms.value;
+    proof->p99_known = predicted->p99_known && proof->measured.p99_known;
+    proof->p99_within =
+        proof->p99_known && measured >= predicted->p99_ms.low && measured <= predicted->p99_ms.high;
+}
+
 static void judge(const struct whatif *whatif, struct whatif_proof *proof)
 {
-    const struct prediction_range *predicted =
-        &whatif->points[proof->point].prediction.failure_rate;
+    const struct whatif_point *point = &whatif->points[proof->point];
+    const struct prediction_range *predicted = &point->prediction.failure_rate;
+    proof->relative_error = NAN;
+    if (point->withheld[0])
+        return;
     double measured = proof->measured.failure_rate.value;
     proof->within = measured >= predicted->low && measured <= predicted->high;
     double off = fabs(predicted->value - measured);
-    proof->relative_error =
-        off == 0 ? 0 : off / fmax(measured, 1.0 / fmax(1, (double)proof->measured.requests));
+    proof->relative_error = off == 0 ? 0 : measured > 0 ? off / measured : NAN;
+    judge_p99(&point->prediction, proof);
 }
 
 static enum result measure(struct whatif *whatif, const struct recorded_run *run, size_t variant,

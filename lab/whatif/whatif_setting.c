@@ -36,7 +36,8 @@ const struct whatif_axis whatif_axes[] = {
 const size_t whatif_axis_count = ARRAY_LEN(whatif_axes);
 
 /* Timeouts are tried again, too. */
-#define MORE_TIMEOUTS "retry.on+=response_timeout"
+#define MORE          "retry.on+="
+#define MORE_TIMEOUTS MORE "response_timeout"
 
 /* What "retry.on" names, and the causes that each name stands for. */
 static const struct {
@@ -222,6 +223,11 @@ static enum result parse_one(struct whatif_asked *asked, char *name, uint64_t *s
         whatif_retry_timeouts(&asked->setting);
         return OK;
     }
+    if (strncmp(name, MORE, strlen(MORE)) == 0 || strncmp(name, "retry.on=", 9) == 0)
+        return error_set(error, FAILED_INPUT,
+                         "--at: \"%s\" cannot be set (of what is tried again timeouts alone can be "
+                         "added: expected " MORE_TIMEOUTS ")",
+                         name);
     if (!value)
         return error_set(error, FAILED_INPUT,
                          "--at: \"%s\" sets nothing (expected KEY=VALUE, such as %s)", name,

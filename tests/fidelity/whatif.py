@@ -127,6 +127,12 @@ def percent(figures):
     return f"{100 * figures['failure_rate']:.2f} % [{100 * low:.2f}, {100 * high:.2f}]"
 
 
+def percent_error(proof):
+    """Nothing failed, though some were predicted: such an error is of no size."""
+    error = proof["relative_error"]
+    return "-" if error is None else f"{100 * error:.1f} %"
+
+
 def table(rows):
     print("| experiment | recorded | setting | predicted [95 %] | measured, same seed | error | "
           "within | measured, new seed | within | lag p99 |")
@@ -137,7 +143,7 @@ def table(rows):
                      for wanted in (True, False))
         print(f"| {name} | {100 * result['recorded']['failure_rate']:.2f} % | {same['setting']} | "
               f"{percent(same['predicted'])} | {100 * same['measured']['failure_rate']:.2f} % | "
-              f"{100 * same['relative_error']:.1f} % | {'yes' if same['within'] else 'NO'} | "
+              f"{percent_error(same)} | {'yes' if same['within'] else 'NO'} | "
               f"{100 * new['measured']['failure_rate']:.2f} % | {'yes' if new['within'] else 'NO'} | "
               f"{lag:.1f} ms |", flush=True)
 
@@ -159,7 +165,8 @@ def main():
         print(f"{name} done", file=sys.stderr, flush=True)
     table(rows)
     proofs = [p for _, result, _ in rows for p in result["proofs"] if p["setting"] != "as it is"]
-    errors = [p["relative_error"] for p in proofs if p["same_seed"]]
+    errors = [p["relative_error"] for p in proofs
+              if p["same_seed"] and p["relative_error"] is not None]
     within = {seed: statistics.mean(p["within"] for p in proofs if p["same_seed"] == seed)
               for seed in (True, False)}
     print(f"\nmedian relative error {100 * statistics.median(errors):.1f} %; in the interval "

@@ -2,6 +2,7 @@
 """`tailgate whatif`: what a run would have been at other settings, and what is not said of it."""
 
 import json
+import re
 import sqlite3
 import subprocess
 
@@ -155,6 +156,102 @@ def test_nobody_listened(recorded, command, tmp_path):
     assert any("late.window" in note for note in result["notes"])
 
 
+def test_who_gives_up_is_no_success(recorded, command, tmp_path):
+    """A response timeout beyond that of the clients turns failures into clients that give up."""
+    folder = changed_copy(recorded, tmp_path, "UPDATE attempt SET late_ns=NULL, listened_ns=NULL")
+    words = [folder, "--at", "timeout.response=1m", "--objective", "gateway_failures < 1%"]
+    done = command("whatif", *words)
+    assert done.returncode == 1 and "<- cheapest" not in done.stdout
+    assert ("of the other 1 it cannot be told: nobody listened for so long" in done.stdout
+            or "meets \"gateway_failures < 1%\" cannot be told" in done.stdout)
+    result, at = points(command, *words)
+    assert result["cheapest"] is None and at["timeout.response=1m"]["meets"] is None
+    assert "nobody listened for so long" in at["timeout.response=1m"]["withheld"]
+
+
+IMPATIENT = "UPDATE meta SET value = replace(value, '20s', '400ms') WHERE key = 'experiment'"
+
+
+def test_what_is_cut_off_by_clients(recorded, command, tmp_path):
+    """They left after 400 ms: nobody knows the slowest tenth, and they were not served."""
+    folder = changed_copy(recorded, tmp_path, IMPATIENT)
+    done = command("whatif", folder, "--at", "timeout.response=10s", "--objective", "p90 < 9s")
+    assert done.returncode == 1 and "cheapest" not in done.stdout
+    assert ("cannot be told: p90: more requests than that were given up, and how long they would "
+            "have taken is not known") in done.stdout
+    words = [folder, "--at", "timeout.response=10s", "--objective", "gateway_failures < 1%"]
+    result, at = points(command, *words)
+    point = at["timeout.response=10s"]
+    assert point["failures"] == 0 and point["gave_up"] > 48 and point["meets"] is False
+    assert result["cheapest"] is None and "that clients gave up" in point["caveat"]
+
+
+@pytest.mark.parametrize("sql, part", [
+    ("UPDATE round SET duration_ns = 0", "were due after the end of their round"),
+    ("UPDATE round SET duration_ns = 1000", "were due after the end of their round"),
+    ("DELETE FROM attempt WHERE rowid % 2", "tries of the gateway have no record"),
+    ("DELETE FROM request WHERE rowid % 10 = 3", "have no record of the gateway"),
+    ("DELETE FROM client WHERE ordinal % 10 = 3", "that the load generator counted"),
+])
+def test_flawed_records(recorded, command, tmp_path, sql, part):
+    folder = changed_copy(recorded, tmp_path, sql)
+    words = [folder, "--at", "timeout.response=10s", "--objective", "gateway_failures < 99%"]
+    result, at = points(command, *words)
+    assert len(at) == 2 and all(part in point["withheld"] for point in at.values())
+    assert part in result["recorded"]["withheld"] and result["cheapest"] is None
+    assert any(part in note and "nothing is predicted" in note for note in result["notes"])
+    done = command("whatif", *words)
+    assert done.returncode == 1 and "cannot be told: " in done.stdout
+    assert part not in command("whatif", recorded).stdout
+
+
+def test_few_missing_records(recorded, command, tmp_path):
+    folder = changed_copy(recorded, tmp_path, "DELETE FROM client WHERE ordinal IN (7, 100)")
+    result, at = points(command, folder, "--at", "timeout.response=10s")
+    assert any(note.startswith("2 of ") and "the figures lack them" in note
+               for note in result["notes"])
+    assert not any("withheld" in point for point in at.values())
+
+
+def test_given_up_before_it_was_sent(recorded, command, tmp_path):
+    """Whoever waits for a connection of the load generator may give up and be sent all the same."""
+    folder = changed_copy(recorded, tmp_path, "UPDATE client SET error = 'timeout', sent_ns = "
+                          "done_ns + 2000000 WHERE ordinal % 16 = 3")
+    done = command("whatif", folder, "--at", "timeout.response=10s")
+    assert done.returncode == 0, done.stderr
+    assert "as it is" in done.stdout
+
+
+def test_those_that_lost_to_a_hedge(recorded, command, tmp_path):
+    """They were not timed out, so that nobody had to listen for them."""
+    folder = changed_copy(recorded, tmp_path, "UPDATE attempt SET outcome = 'hedge_lost', "
+                          "late_ns = NULL, listened_ns = NULL WHERE outcome = 'response_timeout'")
+    done = command("whatif", folder, "--at", "timeout.response=10s")
+    assert done.returncode == 0, done.stderr
+    assert "no late response was listened for" not in done.stdout
+    assert "tries were left for a faster one" in done.stdout
+
+
+def test_withheld_is_not_no(recorded, command, tmp_path):
+    folder = changed_copy(recorded, tmp_path, "DELETE FROM client WHERE ordinal > 50")
+    words = [folder, "--objective", "failure_rate < 50%"]
+    done = command("whatif", *words)
+    assert done.returncode == 1 and "no setting" not in done.stdout
+    assert 'meets "failure_rate < 50%" cannot be told: too few requests' in done.stdout
+    _, at = points(command, *words)
+    assert all(point["meets"] is None and not point["meets_surely"] for point in at.values())
+
+
+def test_plain_figures(recorded, command, tmp_path):
+    """No exponents, and each end of an interval with its unit."""
+    done = command("whatif", recorded, "--at", "timeout.response=10s")
+    row = next(line for line in done.stdout.splitlines() if line.startswith("timeout.response=10s"))
+    assert re.search(r" 0% \[0%, [0-9.]+%\] ", row) and "e+0" not in done.stdout
+    (tmp_path / "run.db").write_text("no database" * 1000)
+    done = command("whatif", tmp_path)
+    assert done.returncode != 0 and "tailgate:" not in done.stderr and "run.db" in done.stderr
+
+
 def test_runs_that_say_little(recorded, command, tmp_path):
     folder = changed_copy(
         recorded, tmp_path,
@@ -169,6 +266,11 @@ def test_runs_that_say_little(recorded, command, tmp_path):
 @pytest.mark.parametrize("sql, part", [
     ("DELETE FROM attempt", "no try of a request was recorded"),
     ("UPDATE client SET done_ns = intended_ns - 5", "two clocks"),
+    ("UPDATE client SET sent_ns = done_ns + 5", "two clocks"),
+    ("UPDATE client SET intended_ns = intended_ns + 5000000000, sent_ns = sent_ns + 5000000000, "
+     "done_ns = done_ns + 5000000000", "did not wait for them: the records come from two clocks"),
+    ("UPDATE attempt SET started_ns = 0 WHERE rowid % 3 = 0", "two clocks"),
+    ("UPDATE attempt SET wait_ns = -5 WHERE rowid % 3 = 0", "two clocks"),
     ("DELETE FROM meta WHERE key = 'experiment'", "what experiment"),
     ("INSERT INTO variant (variant, label, vals) VALUES (1, 'second', '{}')",
      'one of "baseline", "second"'),
@@ -182,6 +284,7 @@ def test_runs_that_say_nothing(recorded, command, tmp_path, sql, part):
     (["--objective", "p99 < 5"], "a duration"),
     (["--objective", "throughput > 5/s"], "not predicted"),
     (["--at", "timeout.respond=5s"], "timeout.response"),
+    (["--at", "retry.on+=closed"], "expected retry.on+=response_timeout"),
     (["--objective", "client_failures < 1%"],
      "client_failures is not predicted, since the gateway alone is replayed (expected "
      "gateway_failures"),
@@ -232,10 +335,22 @@ def test_proof_of_what_names_a_file(run, command, tmp_path):
     experiment = json.loads(json.dumps(EXPERIMENT))
     experiment["backends"]["orders"]["config"]["handlers"]["/orders"]["steps"][0] = {
         "io": {"replay": "io.csv"}}
-    experiment |= {"faults": [], "load": {**EXPERIMENT["load"], "duration": "2s"}}
+    experiment |= {"faults": [], "load": {**EXPERIMENT["load"], "duration": "3s", "rate": "400/s"}}
     done = run(experiment)
     assert done.returncode == 0, done.stderr
     done = command("whatif", latest(tmp_path), "--at", "timeout.response=10s", "--prove", "--json",
                    "-o", tmp_path / "proof", timeout=300)
     assert done.returncode == 0, done.stderr
-    assert len(json.loads(done.stdout)["proofs"]) == 4
+    result = json.loads(done.stdout)
+    assert len(result["proofs"]) == 4
+    check_p99(result)
+
+
+def check_p99(result):
+    """The interval covers what the replay misses of the run itself, and each is judged by its own."""
+    low, high = result["points"][0]["p99_ms_95"]
+    assert low <= result["recorded"]["p99_ms"] <= high
+    for proof in result["proofs"]:
+        low, high = proof["predicted"]["p99_ms_95"]
+        assert low < proof["predicted"]["p99_ms"] < high
+        assert proof["p99_within"] == (low <= proof["measured"]["p99_ms"] <= high)
