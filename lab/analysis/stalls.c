@@ -145,20 +145,10 @@ static void find_gaps(struct search *search)
     keep_discoveries(search);
 }
 
-static size_t moves_within(const struct sweep *sweep, int64_t from, int64_t to)
-{
-    return stall_count_until(sweep->moves, sweep->move_count, to) -
-           stall_count_until(sweep->moves, sweep->move_count, from - 1);
-}
-
 static void add_stalls(struct stalls *stalls, const struct search *search, uint32_t endpoint)
 {
     for (size_t i = 0; i < search->found.count; i++) {
         const struct gap *gap = &search->found.items[i];
-        int64_t tenth = (gap->until - gap->began) / 10;
-        int64_t burst = gap->until + (tenth > 2000000 ? tenth : 2000000);
-        size_t together = gap->open ? 0 : moves_within(&search->sweep, gap->until, burst);
-        uint32_t held = gap->held - gap->given_up;
         stalls->items = mem_grow(stalls->items, stalls->count + 1, sizeof(*stalls->items));
         stalls->items[stalls->count++] = (struct stall){
             .endpoint = endpoint,
@@ -168,7 +158,7 @@ static void add_stalls(struct stalls *stalls, const struct search *search, uint3
             .open = gap->open,
             .held = gap->held,
             .given_up = gap->given_up,
-            .together = together < held ? (uint32_t)together : held,
+            .together = gap->together,
             .surprise = gap->surprise,
             .confidence = 1 - search->false_share[i],
         };

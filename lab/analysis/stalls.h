@@ -13,6 +13,11 @@
  * are stalls that keep the false discovery rate below STALL_FALSE_SHARE (Benjamini and Hochberg
  * 1995). What the stalls did to the hazards is then taken out of them, and the search repeated.
  *
+ * A wait that was given up tells that it was not answered so soon, and nothing else: where nearly
+ * all of them were, one after the other for several times as long as any waited, and hardly any
+ * moved at the end, the endpoint may just as well have become slower than anybody waits for (a
+ * hedge cancels what it has outrun). That is no evidence that it stood still, and no stall.
+ *
  * Pure arithmetic on arrays: no I/O. */
 #ifndef TAILGATE_LAB_ANALYSIS_STALLS_H
 #define TAILGATE_LAB_ANALYSIS_STALLS_H

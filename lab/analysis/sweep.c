@@ -12,6 +12,9 @@
 #define SAME_MOMENT   1000
 #define BEGIN_POINTS  64
 #define ORDINARY_MOVE 2.0 /* what came with less than that came when it was to be expected */
+#define OVERDUE       1.0 /* and with more than that, later than most */
+#define NEARLY_ALL    0.9
+#define GENERATIONS   3 /* of waits, one behind the other */
 
 /* Waits that are open, the one that ends first at the top: a binary heap whose array is the set of
  * all that are open. Beside it those that were given up since the last move. */
@@ -198,14 +201,48 @@ static int64_t expected_begin(const struct sweep *sweep, const struct gap *gap,
     return mass > 0 ? from + (int64_t)(moment / mass) : from;
 }
 
-static uint32_t count_given_up(const struct sweep *sweep, const struct held *held, int64_t until)
+/* How those that waited in a gap came out of it. */
+struct outcome {
+    uint32_t given_up;
+    int64_t longest;   /* that any of these waited */
+    uint32_t together; /* that moved at the end of the gap */
+    uint32_t overdue;  /* of these: that were late by then */
+};
+
+static void count_together(const struct sweep *sweep, const struct gap *gap,
+                           const struct stall_wait *wait, struct outcome *outcome)
 {
-    uint32_t count = 0;
+    int64_t tenth = (gap->until - gap->began) / 10;
+    int64_t burst = gap->until + (tenth > 2000000 ? tenth : 2000000);
+    if (gap->open || !wait->moved || wait->until > burst)
+        return;
+    outcome->together++;
+    outcome->overdue += share_of(sweep, wait, gap->after, gap->until) >= OVERDUE;
+}
+
+static struct outcome outcome_of(const struct sweep *sweep, const struct held *held,
+                                 const struct gap *gap)
+{
+    struct outcome outcome = {.given_up = 0};
     for (size_t i = 0; i < held->count; i++) {
         const struct stall_wait *wait = &sweep->waits[held->waits[i]];
-        count += !wait->moved && wait->until <= until;
+        count_together(sweep, gap, wait, &outcome);
+        if (wait->moved || wait->until > gap->until)
+            continue;
+        int64_t age = wait->until - wait->from;
+        outcome.given_up++;
+        outcome.longest = age > outcome.longest ? age : outcome.longest;
     }
-    return count;
+    return outcome;
+}
+
+/* Whether nearly all gave up, one after the other, and hardly any that was late was set free by its
+ * end. An endpoint that has become slower than anybody waits for looks the same. */
+static bool is_only_given_up(const struct gap *gap, const struct outcome *outcome)
+{
+    return (double)outcome->given_up >= NEARLY_ALL * (double)gap->held &&
+           gap->until - gap->began > GENERATIONS * outcome->longest &&
+           outcome->overdue < STALL_LEAST_HELD;
 }
 
 static void look_closer(struct sweep *sweep, const struct open_waits *open, struct gap *gap)
@@ -213,11 +250,13 @@ static void look_closer(struct sweep *sweep, const struct open_waits *open, stru
     struct held held = gather(open);
     cut_end(sweep, gap, &held);
     gap->held = (uint32_t)held.count;
-    gap->given_up = count_given_up(sweep, &held, gap->until);
     gap->surprise = surprise_of(sweep, held.waits, held.count, gap->after, gap->until);
     gap->began = expected_begin(sweep, gap, &held);
+    struct outcome outcome = outcome_of(sweep, &held, gap);
+    gap->given_up = outcome.given_up;
+    gap->together = outcome.together;
     if (gap->held >= STALL_LEAST_HELD && gap->until - gap->began >= sweep->least &&
-        gap->surprise >= LEAST_WORTH)
+        gap->surprise >= LEAST_WORTH && !is_only_given_up(gap, &outcome))
         gap_list_add(&sweep->gaps, gap);
     free(held.waits);
 }

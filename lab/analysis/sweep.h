@@ -13,6 +13,7 @@ struct gap {
     int64_t began;        /* when a stall in it is to be expected to have begun */
     bool open;            /* no move behind it tells when a stall in it ended */
     uint32_t held, given_up;
+    uint32_t together; /* of those held: moved at its end; 0 when that is open */
     double surprise;
 };
 

@@ -238,6 +238,50 @@ static void becoming_slower_is_none(void **state)
     stalls_free(&stalls);
 }
 
+/* For a second everything takes 200 ms, and hedges cancel each after 60 ms; what the last of them
+ * waited for is set free together. */
+static void slower_than_anybody_waits_for_is_none(void **state)
+{
+    static const int64_t gaps[] = {30 * MS, 10 * MS, 2 * MS};
+    for (size_t gap = 0; gap < ARRAY_LEN(gaps); gap++) {
+        struct records records = {0};
+        struct stalls stalls;
+        struct dist takes = {.kind = DIST_EXPONENTIAL, .a = 4 * MS};
+        rng_init(&records.rng, 3);
+        for (int64_t at = 0; at < 10 * SECOND; at += gaps[gap]) {
+            bool slow = at > 5 * SECOND && at < 6 * SECOND;
+            if (slow)
+                add(&records, (struct stall_wait){at, at + 60 * MS, 0, STALL_HEAD, false});
+            else
+                add_at(&records, at, dist_sample(&takes, &records.rng).ns);
+        }
+        for (int64_t i = 1; i <= 2; i++)
+            add_at(&records, 6 * SECOND - i * 15 * MS, i * 15 * MS);
+        find(&records, &stalls);
+        assert_int_equal(stalls.count, 0);
+        stalls_free(&stalls);
+    }
+}
+
+/* As many wait as before, and are cancelled as soon; but those that wait at the end all move. */
+static void hedges_do_not_hide_a_pause(void **state)
+{
+    struct service service = steady;
+    service.rate = 200;
+    service.takes = "exponential(4ms)";
+    service.timeout = 60 * MS;
+    service.from = 5 * SECOND;
+    service.to = service.from + SECOND;
+    struct stalls stalls = found_in(&service);
+    assert_int_equal(stalls.count, 1);
+    const struct stall *stall = &stalls.items[0];
+    assert_true(stall->given_up * 10 > stall->held * 9);
+    assert_true(stall->together >= STALL_LEAST_HELD);
+    assert_true(stall->together <= stall->held - stall->given_up);
+    assert_between(stall->ended, service.to, service.to + MS);
+    stalls_free(&stalls);
+}
+
 static void too_few_requests_are_not_judged(void **state)
 {
     struct records records = {0};
@@ -334,6 +378,8 @@ int main(void)
         cmocka_unit_test(a_slow_request_is_none),
         cmocka_unit_test(a_drain_of_slow_requests_is_none),
         cmocka_unit_test(becoming_slower_is_none),
+        cmocka_unit_test(slower_than_anybody_waits_for_is_none),
+        cmocka_unit_test(hedges_do_not_hide_a_pause),
         cmocka_unit_test(too_few_requests_are_not_judged),
         cmocka_unit_test(one_of_two_endpoints),
         cmocka_unit_test(what_endpoints_have_in_common),
