@@ -44,7 +44,7 @@ static void count(struct load *load, const struct arrival *arrival, int status,
     else
         tally_add(&part->errors[error]);
     tally_add(&tally->answered);
-    if (warmup)
+    if (warmup || error == CLIENT_ERROR_UNFINISHED)
         return;
     hist_record(load->latency, latency);
     if (error != CLIENT_ERROR_NONE || is_gateway_failure(status))

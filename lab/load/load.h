@@ -24,7 +24,7 @@ struct load_job {
 
 /* The whole life of the process: sends, records, and returns its exit status once every request is
  * answered or given up. End of file on `control_fd`, or SIGTERM, ends it early: what is open then
- * is recorded as unfinished. */
+ * is recorded as unfinished, and measured by nobody. */
 enum exit_status load_main(struct load_job *job, int control_fd);
 
 #endif

@@ -12,6 +12,8 @@
 #include "lib/base/memory.h"
 #include "lib/record/reader.h"
 
+#define LEFT_OUT (KEYMAP_NONE - 1) /* in the place of a number */
+
 /* A round being read. */
 struct reading {
     struct exchanges *exchanges;
@@ -41,12 +43,12 @@ static uint32_t row_at(sqlite3_stmt *row, int column)
     return number <= UINT32_MAX ? (uint32_t)number : 0;
 }
 
-static uint8_t error_at(sqlite3_stmt *row, int column)
+static enum client_error error_at(sqlite3_stmt *row, int column)
 {
     const char *name = column_text(row, column);
     for (int i = 0; name && i < CLIENT_ERROR_COUNT; i++)
         if (strcmp(client_error_name((enum client_error)i), name) == 0)
-            return (uint8_t)i;
+            return (enum client_error)i;
     return CLIENT_ERROR_UNFINISHED;
 }
 
@@ -56,25 +58,37 @@ static struct exchange *add_exchange(struct exchange_round *round)
     return &round->items[round->count++];
 }
 
-static void take_client(void *context, sqlite3_stmt *row)
+static void add_client(struct reading *reading, sqlite3_stmt *row, enum client_error error)
 {
-    struct reading *reading = context;
     struct exchange_round *round = reading->round;
     int64_t intended = sqlite3_column_int64(row, CLIENT_INTENDED);
-    struct exchange *exchange = add_exchange(round);
-    *exchange = (struct exchange){
+    *add_exchange(round) = (struct exchange){
         .at = intended - round->epoch,
         .latency = sqlite3_column_int64(row, CLIENT_DONE) - intended,
         .lag = sqlite3_column_int64(row, CLIENT_LAG),
         .status = (uint16_t)sqlite3_column_int(row, CLIENT_STATUS),
         .route = EXCHANGE_NO_ROUTE,
-        .error = error_at(row, CLIENT_ERROR),
+        .error = (uint8_t)error,
         .warmup = sqlite3_column_int(row, CLIENT_WARMUP) != 0,
         .client = row_at(row, CLIENT_ROW),
     };
+}
+
+static void take_client(void *context, sqlite3_stmt *row)
+{
+    struct reading *reading = context;
+    struct exchange_round *round = reading->round;
+    enum client_error error = error_at(row, CLIENT_ERROR);
+    uint32_t number = LEFT_OUT;
+    if (error == CLIENT_ERROR_UNFINISHED) {
+        round->unfinished[sqlite3_column_int(row, CLIENT_WARMUP) != 0]++;
+    } else {
+        number = (uint32_t)round->count;
+        add_client(reading, row, error);
+    }
     uint64_t key;
     if (column_trace_key(row, CLIENT_TRACE, &key))
-        keymap_add(&reading->by_trace, key, (uint32_t)(exchange - round->items));
+        keymap_add(&reading->by_trace, key, number);
 }
 
 #define REQUESTS \
@@ -113,6 +127,8 @@ static void take_request(void *context, sqlite3_stmt *row)
         return;
     }
     round->known++;
+    if (number == LEFT_OUT)
+        return;
     struct exchange *exchange = &round->items[number];
     exchange->request = row_at(row, REQUEST_ROW);
     exchange->cause = (uint8_t)cause;

@@ -31,16 +31,19 @@ struct exchange {
     uint32_t client, request; /* the rowids of both; 0 when there is none, or it is larger */
 };
 
+/* What was under way when the generator was told to stop shows how long others take, and nothing of
+ * itself: neither its end nor that it would have failed. It is counted, and left out. */
 struct exchange_round {
     int64_t variant, round;
     int64_t epoch, duration;
     struct exchange *items;
     size_t count, capacity;
-    uint64_t requests; /* rows of the gateway */
-    uint64_t known;    /* of these the generator has the trace id */
-    uint64_t unknown;  /* of the others: those that failed */
-    uint64_t tries;    /* that they say they made */
-    uint64_t attempts; /* rows of tries */
+    uint64_t unfinished[2]; /* left out: of the measured load, of the warm-up */
+    uint64_t requests;      /* rows of the gateway */
+    uint64_t known;         /* of these the generator has the trace id, unfinished or not */
+    uint64_t unknown;       /* of the others: those that failed */
+    uint64_t tries;         /* that they say they made */
+    uint64_t attempts;      /* rows of tries */
 };
 
 struct exchanges {

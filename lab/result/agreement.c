@@ -18,7 +18,7 @@
 /* A number for each status, and behind them one for each error of the generator. */
 #define OUTCOMES (SUMMARY_STATUSES + CLIENT_ERROR_COUNT)
 
-enum part { PART_MEASURED, PART_WARMUP, PART_COUNT };
+enum part { PART_MEASURED, PART_WARMUP, PART_COUNT }; /* as in exchange_round.unfinished */
 static const char *const part_names[PART_COUNT] = {"measured", "warmup"};
 
 /* One side of a comparison: how many requests came to each outcome. */
@@ -86,6 +86,9 @@ static void count_records(struct check *check)
             exchange_answered(exchange) ? status : (size_t)SUMMARY_STATUSES + exchange->error;
         check->records.of[part_of(exchange)][at]++;
     }
+    for (size_t part = 0; part < PART_COUNT; part++)
+        check->records.of[part][SUMMARY_STATUSES + CLIENT_ERROR_UNFINISHED] +=
+            check->round->unfinished[part];
 }
 
 static void compare_tally(struct check *check)
@@ -202,7 +205,9 @@ enum result agreement_check(const struct exchanges *exchanges, sqlite3 *db, cJSO
         result = check_round(differences, &exchanges->rounds[i], db, error);
     if (result == OK)
         result =
-            query_each(db, "SELECT sum(n) FROM tally WHERE part = 'measured' AND what = 'done'",
+            query_each(db,
+                       "SELECT sum(iif(what = 'done', n, -n)) FROM tally WHERE part = 'measured'"
+                       " AND (what = 'done' OR what = 'error' AND name = 'unfinished')",
                        NULL, 0, take_count, tallied, error);
     return result;
 }

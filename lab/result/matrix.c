@@ -66,7 +66,8 @@ static void take_log(void *context, sqlite3_stmt *row)
     " FROM client c JOIN variant v ON v.variant = c.variant"                                       \
     " LEFT JOIN request r ON " SAME_REQUEST(                                                       \
         "r", "c") " LEFT JOIN gateway_log l ON l.rowid = (SELECT min(g.rowid) FROM gateway_log g " \
-                  "WHERE " SAME_REQUEST("g", "c") ") WHERE c.variant = ?1 AND NOT c.warmup"
+                  "WHERE " SAME_REQUEST("g", "c") ") WHERE c.variant = ?1 AND NOT c.warmup"        \
+                                                  " AND c.error <> 'unfinished'"
 
 static const struct {
     const char *sql; /* ?1 is the variant */

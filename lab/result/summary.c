@@ -250,6 +250,19 @@ static void note_blame(struct summary *summary, const struct variant_summary *va
              variant->label, (unsigned long long)counted, what, (unsigned long long)blamed);
 }
 
+static void note_unfinished(struct summary *summary, size_t variant)
+{
+    uint64_t unfinished = 0;
+    for (size_t i = 0; i < summary->exchanges->count; i++)
+        if (exchange_round_is(&summary->exchanges->rounds[i], variant, -1))
+            unfinished += summary->exchanges->rounds[i].unfinished[0];
+    if (unfinished > 0)
+        note(summary,
+             "in %s, %llu request%s under way when the run was cut short: no figure has %s",
+             summary->variants[variant].label, (unsigned long long)unfinished,
+             unfinished == 1 ? " was" : "s were", unfinished == 1 ? "it" : "them");
+}
+
 /* What a variant's figures do not show by themselves. */
 static void note_variant(struct summary *summary, const struct variant_summary *variant)
 {
@@ -322,6 +335,8 @@ static void add_notes(struct summary *summary)
     for (size_t i = 0; i < summary->plan->variants.count; i++)
         if (!summary->plan->items[i].skipped)
             note_variant(summary, &summary->variants[i]);
+    for (size_t i = 0; i < summary->plan->variants.count; i++)
+        note_unfinished(summary, i);
 }
 
 static enum result read_all(struct summary *summary, struct hist *lag, sqlite3 *db,

@@ -307,6 +307,32 @@ def test_interrupt_keeps_what_was_recorded(launch, tmp_path):
     assert (folder / "report.html").exists()
 
 
+def test_what_an_interrupt_leaves_open_is_not_measured(launch, tmp_path):
+    slow = {"handlers": {"/slow": {"steps": [{"io": "90s"}, {"respond": {}}]},
+                         "/orders": {"steps": [{"respond": {}}]}}}
+    run = launch({**loaded(duration="60s", timeout="80s",
+                           requests=[{"GET": "/orders", "weight": 9}, {"GET": "/slow"}]),
+                  "backends": {"orders": {"instances": 2, "config": slow}},
+                  "variants": {}, "faults": [], "expect": []})
+    folder = latest(tmp_path)
+    wait_for_load(folder)
+    wait_until(lambda: run.log().count("p99") > 1, 30, "progress lines of the measured load")
+    run.send_signal(signal.SIGINT)
+    assert run.wait(60) == 3
+    [(unfinished,)] = query(folder, "SELECT count(*) FROM client"
+                            " WHERE error = 'unfinished' AND NOT warmup")
+    summary = summary_of(folder)
+    [variant] = summary["variants"]
+    assert unfinished > 0 and variant["requests"] > 0
+    assert variant["client_errors"] == {} and variant["client_failures"] == 0
+    assert variant["causes"] == {} and variant["failure_rate"] == 0
+    assert summary["agreement"]["differences"] == []
+    assert summary["agreement"]["tally"] == variant["requests"]
+    [note] = [note for note in summary["notes"] if "under way" in note]
+    assert note.startswith(f"in baseline, {unfinished} request")
+    assert "what is behind the failures" not in run.output()
+
+
 def test_killed_lab_leaves_no_process(launch, tmp_path):
     run = launch(loaded(duration="60s"))
     wait_for_load(latest(tmp_path))
