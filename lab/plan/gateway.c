@@ -9,6 +9,7 @@
 
 #include "lab/plan/paths.h"
 #include "lab/plan/program.h"
+#include "lab/plan/template.h"
 #include "lib/base/memory.h"
 
 /* ---- what a gateway is */
@@ -71,6 +72,23 @@ static enum result try_to_render(const struct gateway_plan *plan, const struct v
     return result;
 }
 
+/* Without a template no file is made that {config} could stand for. */
+static enum result check_config_word(const struct gateway_plan *plan, const struct variant *variant,
+                                     struct error *error)
+{
+    const char *const *command = plan->spec.command.items;
+    const cJSON *list = conf_member(plan->spec.item, "command");
+    for (size_t i = 0; i < plan->spec.command.count && !plan->template_path; i++) {
+        const struct template_source word = {.text = command[i], .length = strlen(command[i])};
+        if (template_has_word(&word, "config"))
+            return conf_error_at(variant->doc, cJSON_GetArrayItem(list, (int)i), error,
+                                 "{config} stands for the file that is made from \"template\", "
+                                 "and this gateway has none (expected a \"template\" beside the "
+                                 "command, or the path of a file in the place of {config})");
+    }
+    return OK;
+}
+
 enum result gateway_plan_read(struct gateway_plan **out, struct variant *variant,
                               const char *experiment_path, struct error *error)
 {
@@ -79,6 +97,8 @@ enum result gateway_plan_read(struct gateway_plan **out, struct variant *variant
                                    &plan->spec, &variant->arena, error);
     if (result == OK)
         result = read_template(plan, variant, experiment_path, error);
+    if (result == OK)
+        result = check_config_word(plan, variant, error);
     return result == OK ? try_to_render(plan, variant, error) : result;
 }
 

@@ -261,6 +261,17 @@ enum result template_render(struct buf *out, const struct template_source *sourc
     return result;
 }
 
+bool template_has_word(const struct template_source *source, const char *name)
+{
+    struct placeholder found;
+    const char *end = source->text + source->length;
+    for (const char *at = source->text; next_placeholder(&found, source->text, at, end);
+         at = found.at + found.length)
+        if (!found.is_group && strcmp(found.name, name) == 0)
+            return true;
+    return false;
+}
+
 bool template_leads_to(const struct template_source *source, const char *group, int64_t instance)
 {
     struct placeholder found;

@@ -45,6 +45,9 @@ struct template_source {
 enum result template_render(struct buf *out, const struct template_source *source,
                             const struct template_words *words, struct error *error) MUST_USE;
 
+/* Whether a placeholder of the text is that word. */
+bool template_has_word(const struct template_source *source, const char *name);
+
 /* Whether a placeholder of the text leads to that instance of a group (-1: to any). */
 bool template_leads_to(const struct template_source *source, const char *group, int64_t instance);
 

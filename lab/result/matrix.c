@@ -59,6 +59,8 @@ static void take_log(void *context, sqlite3_stmt *row)
     for (size_t i = 0; i < ARRAY_LEN(counts); i++)
         cJSON_AddNumberToObject(log, counts[i], sqlite3_column_double(row, (int)i + 1));
     add_text(log, "example", row, 7);
+    add_text(log, "file", row, 8);
+    cJSON_AddBoolToObject(log, "missing", sqlite3_column_int(row, 9) != 0);
 }
 
 /* What the client made of a request, with what its gateway and that one's log say of it. */
@@ -89,7 +91,8 @@ static const struct {
          "s", "c") " WHERE s.variant = ?1 AND NOT c.warmup GROUP BY 1 ORDER BY 1",
      take_backend},
     {"SELECT format, sum(lines), sum(requests), sum(untraced), sum(messages), sum(others),"
-     " sum(not_understood), max(example) FROM gateway_log_file WHERE variant = ?1 GROUP BY 1",
+     " sum(not_understood), max(example), max(file), max(missing) FROM gateway_log_file WHERE "
+     "variant = ?1 GROUP BY 1",
      take_log},
 };
 

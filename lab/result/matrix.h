@@ -5,7 +5,7 @@
  *       "backends": { "orders-0": { "served": n, "abandoned": n } },
  *       "failures": [ { "seen", "cause", "says", "count", "tried_again", "unlogged" } ],
  *       "log": { "format", "lines", "requests", "untraced", "messages", "others", "not_understood",
- *                "example" } }
+ *                "example", "file", "missing" } }
  * "log" only where a gateway that is another program has one. */
 #ifndef TAILGATE_LAB_RESULT_MATRIX_H
 #define TAILGATE_LAB_RESULT_MATRIX_H

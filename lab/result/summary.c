@@ -234,11 +234,17 @@ static bool is_judged(const struct summary *summary, const struct variant_summar
 static void note_log(struct summary *summary, const struct variant_summary *variant)
 {
     const cJSON *log = cJSON_GetObjectItemCaseSensitive(variant->matrix, "log");
-    if (log && json_number(log, "requests") + json_number(log, "not_understood") == 0)
+    if (log && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(log, "missing")))
         note(summary,
-             "in %s, the gateway's log (gateway.log) has no line about a request, and %.0f others: "
+             "in %s, the gateway's log (%s) does not exist in the gateway's folder: which failures "
+             "it knew of, and why, is not known (expected \"file\" to name what the gateway "
+             "writes; without it the log is what goes to stdout and stderr)",
+             variant->label, json_text(log, "file"));
+    else if (log && json_number(log, "requests") + json_number(log, "not_understood") == 0)
+        note(summary,
+             "in %s, the gateway's log (%s) has no line about a request, and %.0f others: "
              "which failures it knew of, and why, is not known",
-             variant->label, json_number(log, "lines"));
+             variant->label, json_text(log, "file"), json_number(log, "lines"));
 }
 
 static void note_blame(struct summary *summary, const struct variant_summary *variant,

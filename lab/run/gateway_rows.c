@@ -18,7 +18,7 @@ const char gateway_rows_tables[] =
     " total_ns INTEGER);"
     "CREATE TABLE gateway_log_file (variant INTEGER, round INTEGER, format TEXT, lines INTEGER,"
     " requests INTEGER, untraced INTEGER, messages INTEGER, others INTEGER,"
-    " not_understood INTEGER, example TEXT);";
+    " not_understood INTEGER, example TEXT, file TEXT, missing INTEGER);";
 
 const char gateway_rows_index[] = "CREATE INDEX gateway_log_trace ON gateway_log (trace_id);";
 
@@ -28,6 +28,8 @@ struct reading {
     sqlite3 *db;
     sqlite3_stmt *insert;
     const struct round_facts *facts;
+    const char *name; /* of the file, as the experiment has it */
+    bool missing;     /* it does not exist */
     struct gateway_log_reader *reader;
     struct error *error;
 };
@@ -92,8 +94,9 @@ static enum result store_counts(const struct reading *reading)
     const uint64_t counts[] = {reader->lines,    reader->requests, reader->untraced,
                                reader->messages, reader->others,   reader->not_understood};
     sqlite3_stmt *row;
-    if (sqlite3_prepare_v2(reading->db, "INSERT INTO gateway_log_file VALUES (?,?,?,?,?,?,?,?,?,?)",
-                           -1, &row, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(reading->db,
+                           "INSERT INTO gateway_log_file VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", -1,
+                           &row, NULL) != SQLITE_OK)
         return failed(reading->db, reading->error);
     sqlite3_bind_int64(row, 1, (int64_t)reading->facts->variant);
     sqlite3_bind_int64(row, 2, reading->facts->round);
@@ -101,12 +104,14 @@ static enum result store_counts(const struct reading *reading)
     for (size_t i = 0; i < ARRAY_LEN(counts); i++)
         sqlite3_bind_int64(row, (int)i + 4, (int64_t)counts[i]);
     bind_text(row, 10, reader->example);
+    bind_text(row, 11, reading->name);
+    sqlite3_bind_int(row, 12, reading->missing);
     sqlite3_step(row);
     return sqlite3_finalize(row) == SQLITE_OK ? OK : failed(reading->db, reading->error);
 }
 
 /* A gateway that never came to open its log has lost every request's line: the counts say it. */
-static enum result read_file(const struct reading *reading)
+static enum result read_file(struct reading *reading)
 {
     FILE *file = fopen(reading->facts->gateway_log, "re");
     enum result result = OK;
@@ -115,13 +120,17 @@ static enum result read_file(const struct reading *reading)
         fclose(file);
     } else if (errno != ENOENT)
         return error_errno(reading->error, "%s", reading->facts->gateway_log);
+    reading->missing = !file;
     return result == OK ? store_counts(reading) : result;
 }
 
 static enum result add_log(sqlite3 *db, const struct gateway_spec *spec,
                            const struct round_facts *facts, struct error *error)
 {
-    struct reading reading = {.db = db, .facts = facts, .error = error};
+    struct reading reading = {.db = db,
+                              .facts = facts,
+                              .name = spec->log.file ? spec->log.file : "gateway.log",
+                              .error = error};
     if (sqlite3_prepare_v2(db, "INSERT INTO gateway_log VALUES (?,?,?,?,?,?,?,?,?,?,?)", -1,
                            &reading.insert, NULL) != SQLITE_OK)
         return failed(db, error);

@@ -2,8 +2,9 @@
 /* What became of requests behind a gateway that writes no records: its log, and the rows that are
  * made of it, of what the load generator saw, and of what backends served. gateway_log (variant,
  * round, trace_id, line, status, cause, causes, tries, upstream, reason, total_ns): a row for each
- * line about a request; cause: when there is only one gateway_log_file (variant, round, format,
- * lines, requests, untraced, messages, others, not_understood, example)
+ * line about a request; cause: when there is only one. gateway_log_file (variant, round, format,
+ * lines, requests, untraced, messages, others, not_understood, example, file, missing); missing:
+ * there is no such file
  */
 #ifndef TAILGATE_LAB_RUN_GATEWAY_ROWS_H
 #define TAILGATE_LAB_RUN_GATEWAY_ROWS_H

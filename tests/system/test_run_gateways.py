@@ -95,6 +95,7 @@ def test_a_wrong_placeholder_is_refused_before_anything_starts(command, write_co
     ({"command": []}, "command"),
     ({"command": ["x", "{nothing}"]}, "there is no placeholder {nothing}"),
     ({"command": ["x", "{@orders}"]}, "this stands for more than one address"),
+    ({"command": ["x", "-f", "a/{config}"]}, "{config} stands for the file that is made from"),
     ({"values": {"run": "x"}}, "\"run\" cannot name a placeholder"),
     ({"log": {"format": "apache"}}, "apache"),
 ])
@@ -281,6 +282,15 @@ def test_a_log_that_says_nothing_of_requests_loses_all_of_them(ran, tmp_path):
     assert (failure["seen"], failure["cause"]) == ("503", "unknown")
     assert failure["unlogged"] == failure["count"]
     assert any("has no line about a request" in note for note in summary_of(folder)["notes"])
+
+
+@needs("haproxy")
+def test_a_log_that_does_not_exist_is_named(ran):
+    own = {**gateway("haproxy"), "log": {"format": "haproxy", "file": "nope.log"}}
+    folder = ran(experiment(own, {"kind": "refuse"}))
+    assert main_failure(folder)["cause"] == "unknown"
+    [note] = [note for note in summary_of(folder)["notes"] if "the gateway's log" in note]
+    assert "(nope.log) does not exist" in note
 
 
 @needs("nginx")
