@@ -187,6 +187,8 @@ struct gateway_causes gateway_cause_envoy(const char *flags, const char *details
     struct gateway_causes causes = {.count = 0};
     if (strcmp(flags, "-") == 0 || flags[0] == '\0')
         return status >= 500 ? only(CAUSE_UPSTREAM_STATUS) : only(CAUSE_NONE);
+    if (has_flag(flags, cause_row(CAUSE_CLIENT_ABORT)->envoy_flag))
+        return only(CAUSE_CLIENT_ABORT);
     for (int i = 0; i < CAUSE_COUNT; i++)
         if (has_flag(flags, cause_row((enum cause)i)->envoy_flag) &&
             is_possible((enum cause)i, status))

@@ -78,7 +78,8 @@ static const struct {
     {"SELECT gateway, fault FROM variant WHERE variant = ?1", take_name},
     {"SELECT iif(c.error = 'none', c.status, iif(c.status > 0, c.status || ', ' || c.error,"
      "  c.error)) AS seen,"
-     " iif(v.other, ifnull(nullif(l.causes, 'none'), 'unknown'), ifnull(r.cause, 'unknown'))"
+     " iif(v.other AND ifnull(r.cause, '') <> 'client_abort',"
+     "  ifnull(nullif(l.causes, 'none'), 'unknown'), ifnull(r.cause, 'unknown'))"
      "  AS cause,"
      " iif(v.other, l.reason, r.cause) AS says, count(*), sum(r.attempts > 1),"
      " sum(iif(v.other, l.rowid IS NULL, r.rowid IS NULL))" SEEN

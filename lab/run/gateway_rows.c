@@ -149,19 +149,29 @@ static enum result add_log(sqlite3 *db, const struct gateway_spec *spec,
     "(c.error = 'none' AND c.status BETWEEN 502 AND 504 OR" \
     " c.error IN ('closed', 'reset', 'truncated', 'malformed'))"
 
+/* The generator gave up, and left before it had what the gateway came to: had that been there
+ * first, it would have been its answer. What the log says then came of the client's leaving, or
+ * behind it. What the gateway has answered, or is done with, may be under way all the same. */
+#define LEFT_FIRST             \
+    "(c.error = 'timeout' AND" \
+    " (c.status = 0 OR (c.status < 500 AND l.line IS NOT NULL AND l.cause IS NOT 'none')))"
+
 /* There is no index yet: SQLite makes its own for the two groups. Of several lines about a request
  * the first counts. */
 static const char add_requests[] =
     "INSERT INTO request (variant, round, process, worker, started_ns, trace_id, status, cause,"
     " cut_short, attempts, total_ns, method, path)"
     " SELECT c.variant, c.round, 'gateway', 0, c.sent_ns, c.trace_id,"
-    "  iif(c.error = 'none', c.status, ifnull(nullif(l.status, 0), c.status)),"
-    "  iif(" FAILED_FOR_CLIENT ", ifnull(nullif(l.cause, 'none'), 'unknown'),"
-    "   ifnull(l.cause, 'none')),"
+    "  CASE WHEN c.error = 'none' THEN c.status WHEN c.status = 0 AND " LEFT_FIRST " THEN 499"
+    "   ELSE ifnull(nullif(l.status, 0), c.status) END,"
+    "  CASE WHEN " LEFT_FIRST " THEN 'client_abort'"
+    "   WHEN " FAILED_FOR_CLIENT " THEN ifnull(nullif(l.cause, 'none'), 'unknown')"
+    "   ELSE ifnull(l.cause, 'none') END,"
     "  c.error IN ('truncated', 'closed', 'reset') AND c.status > 0,"
     "  max(ifnull(l.tries, 0), ifnull(s.n, 0)), c.done_ns - c.sent_ns, c.method, c.path"
-    " FROM client c LEFT JOIN (SELECT trace_id, min(line), status, cause, tries FROM gateway_log"
-    "  WHERE variant = ?1 AND round = ?2 GROUP BY trace_id) l ON l.trace_id = c.trace_id"
+    " FROM client c LEFT JOIN (SELECT trace_id, min(line) AS line, status, cause, tries"
+    "  FROM gateway_log WHERE variant = ?1 AND round = ?2 GROUP BY trace_id) l"
+    " ON l.trace_id = c.trace_id"
     " LEFT JOIN (SELECT trace_id, count(*) AS n FROM served"
     "  WHERE variant = ?1 AND round = ?2 GROUP BY trace_id) s ON s.trace_id = c.trace_id"
     " WHERE c.variant = ?1 AND c.round = ?2 AND c.sent_ns IS NOT NULL AND c.error <> 'connect'";

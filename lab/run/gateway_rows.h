@@ -19,7 +19,9 @@ extern const char gateway_rows_index[];
 /* To be called when the records of a round with such a gateway have been added, and before those of
  * the next. Reads its log into the two tables, and adds a row to `request` for each request that
  * was sent to it: its times are the client's, its tries what the log or the backends have,
- * whichever is more, and its cause the log's. A failure without a certain cause is "unknown". */
+ * whichever is more, and its cause the log's; where the generator gave up before it was
+ * answered, 499 and client_abort, whatever the gateway came to behind it. A failure without a
+ * certain cause is "unknown". */
 enum result gateway_rows_add(struct sqlite3 *db, const struct plan *plan,
                              const struct round_facts *facts, struct error *error) MUST_USE;
 

@@ -284,6 +284,23 @@ def test_a_log_that_says_nothing_of_requests_loses_all_of_them(ran, tmp_path):
     assert any("has no line about a request" in note for note in summary_of(folder)["notes"])
 
 
+@pytest.mark.parametrize("label", [pytest.param(each, marks=needs(each))
+                                   for each in ("nginx", "haproxy")])
+def test_a_client_that_leaves_first_is_no_failure_of_the_gateway(ran, label):
+    """HAProxy does not look whether it is still there: it logs a 504 of its own behind that."""
+    own = gateway(label)
+    own["values"]["response_timeout"] = "1s"
+    hanging = {"handlers": {"/orders": {"steps": [{"io": "60s"}, {"respond": {}}]}}}
+    folder = ran(experiment(own, load={**LOAD, "timeout": "500ms"},
+                            backends={"orders": {"instances": 2, "config": hanging}}))
+    [(sent,)] = query(folder, "SELECT count(*) FROM client WHERE sent_ns IS NOT NULL AND NOT warmup")
+    [variant] = summary_of(folder)["variants"]
+    assert sent > MOST and variant["client_errors"] == {"timeout": variant["requests"]}
+    assert variant["causes"] == {"client_abort": sent} and variant["failure_rate"] == 0
+    assert {each["cause"] for each in failures_of(folder)} == {"client_abort"}
+    assert query(folder, "SELECT DISTINCT status FROM request") == [(499,)]
+
+
 @needs("haproxy")
 def test_a_log_that_does_not_exist_is_named(ran):
     own = {**gateway("haproxy"), "log": {"format": "haproxy", "file": "nope.log"}}

@@ -134,6 +134,9 @@ static void haproxy_says_it_in_two_letters(void **state)
     assert_haproxy("sD", 200, true, "body_timeout");
     assert_haproxy("sQ", 503, false, "queue_timeout");
     assert_haproxy("CD", 200, true, "client_abort");
+    assert_haproxy("CH", 504, true, "client_abort");
+    assert_haproxy("CC", 503, true, "client_abort");
+    assert_haproxy("cH--", 504, true, "client_abort");
     assert_haproxy("PR", 429, false, "rate_limited");
     assert_haproxy("PR", 503, false, "unknown");
     assert_haproxy("--", 503, true, "upstream_status");
@@ -164,6 +167,8 @@ static void envoy_says_it_in_flags(void **state)
     assert_envoy("UC", "", 503, "closed_before_response or reset_before_response or reused_closed");
     assert_envoy("UC", "", 200, "body_truncated");
     assert_envoy("UH", "no_healthy_upstream", 503, "no_endpoint");
+    assert_envoy("DC", "downstream_remote_disconnect", 0, "client_abort");
+    assert_envoy("DC", "downstream_remote_disconnect", 200, "client_abort");
     assert_envoy("-", "via_upstream", 503, "upstream_status");
     assert_envoy("-", "via_upstream", 200, "none");
 }
