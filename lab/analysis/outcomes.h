@@ -19,6 +19,7 @@ struct outcome {
     uint16_t route;  /* index into names, or OUTCOME_NO_ROUTE */
     uint16_t target; /* what was asked for: index into names */
     uint8_t cause;   /* enum cause, as the gateway says */
+    bool known;      /* the gateway has recorded it */
     bool failed;     /* a gateway failure */
     bool unanswered; /* the client had no complete response */
     bool good;       /* answered below 500 within the measured time */

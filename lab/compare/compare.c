@@ -11,10 +11,15 @@
 #include "lab/compare/compare_json.h"
 #include "lab/compare/experiment_diff.h"
 #include "lab/read/outcomes_read.h"
+#include "lab/result/json.h"
 #include "lib/base/buf.h"
 #include "lib/base/memory.h"
 #include "lib/base/units.h"
 #include "lib/conf/conf.h"
+
+/* Of what makes the arrivals different. */
+#define MOST_KEYS     3
+#define MOST_OF_VALUE 40 /* bytes, with the last zero */
 
 #define STARVED 0.9 /* of all cores: what is measured then is the machine */
 
@@ -26,6 +31,7 @@ struct comparing {
     const struct compare_options *options;
     struct recorded_run first, second;
     const struct recorded_run *a, *b; /* the same one, when variants of a run are compared */
+    bool one_run;                     /* also when it was named twice */
     struct compared *items;
     size_t count;
 };
@@ -154,23 +160,54 @@ static void check_run(struct compared *pair, const struct recorded_run *run, cha
                  (unsigned long long)run->dropped, side);
 }
 
+/* With less of them, what is left may still be what differs. */
+static void check_records(struct compared *pair, const struct lost_records *lost, char side)
+{
+    char said[128];
+    if (lost_records_share(lost) > LOST_RECORDS_MOST)
+        withhold(
+            pair,
+            "the records of %c are not whole: %s are missing from its run.db, and nobody knows "
+            "which (a copy of the whole run, or a new one)",
+            side, lost_records_say(lost, said, sizeof(said)));
+}
+
+static bool is_arrival(const char *where)
+{
+    return strncmp(where, "/load", 5) == 0 || strcmp(where, "/seed") == 0;
+}
+
 /* "/load/rate: "100/s" and "200/s"": which keys make the arrivals other ones. */
 static void say_different_arrivals(struct compared *pair)
 {
     struct buf text = {0};
     const cJSON *entry;
+    int keys = 0;
     cJSON_ArrayForEach(entry, pair->differences)
     {
-        const char *where = cJSON_GetObjectItemCaseSensitive(entry, "where")->valuestring;
-        if (strncmp(where, "/load", 5) == 0 || strcmp(where, "/seed") == 0)
-            buf_printf(&text, "%s%s: %s and %s", buf_len(&text) ? "; " : "", where,
-                       cJSON_GetObjectItemCaseSensitive(entry, "a")->valuestring,
-                       cJSON_GetObjectItemCaseSensitive(entry, "b")->valuestring);
+        char a[MOST_OF_VALUE], b[MOST_OF_VALUE];
+        const char *where = json_text(entry, "where");
+        if (!is_arrival(where) || keys++ >= MOST_KEYS)
+            continue;
+        buf_printf(&text, "%s%s: %s and %s", keys > 1 ? "; " : "", where,
+                   compare_shorten(a, sizeof(a), json_text(entry, "a")),
+                   compare_shorten(b, sizeof(b), json_text(entry, "b")));
     }
+    if (keys > MOST_KEYS)
+        buf_printf(&text, "; and %d more", keys - MOST_KEYS);
     buf_append(&text, "", 1);
     withhold(pair, "the two had different arrivals (%s); --unpaired compares them nonetheless",
-             buf_len(&text) > 1 ? buf_head(&text) : "the files say nothing of why");
+             keys > 0 ? buf_head(&text) : "the files say nothing of why");
     buf_free(&text);
+}
+
+static bool has_other_rates(const struct compared *pair)
+{
+    const cJSON *entry;
+    cJSON_ArrayForEach(entry,
+                       pair->differences) if (strcmp(json_text(entry, "where"), "/load/rate") ==
+                                              0) return !pair->paired;
+    return false;
 }
 
 /* Variants that run in turns share the machine's moods; two runs do not. */
@@ -179,7 +216,7 @@ static void check_lateness(const struct comparing *comparing, struct compared *p
 {
     duration lag = duration_ns(outcomes_lag(outcomes, 0.99));
     char shown[32];
-    if (lag.ns > (comparing->a == comparing->b ? LATE_IN_TURNS_NS : LATE_APART_NS))
+    if (lag.ns > (comparing->one_run ? LATE_IN_TURNS_NS : LATE_APART_NS))
         withhold(pair,
                  "the load generator of %c was itself late, by %s at its p99, so that the machine "
                  "had a part in what was measured (a lower rate, or a machine with less to do)",
@@ -191,7 +228,7 @@ static void check_arrivals(const struct comparing *comparing, struct compared *p
 {
     if (a->count == 0 || b->count == 0)
         withhold(pair, "nothing was measured of %s", a->count ? "B" : "A");
-    if (a->round_count != b->round_count) {
+    else if (a->round_count != b->round_count) {
         outcomes_keep_rounds(a, b);
         outcomes_keep_rounds(b, a);
     }
@@ -204,31 +241,56 @@ static void check_arrivals(const struct comparing *comparing, struct compared *p
 
 /* ---- the work */
 
+static bool is_one_folder(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+static enum result read_side(struct outcomes *outcomes, struct lost_records *lost,
+                             const struct recorded_run *run, int variant, struct error *error)
+{
+    enum result result = outcomes_read(outcomes, run, variant, error);
+    return result == OK ? lost_records_read(lost, outcomes, run, variant, error) : result;
+}
+
+static void measure_pair(const struct comparing *comparing, struct compared *pair,
+                         struct outcomes *a, struct outcomes *b)
+{
+    check_records(pair, &pair->a_lost, 'A');
+    check_records(pair, &pair->b_lost, 'B');
+    check_arrivals(comparing, pair, a, b);
+    pair->a_requests = a->count;
+    pair->b_requests = b->count;
+    pair->a_rounds = a->round_count;
+    pair->b_rounds = b->round_count;
+    pair->rounds = a->round_count < b->round_count ? a->round_count : b->round_count;
+    const struct compare_basis basis = {.a = a,
+                                        .b = b,
+                                        .paired = pair->paired,
+                                        .two_runs = !comparing->one_run,
+                                        .other_rates = has_other_rates(pair),
+                                        .seed = comparing->options->seed};
+    if (!pair->withheld[0])
+        compare_figures_measure(&pair->figures, &basis);
+}
+
 static enum result compare_pair(const struct comparing *comparing, struct compared *pair,
                                 struct error *error)
 {
     int a_variant = recorded_run_variant(comparing->a, pair->a_label);
     int b_variant = recorded_run_variant(comparing->b, pair->b_label);
     experiment_diff(pair->differences, comparing->a, a_variant, comparing->b, b_variant);
+    pair->same = comparing->one_run && a_variant == b_variant;
     check_run(pair, comparing->a, 'A');
     check_run(pair, comparing->b, 'B');
     struct outcomes a = {0}, b = {0};
-    enum result result = outcomes_read(&a, comparing->a, a_variant, error);
+    enum result result = read_side(&a, &pair->a_lost, comparing->a, a_variant, error);
     if (result == OK)
-        result = outcomes_read(&b, comparing->b, b_variant, error);
-    if (result == OK) {
-        check_arrivals(comparing, pair, &a, &b);
-        pair->a_requests = a.count;
-        pair->b_requests = b.count;
-        pair->rounds = a.round_count < b.round_count ? a.round_count : b.round_count;
-        const struct compare_basis basis = {.a = &a,
-                                            .b = &b,
-                                            .paired = pair->paired,
-                                            .two_runs = comparing->a != comparing->b,
-                                            .seed = comparing->options->seed};
-        if (!pair->withheld[0])
-            compare_figures_measure(&pair->figures, &basis);
-    }
+        result = read_side(&b, &pair->b_lost, comparing->b, b_variant, error);
+    if (result == OK)
+        measure_pair(comparing, pair, &a, &b);
     outcomes_free(&a);
     outcomes_free(&b);
     return result;
@@ -240,7 +302,10 @@ static size_t judge(struct comparing *comparing)
     for (size_t i = 0; i < comparing->count; i++)
         compare_figures_count(&comparing->items[i].figures, &main, &detail);
     for (size_t i = 0; i < comparing->count; i++)
-        compare_figures_judge(&comparing->items[i].figures, main, detail);
+        if (comparing->items[i].same)
+            compare_figures_judge_same(&comparing->items[i].figures);
+        else
+            compare_figures_judge(&comparing->items[i].figures, main, detail);
     return main + detail;
 }
 
@@ -267,41 +332,48 @@ static void note_run(cJSON *notes, const struct recorded_run *run, char side)
             side, run->busy_share * 100);
 }
 
-static bool is_one_folder(const char *a, const char *b)
+/* A few that are missing do not forbid the comparison. */
+static void note_records(cJSON *notes, const struct lost_records *lost, char side,
+                         const char *label)
 {
-    struct stat one, other;
-    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
-           one.st_ino == other.st_ino;
+    char said[128];
+    if (lost_records_share(lost) <= LOST_RECORDS_MOST &&
+        lost_records_say(lost, said, sizeof(said))[0])
+        note(notes, "the records of %c (%s) are not whole: %s are missing from its run.db", side,
+             label, said);
 }
 
-static bool is_the_same(const struct comparing *comparing, const struct compared *pair)
+static void note_pair(cJSON *notes, const struct compared *pair)
 {
-    bool one_run =
-        comparing->a == comparing->b || is_one_folder(comparing->a->folder, comparing->b->folder);
-    return one_run && strcmp(pair->a_label, pair->b_label) == 0;
+    note_records(notes, &pair->a_lost, 'A', pair->a_label);
+    if (!pair->same)
+        note_records(notes, &pair->b_lost, 'B', pair->b_label);
 }
 
 static cJSON *collect_notes(const struct comparing *comparing)
 {
     cJSON *notes = cJSON_CreateArray();
     const struct recorded_run *a = comparing->a, *b = comparing->b;
-    bool one_round = false, unpaired = false;
+    bool one_round = false, unpaired = false, same = comparing->count > 0;
     for (size_t i = 0; i < comparing->count; i++) {
+        same &= comparing->items[i].same;
         one_round |= comparing->items[i].rounds == 1;
         unpaired |= !comparing->items[i].paired && !comparing->items[i].withheld[0];
     }
-    if (comparing->count > 0 && is_the_same(comparing, &comparing->items[0]))
+    if (same)
         note(notes, "A and B are the same requests of the same run: nothing can differ");
     note_run(notes, a, 'A');
-    if (a != b)
+    if (!comparing->one_run)
         note_run(notes, b, 'B');
+    for (size_t i = 0; i < comparing->count; i++)
+        note_pair(notes, &comparing->items[i]);
     if (a != b && a->version && b->version && strcmp(a->version, b->version) != 0)
         note(notes, "A was made by tailgate %s, B by %s", a->version, b->version);
-    if (one_round)
+    if (one_round && !same)
         note(notes,
              "there is one round of each: how far rounds differ is not known, and what is usual "
              "is assumed (more rounds tell)");
-    if (a != b)
+    if (!comparing->one_run)
         note(notes,
              "the two runs were made one after the other: what the machine did between is not "
              "known, and what is usual is assumed (variants of one run, in turns, are compared "
@@ -352,8 +424,11 @@ enum exit_status lab_compare(const struct compare_options *options)
     enum result result = recorded_run_open(&comparing.first, options->a, &error);
     if (result == OK && options->b)
         result = recorded_run_open(&comparing.second, options->b, &error);
-    if (result == OK)
+    if (result == OK) {
+        comparing.one_run =
+            !options->b || is_one_folder(comparing.first.folder, comparing.second.folder);
         result = choose_pairs(&comparing, &error);
+    }
     for (size_t i = 0; i < comparing.count && result == OK; i++)
         result = compare_pair(&comparing, &comparing.items[i], &error);
     enum exit_status status = result_exit_status(result);

@@ -188,20 +188,30 @@ static void check_blocks(struct compare_figure *figure)
                          "or more)");
 }
 
-/* What the USUAL_ shares are of. */
-static double size_of(const struct compare_figure *figure, double offered)
-{
-    if (figure->row->kind != FIGURE_THROUGHPUT)
-        return hypot(figure->a, figure->b);
-    return hypot(fmax(0, offered - figure->a), fmax(0, offered - figure->b));
-}
-
 static double offered_rate(const struct outcomes *outcomes)
 {
     double seconds = 0;
     for (size_t i = 0; i < outcomes->round_count; i++)
         seconds += (double)outcomes->rounds[i].duration / (double)NS_PER_S;
     return seconds > 0 ? (double)outcomes->count / seconds : 0;
+}
+
+/* Who is asked more answers more, and is no better for it. */
+static void check_rates(struct compare_figure *figure, const struct compare_basis *basis)
+{
+    if (figure->row->kind == FIGURE_THROUGHPUT && basis->other_rates)
+        withhold(figure,
+                 "withheld: the loads offer different rates, A %.3g/s and B %.3g/s, and what was "
+                 "not asked for cannot be answered (load.rate)",
+                 offered_rate(basis->a), offered_rate(basis->b));
+}
+
+/* What the USUAL_ shares are of. */
+static double size_of(const struct compare_figure *figure, double offered)
+{
+    if (figure->row->kind != FIGURE_THROUGHPUT)
+        return hypot(figure->a, figure->b);
+    return hypot(fmax(0, offered - figure->a), fmax(0, offered - figure->b));
 }
 
 static void measure(struct compare_figure *figure, const struct compare_basis *basis,
@@ -219,6 +229,7 @@ static void measure(struct compare_figure *figure, const struct compare_basis *b
     figure->b = b.value;
     check_counts(figure, &a, &b);
     check_lag(figure, basis);
+    check_rates(figure, basis);
     if (figure->verdict != COMPARE_WITHHELD) {
         char purpose[300];
         snprintf(purpose, sizeof(purpose), "compare %s %s", row->name,
@@ -382,4 +393,11 @@ void compare_figures_judge(struct compare_figures *figures, size_t main, size_t 
             judge(figure, figure->main ? MISSES_MAIN / 2 / (double)main
                                        : MISSES_DETAIL / 2 / (double)detail);
     }
+}
+
+void compare_figures_judge_same(struct compare_figures *figures)
+{
+    for (size_t i = 0; i < figures->count; i++)
+        if (figures->items[i].verdict != COMPARE_WITHHELD)
+            say_same(&figures->items[i]);
 }

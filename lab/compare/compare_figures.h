@@ -56,6 +56,7 @@ struct compare_basis {
     const struct outcomes *a, *b;
     bool paired;
     bool two_runs;
+    bool other_rates; /* their loads offer different ones */
     uint64_t seed;
 };
 
@@ -68,6 +69,9 @@ void compare_figures_count(const struct compare_figures *figures, size_t *main, 
 
 /* Sets intervals, verdicts and sentences, given the number of questions that are asked in all. */
 void compare_figures_judge(struct compare_figures *figures, size_t main, size_t detail);
+
+/* Sets them where both sides are the same requests: nothing would have been seen. */
+void compare_figures_judge_same(struct compare_figures *figures);
 
 /* "0.8 points", "12.3ms", "35/s": a difference without its sign. Returns `out`. */
 const char *compare_amount(char *out, size_t size, enum compare_unit unit, double amount);

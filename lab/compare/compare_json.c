@@ -133,6 +133,8 @@ static cJSON *compared_json(const struct compared *compared)
     cJSON_AddStringToObject(json, "b", compared->b_label);
     cJSON_AddNumberToObject(json, "a_requests", (double)compared->a_requests);
     cJSON_AddNumberToObject(json, "b_requests", (double)compared->b_requests);
+    cJSON_AddNumberToObject(json, "a_rounds", (double)compared->a_rounds);
+    cJSON_AddNumberToObject(json, "b_rounds", (double)compared->b_rounds);
     cJSON_AddNumberToObject(json, "rounds", (double)compared->rounds);
     cJSON_AddBoolToObject(json, "paired", compared->paired);
     cJSON_AddItemToObject(json, "differences", cJSON_Duplicate(compared->differences, true));

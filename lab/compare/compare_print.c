@@ -4,10 +4,34 @@
 #include <cjson/cJSON.h>
 
 #include "lab/result/json.h"
+#include "lab/result/markdown.h"
 
 #include "lab/compare/compare_json.h"
 
 #define MOST_SHOWN 60 /* bytes of a value that differs */
+
+const char *compare_shorten(char *out, size_t size, const char *value)
+{
+    size_t length = strlen(value);
+    if (length < size) {
+        memcpy(out, value, length + 1);
+        return out;
+    }
+    length = size - sizeof("...");
+    while (length > 0 && ((unsigned char)value[length] & 0xc0) == 0x80) /* amid a character */
+        length--;
+    snprintf(out, size, "%.*s...", (int)length, value);
+    return out;
+}
+
+/* Labels and folders may have any name. */
+static void print_text(FILE *out, const char *text, bool markdown)
+{
+    if (markdown)
+        markdown_print(out, text);
+    else
+        fputs(text, out);
+}
 
 static enum compare_unit unit_of(const cJSON *figure)
 {
@@ -31,10 +55,15 @@ static void print_figure(FILE *out, const cJSON *figure, int width, bool markdow
     title_of(figure, title, sizeof(title));
     compare_value(a, sizeof(a), unit_of(figure), json_number(figure, "a"));
     compare_value(b, sizeof(b), unit_of(figure), json_number(figure, "b"));
-    if (markdown)
-        fprintf(out, "| %s | %s | %s | %s |\n", title, a, b, json_text(figure, "text"));
-    else
+    if (markdown) {
+        fputs("| ", out);
+        markdown_print(out, title);
+        fprintf(out, " | %s | %s | ", a, b);
+        markdown_print(out, json_text(figure, "text"));
+        fputs(" |\n", out);
+    } else {
         fprintf(out, "%-*s  %10s  %10s  %s\n", width, title, a, b, json_text(figure, "text"));
+    }
 }
 
 static int widest_title(const cJSON *figures)
@@ -69,10 +98,12 @@ static void print_differences(FILE *out, const cJSON *pair, bool markdown)
     const cJSON *entry, *list = cJSON_GetObjectItemCaseSensitive(pair, "differences");
     cJSON_ArrayForEach(entry, list)
     {
+        char a[MOST_SHOWN + 1], b[MOST_SHOWN + 1];
         const char *where = json_text(entry, "where");
-        fprintf(out, markdown ? "- `%s`: A `%.*s`, B `%.*s`\n" : "differs  %s: A %.*s, B %.*s\n",
-                where[0] ? where : "(the file)", MOST_SHOWN, json_text(entry, "a"), MOST_SHOWN,
-                json_text(entry, "b"));
+        fprintf(out, markdown ? "- `%s`: A `%s`, B `%s`\n" : "differs  %s: A %s, B %s\n",
+                where[0] ? where : "(the file)",
+                compare_shorten(a, sizeof(a), json_text(entry, "a")),
+                compare_shorten(b, sizeof(b), json_text(entry, "b")));
     }
     if (cJSON_GetArraySize(list) > 0)
         fputc('\n', out);
@@ -81,14 +112,16 @@ static void print_differences(FILE *out, const cJSON *pair, bool markdown)
 static void print_head(FILE *out, const cJSON *run, const cJSON *pair, const char *side,
                        bool markdown)
 {
-    char requests[32];
-    snprintf(requests, sizeof(requests), "%s_requests", side);
-    fprintf(out,
-            markdown ? "- **%c** %s, %s: %.0f requests in %.0f round%s\n"
-                     : "%c  %s  (%s)  %.0f requests in %.0f round%s\n",
-            side[0] - 'a' + 'A', json_text(run, "run"), json_text(pair, side),
-            json_number(pair, requests), json_number(pair, "rounds"),
-            json_number(pair, "rounds") == 1 ? "" : "s");
+    char key[32];
+    snprintf(key, sizeof(key), "%s_rounds", side);
+    double rounds = json_number(pair, key);
+    snprintf(key, sizeof(key), "%s_requests", side);
+    fprintf(out, markdown ? "- **%c** " : "%c  ", side[0] - 'a' + 'A');
+    print_text(out, json_text(run, "run"), markdown);
+    fputs(markdown ? ", " : "  (", out);
+    print_text(out, json_text(pair, side), markdown);
+    fprintf(out, "%s %.0f requests in %.0f round%s\n", markdown ? ":" : ") ",
+            json_number(pair, key), rounds, rounds == 1 ? "" : "s");
 }
 
 static void print_pair(FILE *out, const cJSON *comparison, const cJSON *pair, bool markdown)
@@ -102,7 +135,9 @@ static void print_pair(FILE *out, const cJSON *comparison, const cJSON *pair, bo
         fprintf(out, "%.0f route%s or cause%s left out: there is too little of each.\n\n",
                 json_number(pair, "left_out"), json_number(pair, "left_out") == 1 ? "" : "s",
                 json_number(pair, "left_out") == 1 ? "" : "s");
-    fprintf(out, markdown ? "**%s**\n" : "%s\n", json_text(pair, "text"));
+    fputs(markdown ? "**" : "", out);
+    print_text(out, json_text(pair, "text"), markdown);
+    fputs(markdown ? "**\n" : "\n", out);
 }
 
 void compare_print(FILE *out, const cJSON *comparison, bool markdown)
@@ -121,5 +156,9 @@ void compare_print(FILE *out, const cJSON *comparison, bool markdown)
                 "\n(%.0f figures: all their intervals hold at once in 95 %% of comparisons.)\n",
                 json_number(comparison, "questions"));
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(comparison, "notes"))
-        fprintf(out, "%s%s\n", markdown ? "\nNote: " : "note: ", item->valuestring);
+    {
+        fputs(markdown ? "\nNote: " : "note: ", out);
+        print_text(out, item->valuestring, markdown);
+        fputc('\n', out);
+    }
 }

@@ -157,6 +157,7 @@ static void take_request(void *context, sqlite3_stmt *row)
     struct outcome *outcome = &outcomes->items[number];
     enum cause cause = cause_by_name(column_text_or_empty(row, 2));
     cause = cause == CAUSE_COUNT ? CAUSE_NONE : cause;
+    outcome->known = true;
     outcome->cause = (uint8_t)cause;
     outcome->failed = cause_is_gateway_failure(cause, sqlite3_column_int(row, 3));
     uint16_t last = 0;

@@ -66,9 +66,10 @@ def test_a_run_and_itself(compare, two_runs):
     said = "nothing can differ"
     assert not any(said in note for note in compare(run, other)["notes"])
     comparison = compare(run, run)
-    assert any(said in note for note in comparison["notes"])
+    assert [note for note in comparison["notes"] if said in note] == comparison["notes"]
     for figure in comparison["comparisons"][0]["figures"]:
         assert figure["verdict"] in ("no difference seen", "withheld")
+        assert figure["text"] == "the same" or figure["verdict"] == "withheld"
         if figure["verdict"] != "withheld":
             assert figure["low"] <= 0 <= figure["high"]
 
@@ -148,6 +149,74 @@ def test_different_loads(compare, two_runs):
     found = compare(a, b, "--unpaired")
     assert figure_of(found, "failure rate")["verdict"] == "a is better"
     assert not found["comparisons"][0]["paired"] and "not the same" in found["notes"][-1]
+    throughput = figure_of(found, "throughput")
+    assert throughput["verdict"] == "withheld" and "different rates" in throughput["text"]
+
+
+def test_values_that_differ_are_shown_in_short(command, compare, two_runs):
+    a, b = two_runs(0.02, 0.07)
+    for run, letter in ((a, "a"), (b, "b")):
+        paths = [{"GET": "/" + letter * 30 + "é" * 90}] * (1 if run == a else 2)
+        load = {"rate": "5/s" if run == a else "6/s", "requests": paths, "warmup": letter,
+                "timeout": letter, "duration": letter}
+        change(run, f"""UPDATE meta SET value = '{json.dumps({"load": load}, ensure_ascii=False)}'
+                        WHERE key = 'experiment'""")
+    change(b, "UPDATE client SET intended_ns = intended_ns + 1000, done_ns = done_ns + 1000")
+    text = compare(a, b)["comparisons"][0]["text"]
+    assert "; and 2 more); --unpaired" in text and len(text) < 400
+    assert '[{"GET":"/aaaaaaaaaaaaaaaaaaaaaaaaaa... and [{"GET":"/b' in text
+    assert 'differs  /load/requests: A [{"GET":"/' + "a" * 30 + "é" * 8 + "..., B [" in \
+        command("compare", a, b).stdout
+
+
+TALLIED = ("CREATE TABLE tally (variant, round, part, what, n)",
+           "INSERT INTO tally SELECT variant, round, 'measured', 'done', count(*) FROM client "
+           "GROUP BY variant, round")
+TRIED = ("ALTER TABLE request ADD attempts DEFAULT 1", "ALTER TABLE variant ADD other DEFAULT 0",
+         "CREATE TABLE attempt AS SELECT variant, round FROM request")
+
+
+@pytest.mark.parametrize("lose, said", [
+    ("DELETE FROM client WHERE rowid % 10 = 0", "requests that the load generator counted"),
+    ("DELETE FROM request WHERE rowid % 10 = 0", "requests that the gateway answered"),
+    ("DELETE FROM attempt WHERE rowid % 2 = 0", "tries that the gateway made"),
+])
+def test_records_that_are_not_whole(compare, two_runs, lose, said):
+    runs = two_runs(0.02, 0.07)
+    for run in runs:
+        change(run, *TALLIED, *TRIED)
+    assert not any("not whole" in note for note in compare(*runs)["notes"])
+    for run in runs:  # the same of both, so that their arrivals stay the same
+        change(run, lose)
+    pair = compare(*runs, "--fail-if-worse", status=1)["comparisons"][0]
+    assert pair["verdict"] == "withheld" and said in pair["text"], pair["text"]
+    assert "records of A are not whole" in pair["text"] and pair["figures"] == []
+
+
+def test_a_few_records_that_are_missing(compare, two_runs):
+    a, b = two_runs(0.02, 0.07)
+    change(b, "DELETE FROM request WHERE rowid % 500 = 0")
+    found = compare(a, b)
+    assert figure_of(found, "failure rate")["verdict"] == "a is better"
+    [note] = [note for note in found["notes"] if "not whole" in note]
+    assert "records of B (baseline)" in note and "requests that the gateway answered" in note
+
+
+def test_a_side_without_rounds(command, two_runs):
+    a, b = two_runs(0.02, 0.07)
+    change(b, "DELETE FROM round")
+    text = command("compare", a, b).stdout
+    assert "nothing was measured of B" in text and "0 requests in 0 rounds" in text.splitlines()[1]
+    assert " requests in 4 rounds" in text.splitlines()[0]
+
+
+def test_labels_in_markdown(command, tmp_path):
+    label = 'a"b<c>&|x'
+    write_run([tmp_path / "run"], World(single_failures=0, rounds=1, requests=500), 1,
+              [(label, 1, 0.02), ("b", 1, 0.02)])
+    change(tmp_path / "run", "DELETE FROM request WHERE rowid = 5")
+    markdown = command("compare", tmp_path / "run", "--markdown").stdout
+    assert label not in markdown and markdown.count('a"b\\<c>&\\|x') == 2
 
 
 def test_too_few_failures(compare, two_runs):

@@ -56,6 +56,18 @@ def test_junit_names_a_variant_once(report):
     assert suite.find("testcase").attrib["name"] == "deferred | 2s: p99 < 10ms"
 
 
+def test_warnings_are_escaped_in_markdown(report):
+    text = report("markdown", notes=["nothing was measured of a<b|c"])
+    assert "\n> nothing was measured of a\\<b\\|c\n" in text
+
+
+def test_a_percentile_among_requests_given_up_is_a_lower_bound(report):
+    variants = [{**VARIANT, "latency_ms": {**LATENCY, "at_least": ["p99", "p999"]}}]
+    row = report("text", variants=variants).splitlines()[1]
+    assert re.search(r" 1\.5ms +>=20\.2ms +>=300ms ", row)
+    assert "| >= 20.2ms | >= 300ms |" in report("markdown", variants=variants)
+
+
 @pytest.mark.parametrize("requests, p99, p999", [(1000, "20.2ms", "300ms"), (999, "20.2ms", "-"),
                                                  (100, "20.2ms", "-"), (99, "-", "-")])
 def test_percentiles_of_too_few_requests(report, requests, p99, p999):
