@@ -90,17 +90,16 @@ static void order_failures(struct blame_judge *judge)
 }
 
 /* Of each endpoint, as far as the tries tell. */
-static void find_upstreams(struct blame_judge *judge)
+static void find_upstreams(struct blame_book *book)
 {
-    const struct blame_book *book = judge->book;
-    judge->upstream_of = mem_alloc(book->endpoint_count + 1, sizeof(*judge->upstream_of));
+    book->upstream_of = mem_alloc(book->endpoint_count + 1, sizeof(*book->upstream_of));
     for (size_t i = 0; i < book->endpoint_count; i++)
-        judge->upstream_of[i] = BLAME_NONE;
+        book->upstream_of[i] = BLAME_NONE;
     for (size_t i = 0; i < book->try_count; i++) {
         const struct blame_try *try = &book->tries[i];
         if (try->endpoint >= book->endpoint_count)
             continue;
-        uint32_t *upstream = &judge->upstream_of[try->endpoint];
+        uint32_t *upstream = &book->upstream_of[try->endpoint];
         bool first = *upstream == BLAME_NONE || *upstream == try->upstream;
         *upstream = first ? try->upstream : BLAME_NOWHERE;
     }
@@ -129,12 +128,12 @@ static void judge_tries(const struct blame_book *book, struct blame_case *item,
     struct blame_window windows[MOST_TRIES];
     size_t count = tries->count < MOST_TRIES ? tries->count : MOST_TRIES;
     for (size_t i = 0; i < count; i++)
-        windows[i] = blame_window_of(&tries->items[tries->count - count + i], item);
+        windows[i] = blame_window_of(book, &tries->items[tries->count - count + i], item);
     if (count == 0)
         windows[count++] = blame_window_whole(item);
     item->failures = (uint32_t)tries->count;
     item->failure = item->cause;
-    item->span = blame_last_span(book, windows, count);
+    item->span = blame_last_span(book, windows, count, item->cause);
     item->other = count > 1 ? blame_other_span(book, windows, count, item->span) : BLAME_NONE;
     item->class = class_without_span(item, tries);
 }
@@ -179,15 +178,50 @@ static enum blame_class class_by_account(const struct blame_case *item)
     return overlaps[most] * 3 >= item->until - item->from ? most : BLAME_UNATTRIBUTED;
 }
 
-/* By its own account the backend had the last try for all of its time: whatever was done to it on
- * the way, it would have been too late without that. */
+/* By its own account the backend had the last try for all of its time, or the response would have
+ * been too late without anything that held it, and what followed that: something else is behind it.
+ */
 static bool is_too_late_anyway(const struct blame_book *book, const struct blame_case *item,
                                const struct blame_tries *tries)
 {
     const struct blame_try *last = tries->count > 0 ? &tries->items[tries->count - 1] : NULL;
-    return last && item->state == BLAME_NONE && book->spans[item->span].on_the_way &&
-           last->outcome == CAUSE_RESPONSE_TIMEOUT &&
-           blame_account_of(last) >= last->until - last->from;
+    if (!last || item->state != BLAME_NONE || last->outcome != CAUSE_RESPONSE_TIMEOUT)
+        return false;
+    int64_t account = blame_account_of(last), length = last->until - last->from;
+    if (book->spans[item->span].on_the_way)
+        return account >= length;
+    int64_t until = last->until + last->late;
+    return account >= 0 && last->late >= 0 &&
+           until - last->from - blame_held_by_all(book, last, until) >= length;
+}
+
+/* Most of its time it had not reached the gateway, or had left it: what stopped the gateway itself
+ * may be behind that, or else the client's side is. */
+static bool is_outside(const struct blame_case *item)
+{
+    bool waited = item->recorded || item->error == CLIENT_ERROR_TIMEOUT;
+    return waited && item->latency > 0 && blame_outside(item) * 2 >= item->latency;
+}
+
+static void judge_outside(const struct blame_book *book, struct blame_case *item)
+{
+    struct blame_window window = {.from = item->due,
+                                  .until = item->due + item->latency,
+                                  .endpoint = BLAME_NOWHERE,
+                                  .upstream = BLAME_NONE,
+                                  .effects = EFFECT_DELAYS,
+                                  .touched = item->touched};
+    uint32_t best = blame_best_span(book, &window);
+    item->class = BLAME_CLIENT;
+    if (best == BLAME_NONE)
+        return;
+    const struct blame_span *span = &book->spans[best];
+    int64_t until = window.until < span->settled ? window.until : span->settled;
+    if ((until - (window.from > span->from ? window.from : span->from)) * 3 < blame_outside(item))
+        return;
+    item->span = best;
+    item->class = span->class;
+    item->held = blame_overlap(span, window.from, window.until);
 }
 
 static void judge_failure(const struct blame_judge *judge, struct blame_case *item,
@@ -195,13 +229,14 @@ static void judge_failure(const struct blame_judge *judge, struct blame_case *it
 {
     if (tries->count > 0 || !blame_judge_refusal(judge, item))
         judge_tries(judge->book, item, tries);
+    if (item->span != BLAME_NONE)
+        set_aftermath(judge->book, item);
     if (item->span != BLAME_NONE && is_too_late_anyway(judge->book, item, tries)) {
-        item->span = BLAME_NONE;
+        item->span = item->other = BLAME_NONE;
         item->class = BLAME_UNATTRIBUTED;
     }
     if (item->span != BLAME_NONE) {
         item->class = judge->book->spans[item->span].class;
-        set_aftermath(judge->book, item);
         blame_set_held(judge->book, item, tries);
     } else if (item->class == BLAME_UNATTRIBUTED) {
         item->class = class_by_account(item);
@@ -221,6 +256,10 @@ static void judge_slowness(const struct blame_judge *judge, struct blame_case *i
             item->class = (enum blame_class)i;
     if (item->overlaps[item->class] * 3 < whole)
         item->class = BLAME_UNATTRIBUTED;
+    if (item->class == BLAME_CLIENT && is_outside(item)) {
+        judge_outside(book, item);
+        return;
+    }
     bool of_span = item->class == BLAME_INJECTED || item->class == BLAME_PAUSE ||
                    item->class == BLAME_GATEWAY || item->class == BLAME_UNATTRIBUTED;
     if (!of_span || tries->count == 0)
@@ -245,7 +284,9 @@ static void judge_case(const struct blame_judge *judge, uint32_t number)
     item->timeout = item->true_wait = -1;
     item->would_succeed = -1;
     blame_sum_overlaps(judge->book, item, &tries);
-    if (item->part != BLAME_SLOW)
+    if (item->part == BLAME_LOST && is_outside(item))
+        judge_outside(judge->book, item);
+    else if (item->part != BLAME_SLOW)
         judge_failure(judge, item, &tries);
     else
         judge_slowness(judge, item, &tries);
@@ -257,11 +298,18 @@ void blame_judge(struct blame_book *book)
     struct blame_judge judge = {.book = book};
     if (book->try_count > 0)
         qsort(book->tries, book->try_count, sizeof(*book->tries), compare_tries);
+    find_upstreams(book);
     blame_spans_prepare(book);
     order_failures(&judge);
-    find_upstreams(&judge);
     for (uint32_t i = 0; i < book->case_count; i++)
         judge_case(&judge, i);
-    free(judge.upstream_of);
     free(judge.order);
+}
+
+void blame_free(struct blame_book *book)
+{
+    free(book->reach);
+    free(book->upstream_of);
+    book->reach = NULL;
+    book->upstream_of = NULL;
 }

@@ -90,6 +90,7 @@ struct blame_state {
     int64_t at;
     enum state_kind kind;
     const char *subject;
+    int64_t value; /* of an ejection: how many failures led to it */
 };
 
 struct blame_case {
@@ -102,6 +103,8 @@ struct blame_case {
     int status;
     enum client_error error; /* as the client saw it */
     bool recorded;           /* by the gateway; else all that is known is what the client saw */
+    bool unsent;             /* it never left the load generator */
+    int64_t due;             /* when it should have been sent */
     int64_t from, until;     /* in the gateway */
     int64_t queue, deliver;  /* negative: not reached */
     int64_t latency;         /* as the client saw it; negative: not known */
@@ -116,6 +119,7 @@ struct blame_case {
     enum cause failure;                  /* how, mostly */
     bool mixed;                          /* some failed otherwise */
     int64_t held;                        /* for how long the span held its tries */
+    bool meanwhile;                      /* all that is known of the span is that it was in force */
     bool aftermath;                      /* it met more of what followed the span than of it */
     int64_t overlaps[BLAME_CLASS_COUNT]; /* how long what was in force overlapped its tries, by
                                             class; LOCK, WORK: by the backend's report */
@@ -137,14 +141,20 @@ struct blame_book {
     const char *const *endpoints, *const *upstreams; /* by number */
     size_t endpoint_count, upstream_count;
     const struct stalls *stalls;
-    int64_t *reach; /* of the spans up to each, the latest end; blame_judge sets it */
+
+    /* Set by blame_judge; blame_free frees them. */
+    int64_t *reach;        /* of the spans up to each, the latest end */
+    uint32_t *upstream_of; /* each endpoint's; BLAME_NONE: not known, BLAME_NOWHERE: of several */
 };
 
 /* Puts the spans into the order that `touched` refers to. */
 void blame_sort(struct blame_book *book);
 
-/* Judges every case. Free book->reach afterwards. */
+/* Judges every case. Free with blame_free. */
 void blame_judge(struct blame_book *book);
+
+/* What blame_judge has added; what the book was given stays its giver's. */
+void blame_free(struct blame_book *book);
 
 const char *blame_part_name(enum blame_part part);
 const char *blame_class_name(enum blame_class class);

@@ -54,7 +54,7 @@ void blame_sum_overlaps(const struct blame_book *book, struct blame_case *item,
     struct overlapping overlapping = {book, item};
     for (size_t i = 0; i < tries->count; i++) {
         const struct blame_try *try = &tries->items[i];
-        struct blame_window window = blame_window_of(try, item);
+        struct blame_window window = blame_window_of(book, try, item);
         window.effects = EFFECT_ALL;
         blame_spans_each(book, &window, add_overlap, &overlapping);
         item->overlaps[BLAME_LOCK] += within(try, try->backend_queue, try->backend_lock);
@@ -63,8 +63,44 @@ void blame_sum_overlaps(const struct blame_book *book, struct blame_case *item,
             item->overlaps[BLAME_PAUSE] = blame_known(try->backend_gc);
     }
     item->overlaps[BLAME_QUEUE] = blame_known(item->queue);
-    int64_t outside = item->latency - (item->until - item->from);
-    item->overlaps[BLAME_CLIENT] = blame_known(outside) + blame_known(item->deliver);
+    item->overlaps[BLAME_CLIENT] = blame_outside(item) + blame_known(item->deliver);
+}
+
+int64_t blame_outside(const struct blame_case *item)
+{
+    if (!item->recorded)
+        return item->unsent ? item->latency : 0;
+    return blame_known(item->latency - (item->until - item->from));
+}
+
+struct holding {
+    const struct blame_book *book;
+    int64_t held;
+};
+
+static void add_held(void *context, const struct blame_window *window, uint32_t number)
+{
+    struct holding *holding = context;
+    const struct blame_span *span = &holding->book->spans[number];
+    if (!(span->effects & window->effects))
+        return;
+    int64_t from = span->from > window->from ? span->from : window->from;
+    int64_t until = span->settled < window->until ? span->settled : window->until;
+    holding->held += blame_known(until - from);
+}
+
+int64_t blame_held_by_all(const struct blame_book *book, const struct blame_try *try, int64_t until)
+{
+    struct holding holding = {.book = book};
+    struct blame_window window = {.from = try->from,
+                                  .until = until,
+                                  .endpoint = try->endpoint,
+                                  .upstream = try->upstream,
+                                  .on = try,
+                                  .effects = EFFECT_DELAYS,
+                                  .touched = BLAME_NONE};
+    blame_spans_each(book, &window, add_held, &holding);
+    return holding.held;
 }
 
 void blame_set_held(const struct blame_book *book, struct blame_case *item,

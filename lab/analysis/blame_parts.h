@@ -15,7 +15,6 @@ struct blame_judge {
     struct blame_book *book;
     size_t *order; /* failed tries by their ends */
     size_t order_count;
-    uint32_t *upstream_of; /* each endpoint's; BLAME_NONE: not known, BLAME_NOWHERE: of several */
 };
 
 /* A length that was recorded, or nothing. */
@@ -26,14 +25,16 @@ static inline int64_t blame_known(int64_t length)
 
 /* ---- blame_window.c: what is behind a time of waiting */
 
-struct blame_window blame_window_of(const struct blame_try *try, const struct blame_case *item);
+struct blame_window blame_window_of(const struct blame_book *book, const struct blame_try *try,
+                                    const struct blame_case *item);
 
 /* All that the case was in the gateway for. */
 struct blame_window blame_window_whole(const struct blame_case *item);
 
-/* What is behind the last of the windows that anything explains, or BLAME_NONE. */
+/* What is behind the last of the windows of tries that ended so, or else of all, that anything
+ * explains; BLAME_NONE when nothing does. */
 uint32_t blame_last_span(const struct blame_book *book, const struct blame_window *windows,
-                         size_t count);
+                         size_t count, enum cause outcome);
 
 /* What is behind another of the windows, the last of them that differs from `span`. */
 uint32_t blame_other_span(const struct blame_book *book, const struct blame_window *windows,
@@ -54,6 +55,14 @@ void blame_sum_overlaps(const struct blame_book *book, struct blame_case *item,
 /* Sets item->held, of its span. */
 void blame_set_held(const struct blame_book *book, struct blame_case *item,
                     const struct blame_tries *tries);
+
+/* How much of its latency it was not in the gateway for: before it began, and behind its end. */
+int64_t blame_outside(const struct blame_case *item);
+
+/* For how long anything that was in force, and what followed it, can have held a try until a
+ * moment: all of it together. */
+int64_t blame_held_by_all(const struct blame_book *book, const struct blame_try *try,
+                          int64_t until);
 
 /* For how long the backend itself says that it had the request, waiting or working; negative: it
  * does not say. What it held meanwhile, and the pauses it met, lie within that. */

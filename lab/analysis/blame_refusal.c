@@ -46,23 +46,21 @@ static uint32_t find_name(const char *const *names, size_t count, const char *na
 }
 
 /* By its subject: an upstream's name, an endpoint's address, or what no upstream is known of. */
-static bool concerns(const struct blame_judge *judge, const struct blame_case *item,
+static bool concerns(const struct blame_book *book, const struct blame_case *item,
                      const struct blame_state *state)
 {
-    const struct blame_book *book = judge->book;
     uint32_t upstream = find_name(book->upstreams, book->upstream_count, state->subject);
     uint32_t endpoint = find_name(book->endpoints, book->endpoint_count, state->subject);
     if (upstream == BLAME_EVERYWHERE && endpoint != BLAME_EVERYWHERE)
-        upstream = judge->upstream_of[endpoint];
+        upstream = book->upstream_of[endpoint];
     bool told = upstream < book->upstream_count && item->upstream != BLAME_NONE;
     return !told || upstream == item->upstream;
 }
 
 /* The last of the states up to a moment that can have refused it. */
-static uint32_t state_behind(const struct blame_judge *judge, const struct blame_case *item,
+static uint32_t state_behind(const struct blame_book *book, const struct blame_case *item,
                              const struct refusal *refusal)
 {
-    const struct blame_book *book = judge->book;
     size_t low = 0, high = book->state_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -74,7 +72,7 @@ static uint32_t state_behind(const struct blame_judge *judge, const struct blame
     for (size_t i = low; i-- > 0;) {
         enum state_kind kind = book->states[i].kind;
         if ((kind == refusal->kinds[0] || kind == refusal->kinds[1]) &&
-            concerns(judge, item, &book->states[i]))
+            concerns(book, item, &book->states[i]))
             return (uint32_t)i;
     }
     return BLAME_NONE;
@@ -114,16 +112,22 @@ struct failures {
     size_t outcomes[CAUSE_COUNT];
 };
 
-static void add_failure(struct failures *failures, const struct blame_try *try,
-                        const struct blame_case *item)
+static void add_failure(struct failures *failures, const struct blame_book *book,
+                        const struct blame_try *try, const struct blame_case *item)
 {
     failures->count++;
     failures->outcomes[try->outcome]++;
     if (failures->shown == LOOK_BACK)
         return;
     struct blame_window *window = &failures->windows[failures->shown++];
-    *window = blame_window_of(try, item);
-    window->touched = BLAME_NONE;
+    *window = blame_window_of(book, try, item);
+}
+
+/* An ejection says how many failures led to it. */
+static size_t most_failures(const struct blame_state *state)
+{
+    return state->kind == STATE_ENDPOINT_EJECTED && state->value > 0 ? (size_t)state->value
+                                                                     : SIZE_MAX;
 }
 
 static void find_failures(struct failures *failures, const struct blame_judge *judge,
@@ -133,14 +137,15 @@ static void find_failures(struct failures *failures, const struct blame_judge *j
     const struct blame_state *state = &book->states[item->state];
     int64_t from = counted_from(book, item->state);
     uint32_t endpoint = find_name(book->endpoints, book->endpoint_count, state->subject);
-    size_t look_at = LOOK_AT;
-    for (size_t i = failed_until(judge, state->at); i-- > 0 && look_at-- > 0;) {
+    size_t look_at = LOOK_AT, most = most_failures(state);
+    for (size_t i = failed_until(judge, state->at);
+         i-- > 0 && look_at-- > 0 && failures->count < most;) {
         const struct blame_try *try = &book->tries[judge->order[i]];
         if (try->until < from)
             return;
         if (endpoint != BLAME_EVERYWHERE ? try->endpoint == endpoint
                                          : try->upstream == item->upstream)
-            add_failure(failures, try, item);
+            add_failure(failures, book, try, item);
     }
 }
 
@@ -182,6 +187,7 @@ static uint32_t span_before(const struct blame_book *book, const struct blame_ca
         .from = state->at - (probed ? HEALTH_WINDOW : QUEUE_WINDOW),
         .until = probed ? state->at : item->until,
         .endpoint = find_name(book->endpoints, book->endpoint_count, state->subject),
+        .upstream = item->upstream,
         .effects = probed ? EFFECT_ALL : effects_behind(item->cause),
         .touched = item->touched};
     if (!probed && item->from - QUEUE_WINDOW > window.from)
@@ -202,8 +208,9 @@ bool blame_judge_refusal(const struct blame_judge *judge, struct blame_case *ite
     if (!refusal)
         return false;
     item->class = item->cause == CAUSE_DNS_FAILED ? BLAME_BACKEND : BLAME_LIMIT;
-    item->state = state_behind(judge, item, refusal);
-    if (item->state == BLAME_NONE)
+    item->state = state_behind(judge->book, item, refusal);
+    item->meanwhile = item->state == BLAME_NONE;
+    if (item->meanwhile)
         item->span = span_meanwhile(judge->book, item);
     else if (follows_failures(judge->book->states[item->state].kind))
         judge_failures(judge, item);

@@ -113,6 +113,22 @@ static size_t begun_before(const struct blame_book *book, int64_t moment)
     return low;
 }
 
+/* Whether an endpoint may be that upstream's. */
+static bool may_be_of(const struct blame_book *book, uint32_t endpoint, uint32_t upstream)
+{
+    uint32_t own = book->upstream_of[endpoint];
+    return upstream == BLAME_NONE || own >= book->upstream_count || own == upstream;
+}
+
+static bool is_here(const struct blame_book *book, const struct blame_window *window,
+                    const struct blame_span *span)
+{
+    if (span->endpoint == BLAME_EVERYWHERE || span->endpoint == window->endpoint)
+        return true;
+    return window->endpoint == BLAME_EVERYWHERE &&
+           may_be_of(book, span->endpoint, window->upstream);
+}
+
 void blame_spans_each(const struct blame_book *book, const struct blame_window *window,
                       blame_visit *visit, void *context)
 {
@@ -120,9 +136,7 @@ void blame_spans_each(const struct blame_book *book, const struct blame_window *
     for (size_t i = begun_before(book, window->until + BLAME_EARLIER);
          i-- > 0 && book->reach[i] >= from;) {
         const struct blame_span *span = &book->spans[i];
-        bool here = span->endpoint == BLAME_EVERYWHERE || window->endpoint == BLAME_EVERYWHERE ||
-                    span->endpoint == window->endpoint;
-        if (here && span->settled >= from)
+        if (is_here(book, window, span) && span->settled >= from)
             visit(context, window, (uint32_t)i);
     }
 }
@@ -203,16 +217,21 @@ static void consider(void *context, const struct blame_window *window, uint32_t 
     }
 }
 
+static bool can_be(const struct blame_book *book, const struct blame_window *window,
+                   const struct blame_span *span)
+{
+    return (span->effects & window->effects) && is_here(book, window, span);
+}
+
 /* A fault says whom it touched with moments of its own, which need not lie within the try. */
 static uint32_t said_itself(const struct blame_book *book, const struct blame_window *window)
 {
-    if (window->touched != BLAME_NONE && (book->spans[window->touched].effects & window->effects))
+    if (window->touched != BLAME_NONE && can_be(book, window, &book->spans[window->touched]))
         return window->touched;
     if (!window->on || !window->on->faults)
         return BLAME_NONE;
     for (uint32_t i = 0; i < book->span_count; i++)
-        if ((book->spans[i].effects & window->effects) &&
-            names(window->on->faults, book->spans[i].name))
+        if (can_be(book, window, &book->spans[i]) && names(window->on->faults, book->spans[i].name))
             return i;
     return BLAME_NONE;
 }
@@ -316,6 +335,7 @@ static struct blame_window failure_window(const struct blame_try *try)
     return (struct blame_window){.from = try->from,
                                  .until = try->until,
                                  .endpoint = try->endpoint,
+                                 .upstream = try->upstream,
                                  .on = try,
                                  .effects = effects_behind(try->outcome),
                                  .touched = BLAME_NONE};

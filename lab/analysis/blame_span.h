@@ -20,6 +20,7 @@ void blame_spans_prepare(struct blame_book *book);
 struct blame_window {
     int64_t from, until;
     uint32_t endpoint;          /* or BLAME_EVERYWHERE: any of the upstream's */
+    uint32_t upstream;          /* or BLAME_NONE: any */
     const struct blame_try *on; /* NULL: no try */
     unsigned effects;
     uint32_t touched; /* a span that is known to have touched it, or BLAME_NONE */

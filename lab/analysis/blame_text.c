@@ -113,7 +113,9 @@ static void say_overlap(struct words *words, const struct blame_book *book,
 {
     const struct blame_span *span = &book->spans[item->span];
     char text[32];
-    if (item->aftermath)
+    if (item->meanwhile)
+        say(words, ", refused for a reason that was not recorded, during ");
+    else if (item->aftermath)
         say(words, ", in the aftermath of ");
     else if (item->held > 0)
         say(words, ", %s of it in ", length_text(text, item->held));

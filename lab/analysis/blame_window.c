@@ -6,9 +6,12 @@
 #include "lab/analysis/effects.h"
 
 uint32_t blame_last_span(const struct blame_book *book, const struct blame_window *windows,
-                         size_t count)
+                         size_t count, enum cause outcome)
 {
     uint32_t best = BLAME_NONE;
+    for (size_t i = count; i-- > 0 && best == BLAME_NONE;)
+        if (windows[i].on && windows[i].on->outcome == outcome)
+            best = blame_best_span(book, &windows[i]);
     for (size_t i = count; i-- > 0 && best == BLAME_NONE;)
         best = blame_best_span(book, &windows[i]);
     return best;
@@ -41,17 +44,20 @@ static unsigned effects_of(const struct blame_case *item, enum cause outcome)
         return effects_behind(item->cause);
     return item->error == CLIENT_ERROR_TIMEOUT || item->error == CLIENT_ERROR_UNFINISHED
                ? EFFECT_DELAYS
-               : EFFECT_ENDS | EFFECT_REFUSES | EFFECT_GARBLES;
+               : EFFECT_ENDS | EFFECT_IDLES | EFFECT_REFUSES | EFFECT_GARBLES;
 }
 
-struct blame_window blame_window_of(const struct blame_try *try, const struct blame_case *item)
+struct blame_window blame_window_of(const struct blame_book *book, const struct blame_try *try,
+                                    const struct blame_case *item)
 {
+    const struct blame_case *owner = try->owner == BLAME_NONE ? NULL : &book->cases[try->owner];
     return (struct blame_window){.from = try->from,
                                  .until = try->until,
                                  .endpoint = try->endpoint,
+                                 .upstream = try->upstream,
                                  .on = try,
                                  .effects = effects_of(item, try->outcome),
-                                 .touched = item->touched};
+                                 .touched = owner ? owner->touched : BLAME_NONE};
 }
 
 struct blame_window blame_window_whole(const struct blame_case *item)
@@ -59,6 +65,7 @@ struct blame_window blame_window_whole(const struct blame_case *item)
     return (struct blame_window){.from = item->from,
                                  .until = item->until,
                                  .endpoint = item->recorded ? BLAME_EVERYWHERE : BLAME_NOWHERE,
+                                 .upstream = item->upstream,
                                  .effects = effects_of(item, CAUSE_NONE),
                                  .touched = item->touched};
 }

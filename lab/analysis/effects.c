@@ -11,8 +11,10 @@
 #define REFUSES EFFECT_REFUSES
 #define GARBLES EFFECT_GARBLES
 #define ANSWERS EFFECT_ANSWERS
+#define IDLES   EFFECT_IDLES
 
-/* A process that stood still closes, when it goes on, what was idle for too long meanwhile. */
+/* A process that stood still closes, when it goes on, what was idle for too long meanwhile; it has
+ * no reason to close what is asked of it. */
 static const struct {
     const char *kind;
     unsigned effects;
@@ -27,7 +29,7 @@ static const struct {
     {"limit_data", ENDS, true},
     {"corrupt", GARBLES | ENDS | DELAYS, true},
     {"blackhole", DELAYS, true},
-    {"idle_close", ENDS, true},
+    {"idle_close", ENDS | IDLES, true},
     {"half_open", DELAYS | ENDS, true},
     {"refuse", REFUSES | ENDS, true},
     {"accept_delay", DELAYS | REFUSES, true},
@@ -46,11 +48,11 @@ static const struct {
     {"response_rate", DELAYS, true},
     {"edit_request", GARBLES | ANSWERS, true},
     {"edit_response", GARBLES, true},
-    {"pause", DELAYS | ENDS, false},
-    {"stop", DELAYS | ENDS, false},
+    {"pause", DELAYS | IDLES, false},
+    {"stop", DELAYS | IDLES, false},
     {"kill", ENDS | REFUSES | DELAYS, false},
     {"term", ENDS | REFUSES | DELAYS, false},
-    {"steal_cpu", DELAYS | ENDS, false},
+    {"steal_cpu", DELAYS | IDLES, false},
     {"stop_accepting", DELAYS | REFUSES, false},
     {"descriptors", EFFECT_ALL, false},
 };
@@ -80,7 +82,7 @@ unsigned effects_behind(enum cause cause)
         [CAUSE_TLS_FAILED] = ENDS | GARBLES | DELAYS,
         [CAUSE_CLOSED_BEFORE_RESPONSE] = ENDS,
         [CAUSE_RESET_BEFORE_RESPONSE] = ENDS,
-        [CAUSE_REUSED_CLOSED] = ENDS,
+        [CAUSE_REUSED_CLOSED] = ENDS | IDLES,
         [CAUSE_RESPONSE_TIMEOUT] = DELAYS,
         [CAUSE_SEND_TIMEOUT] = DELAYS,
         [CAUSE_RESPONSE_MALFORMED] = GARBLES,

@@ -10,14 +10,15 @@
 #include "lib/record/cause.h"
 
 enum effect {
-    EFFECT_DELAYS = 1,  /* it waits */
-    EFFECT_ENDS = 2,    /* its connection is closed or reset */
-    EFFECT_REFUSES = 4, /* it gets no connection */
-    EFFECT_GARBLES = 8, /* its bytes are others */
-    EFFECT_ANSWERS = 16 /* it is answered by somebody else, or with an error */
+    EFFECT_DELAYS = 1,   /* it waits */
+    EFFECT_ENDS = 2,     /* its connection is closed or reset */
+    EFFECT_REFUSES = 4,  /* it gets no connection */
+    EFFECT_GARBLES = 8,  /* its bytes are others */
+    EFFECT_ANSWERS = 16, /* it is answered by somebody else, or with an error */
+    EFFECT_IDLES = 32    /* its connection is closed while nothing is asked on it */
 };
 
-#define EFFECT_ALL 31u
+#define EFFECT_ALL 63u
 
 /* What a kind of fault does; a kind that is not known may do anything. */
 unsigned effects_of_fault(const char *kind);

@@ -43,6 +43,7 @@ struct evidence {
     struct evidence_touch { /* a fault says whom it touched */
         uint32_t touched;   /* the case */
         const char *name;
+        uint32_t endpoint;
         int64_t at;
     } * touches;
     size_t touch_count, touch_capacity;

@@ -20,7 +20,7 @@ static void add_stalls(struct evidence *evidence)
             .name = "",
             .target = gateway ? "gateway" : NULL,
             .kind = "stall",
-            .effects = EFFECT_DELAYS | EFFECT_ENDS,
+            .effects = EFFECT_DELAYS | EFFECT_IDLES,
         };
     }
 }
@@ -58,7 +58,8 @@ static void place_touches(const struct evidence *evidence, const struct blame_bo
         const struct evidence_touch *touch = &evidence->touches[i];
         struct blame_case *item = &evidence->cases[touch->touched];
         for (uint32_t at = 0; at < book->span_count && item->touched == BLAME_NONE; at++)
-            if (book->spans[at].name == touch->name && book->spans[at].from <= touch->at &&
+            if (book->spans[at].name == touch->name &&
+                book->spans[at].endpoint == touch->endpoint && book->spans[at].from <= touch->at &&
                 book->spans[at].to >= touch->at)
                 item->touched = at;
     }
@@ -94,6 +95,5 @@ void evidence_judge(struct evidence *evidence, struct blame_book *book)
     merge_spans(evidence, book);
     place_touches(evidence, book);
     blame_judge(book);
-    free(book->reach);
-    book->reach = NULL;
+    blame_free(book);
 }

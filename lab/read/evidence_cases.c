@@ -69,19 +69,22 @@ static void name_case(struct case_reading *reading, sqlite3_stmt *row, int colum
 
 static void take_client(void *context, sqlite3_stmt *row)
 {
-    name_case(context, row, CLIENT_TRACE);
+    struct case_reading *reading = context;
+    name_case(reading, row, CLIENT_TRACE);
+    reading->item->unsent = sqlite3_column_type(row, CLIENT_SENT) == SQLITE_NULL;
 }
 
-/* A request cannot come before it is due, nor begin when it is over: then the gateway's clock is
- * another than the generator's. */
+/* A request cannot come before it is due, nor begin when it has been answered: then the gateway's
+ * clock is another than the generator's. Whoever gave up may be looked after later. */
 static void take_request(void *context, sqlite3_stmt *row)
 {
     struct case_reading *reading = context;
     struct blame_case *item = reading->item;
     const char *upstream = column_text(row, REQUEST_UPSTREAM);
     int64_t from = sqlite3_column_int64(row, REQUEST_STARTED);
+    bool answered = item->part != BLAME_LOST;
     reading->evidence->elsewhere +=
-        from < item->from - CLOCK_SLACK || from > item->until + CLOCK_SLACK;
+        from < item->due - CLOCK_SLACK || (answered && from > item->until + CLOCK_SLACK);
     name_case(reading, row, REQUEST_TRACE);
     item->upstream = upstream ? names_number(&reading->evidence->upstreams, upstream) : BLAME_NONE;
     item->from = from;
@@ -102,6 +105,7 @@ static enum result add_case(struct evidence *evidence, struct evidence_source *s
         .status = exchange->gateway_status,
         .error = (enum client_error)exchange->error,
         .recorded = exchange->rows > 0,
+        .due = due,
         .from = due,
         .until = due + exchange->latency,
         .queue = -1,

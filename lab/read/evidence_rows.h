@@ -3,8 +3,10 @@
 #ifndef TAILGATE_LAB_READ_EVIDENCE_ROWS_H
 #define TAILGATE_LAB_READ_EVIDENCE_ROWS_H
 
-#define CLIENT "SELECT trace_id FROM client WHERE rowid = ?1"
-enum client_column { CLIENT_TRACE };
+#include "lab/read/query.h"
+
+#define CLIENT "SELECT trace_id, sent_ns FROM client WHERE rowid = ?1"
+enum client_column { CLIENT_TRACE, CLIENT_SENT };
 
 #define REQUEST                                                                           \
     "SELECT trace_id, started_ns, upstream, queue_ns, deliver_ns, total_ns FROM request " \
@@ -18,15 +20,22 @@ enum request_column {
     REQUEST_TOTAL,
 };
 
-/* What is asked of every try, and of a try that matters besides. */
-#define TRY                                                                              \
-    "started_ns, trace_id, endpoint, connect_ns, tls_ns, send_ns, wait_ns, receive_ns, " \
-    "total_ns, outcome, late_ns, listened_ns"
-#define ATTEMPTS "SELECT variant, round, rowid, " TRY " FROM attempt"
-#define ATTEMPT                                                                         \
-    "SELECT variant, round, rowid, " TRY ", number, upstream, backend_queue_ns, "       \
-    "backend_lock_ns, backend_work_ns, backend_gc_ns, backend_cleanup_ns, faults FROM " \
-    "attempt WHERE rowid = ?1"
+/* What is asked of every try, and of a try that matters besides. Of one that was never answered,
+ * the backend's own record has what its response would have said. */
+#define TRY                                                                             \
+    "a.variant, a.round, a.rowid, a.started_ns, a.trace_id, a.endpoint, a.connect_ns, " \
+    "a.tls_ns, a.send_ns, a.wait_ns, a.receive_ns, a.total_ns, a.outcome, a.late_ns, "  \
+    "a.listened_ns"
+#define ATTEMPTS "SELECT " TRY " FROM attempt a"
+#define ATTEMPT                                                                               \
+    "SELECT " TRY ", a.number, a.upstream, ifnull(a.backend_queue_ns, s.queue_ns), "          \
+    "ifnull(a.backend_lock_ns, s.lock_ns), ifnull(a.backend_work_ns, s.work_ns), "            \
+    "ifnull(a.backend_gc_ns, s.gc_ns), ifnull(a.backend_cleanup_ns, s.cleanup_ns), a.faults " \
+    "FROM attempt a LEFT JOIN endpoint e ON a.backend_work_ns IS NULL AND "                   \
+    "e.address = a.endpoint AND e.variant = a.variant AND e.round = a.round "                 \
+    "LEFT JOIN served s ON s.process = e.process AND " SAME_REQUEST(                          \
+        "s",                                                                                  \
+        "a") " AND s.started_ns >= a.started_ns WHERE a.rowid = ?1 ORDER BY s.started_ns LIMIT 1"
 enum attempt_column {
     ATTEMPT_ROW = 2,
     ATTEMPT_STARTED,
@@ -70,7 +79,7 @@ enum fault_column {
 #define PAUSES "SELECT variant, round, process, kind, name, started_ns, ended_ns FROM pause"
 enum pause_column { PAUSE_PROCESS = 2, PAUSE_KIND, PAUSE_NAME, PAUSE_STARTED, PAUSE_ENDED };
 
-#define STATES "SELECT variant, round, at_ns, kind, subject FROM state"
-enum state_column { STATE_AT = 2, STATE_KIND_NAME, STATE_SUBJECT };
+#define STATES "SELECT variant, round, at_ns, kind, subject, value FROM state"
+enum state_column { STATE_AT = 2, STATE_KIND_NAME, STATE_SUBJECT, STATE_VALUE };
 
 #endif

@@ -39,7 +39,7 @@ static void note_touch(struct evidence *evidence, const struct blame_span *span,
     uint32_t touched = keymap_find(&evidence->case_of, key);
     if (touched != KEYMAP_NONE)
         EVIDENCE_ADD(evidence, touches, touch,
-                     (struct evidence_touch){touched, span->name, span->from});
+                     (struct evidence_touch){touched, span->name, span->endpoint, span->from});
 }
 
 void evidence_take_fault(void *context, sqlite3_stmt *row)
@@ -83,7 +83,7 @@ void evidence_take_pause(void *context, sqlite3_stmt *row)
         .name = names_text(&evidence->texts, column_text(row, PAUSE_NAME)),
         .target = names_text(&evidence->texts, column_text(row, PAUSE_PROCESS)),
         .kind = strcmp(kind, "collection") == 0 ? "collection" : "pause",
-        .effects = EFFECT_DELAYS | EFFECT_ENDS,
+        .effects = EFFECT_DELAYS | EFFECT_IDLES,
     };
     span.endpoint = endpoint_of(evidence, span.target);
     EVIDENCE_ADD(evidence, spans, span, span);
@@ -101,5 +101,6 @@ void evidence_take_state(void *context, sqlite3_stmt *row)
                     .at = sqlite3_column_int64(row, STATE_AT),
                     .kind = (enum state_kind)kind,
                     .subject = names_text(&evidence->texts, column_text(row, STATE_SUBJECT)),
+                    .value = column_length(row, STATE_VALUE),
                 });
 }

@@ -58,7 +58,7 @@ static int tear_down(void **state)
 {
     struct scene *scene = *state;
     stalls_free(&scene->stalls);
-    free(scene->book.reach);
+    blame_free(&scene->book);
     free(scene->waits);
     free(scene);
     return 0;
@@ -97,6 +97,12 @@ static struct blame_try *add_try(struct scene *scene, uint32_t owner, uint32_t e
     return try;
 }
 
+static void add_state(struct scene *scene, int64_t at, enum state_kind kind, const char *subject)
+{
+    scene->states[scene->book.state_count++] =
+        (struct blame_state){.at = at, .kind = kind, .subject = subject, .value = -1};
+}
+
 static struct blame_case *add_case(struct scene *scene, enum cause cause, int64_t from,
                                    int64_t until)
 {
@@ -105,6 +111,7 @@ static struct blame_case *add_case(struct scene *scene, enum cause cause, int64_
                                 .recorded = true,
                                 .cause = cause,
                                 .status = cause_row(cause)->status,
+                                .due = from,
                                 .from = from,
                                 .until = until,
                                 .queue = -1,
@@ -253,8 +260,7 @@ static void an_ejection_is_traced_back_to_what_failed_before_it(void **state)
     for (int64_t i = 0; i < 3; i++)
         add_try(scene, BLAME_NONE, 0, CAUSE_RESPONSE_TIMEOUT, 2 * SECOND + i * MS,
                 2 * SECOND + i * MS + TIMEOUT);
-    scene->states[scene->book.state_count++] =
-        (struct blame_state){2 * SECOND + 2 * MS + TIMEOUT, STATE_ENDPOINT_EJECTED, endpoints[0]};
+    add_state(scene, 2 * SECOND + 2 * MS + TIMEOUT, STATE_ENDPOINT_EJECTED, endpoints[0]);
     add_case(scene, CAUSE_NO_ENDPOINT, 7 * SECOND, 7 * SECOND);
     judge(scene);
     assert_string_equal(blamed(scene, 0), "gc");
@@ -276,8 +282,7 @@ static void each_ejection_has_failures_of_its_own(void **state)
             add_try(scene, BLAME_NONE, 0,
                     at == 5 && i == 0 ? CAUSE_CONNECT_REFUSED : CAUSE_RESPONSE_TIMEOUT, at * SECOND,
                     at * SECOND + TIMEOUT);
-        scene->states[scene->book.state_count++] =
-            (struct blame_state){at * SECOND + TIMEOUT, STATE_ENDPOINT_EJECTED, endpoints[0]};
+        add_state(scene, at * SECOND + TIMEOUT, STATE_ENDPOINT_EJECTED, endpoints[0]);
     }
     add_case(scene, CAUSE_NO_ENDPOINT, 7 * SECOND, 7 * SECOND);
     judge(scene);
@@ -298,13 +303,11 @@ static void a_state_of_another_upstream_refuses_nobody(void **state)
     for (uint32_t i = 0; i < 2; i++) {
         int64_t from = (2 + i) * SECOND;
         add_try(scene, BLAME_NONE, i, CAUSE_RESPONSE_TIMEOUT, from, from + TIMEOUT)->upstream = i;
-        scene->states[scene->book.state_count++] =
-            (struct blame_state){from + TIMEOUT, STATE_ENDPOINT_EJECTED, endpoints[i]};
+        add_state(scene, from + TIMEOUT, STATE_ENDPOINT_EJECTED, endpoints[i]);
     }
     for (uint32_t i = 0; i < 2; i++)
         add_case(scene, CAUSE_NO_ENDPOINT, 7 * SECOND, 7 * SECOND)->upstream = i;
-    scene->states[scene->book.state_count++] =
-        (struct blame_state){8 * SECOND, STATE_POOL_EXHAUSTED, upstreams[1]};
+    add_state(scene, 8 * SECOND, STATE_POOL_EXHAUSTED, upstreams[1]);
     add_case(scene, CAUSE_QUEUE_TIMEOUT, 9 * SECOND, 9 * SECOND);
     judge(scene);
     assert_string_equal(blamed(scene, 0), "ours");
@@ -312,15 +315,63 @@ static void a_state_of_another_upstream_refuses_nobody(void **state)
     assert_int_equal(scene->cases[2].state, BLAME_NONE);
 }
 
+/* What touched the tries that opened a breaker says so of their own requests. */
+static void a_breaker_is_traced_back_to_a_fault_that_names_whom_it_touched(void **state)
+{
+    struct scene *scene = *state;
+    add_span(scene, "net", "delay_response", 0, 0, 10 * SECOND);
+    scene->spans[0].precise = true;
+    for (int64_t i = 0; i < 3; i++) {
+        fail_once(scene, CAUSE_RESPONSE_TIMEOUT, 0, 2 * SECOND, 2 * SECOND + TIMEOUT);
+        scene->cases[i].touched = 0;
+    }
+    add_state(scene, 2 * SECOND + TIMEOUT, STATE_BREAKER_OPENED, "orders");
+    add_case(scene, CAUSE_BREAKER_OPEN, 3 * SECOND, 3 * SECOND);
+    judge(scene);
+    assert_string_equal(blamed(scene, 3), "net");
+}
+
+/* Nothing of another upstream's endpoint is behind a queue for one's own. */
+static void a_queue_is_not_held_up_by_another_upstream(void **state)
+{
+    struct scene *scene = *state;
+    add_span(scene, "theirs", "pause", 1, 2 * SECOND, 2 * SECOND + 300 * MS);
+    for (uint32_t i = 0; i < 2; i++)
+        add_try(scene, BLAME_NONE, i, CAUSE_RESPONSE_TIMEOUT, 2 * SECOND, 2 * SECOND + TIMEOUT)
+            ->upstream = i;
+    add_state(scene, 2 * SECOND + 20 * MS, STATE_POOL_EXHAUSTED, "orders");
+    add_case(scene, CAUSE_QUEUE_TIMEOUT, 2 * SECOND + 30 * MS, 2 * SECOND + 90 * MS);
+    judge(scene);
+    assert_int_equal(scene->cases[0].span, BLAME_NONE);
+    assert_int_equal(scene->cases[0].class, BLAME_LIMIT);
+}
+
+/* An ejection says how many failures led to it. */
+static void an_ejection_counts_its_own_failures(void **state)
+{
+    struct scene *scene = *state;
+    for (int64_t i = 0; i < 5; i++)
+        add_try(scene, BLAME_NONE, 0, CAUSE_RESPONSE_TIMEOUT, 2 * SECOND + i * MS,
+                2 * SECOND + i * MS + TIMEOUT);
+    add_state(scene, 2 * SECOND + 4 * MS + TIMEOUT, STATE_ENDPOINT_EJECTED, endpoints[0]);
+    scene->states[0].value = 3;
+    add_case(scene, CAUSE_NO_ENDPOINT, 7 * SECOND, 7 * SECOND);
+    judge(scene);
+    assert_int_equal(scene->cases[0].failures, 3);
+}
+
 /* Other gateways say that nobody could be asked, and nothing of what led to it. */
 static void a_refusal_without_a_state_is_blamed_on_what_was_in_force(void **state)
 {
     struct scene *scene = *state;
+    char verdict[BLAME_VERDICT];
     add_span(scene, "shut", "refuse", 0, 2 * SECOND, 3 * SECOND);
     add_case(scene, CAUSE_NO_ENDPOINT, 2 * SECOND + 500 * MS, 2 * SECOND + 501 * MS);
     add_case(scene, CAUSE_NO_ENDPOINT, 7 * SECOND, 7 * SECOND + MS);
     judge(scene);
     assert_string_equal(blamed(scene, 0), "shut");
+    blame_verdict(verdict, &scene->book, &scene->cases[0]);
+    assert_non_null(strstr(verdict, "not recorded, during the injected refuse \"shut\""));
     assert_int_equal(scene->cases[1].class, BLAME_LIMIT);
 }
 
@@ -363,8 +414,7 @@ static void a_queue_is_traced_back_to_what_held_it_up(void **state)
 {
     struct scene *scene = *state;
     add_span(scene, "gc", "pause", 1, 2 * SECOND, 2 * SECOND + 300 * MS);
-    scene->states[scene->book.state_count++] =
-        (struct blame_state){2 * SECOND + 100 * MS, STATE_POOL_EXHAUSTED, "orders"};
+    add_state(scene, 2 * SECOND + 100 * MS, STATE_POOL_EXHAUSTED, "orders");
     add_case(scene, CAUSE_QUEUE_TIMEOUT, 2 * SECOND + 110 * MS, 2 * SECOND + 210 * MS);
     add_case(scene, CAUSE_RATE_WAIT_LIMIT, 9 * SECOND, 9 * SECOND);
     judge(scene);
@@ -414,6 +464,88 @@ static void a_delay_on_the_way_is_innocent_of_what_the_backend_took(void **state
     assert_int_equal(scene->cases[2].would_succeed, -1);
     blame_verdict(verdict, &scene->book, &scene->cases[2]);
     assert_null(strstr(verdict, "in time"));
+}
+
+/* A short pause is innocent of what the backend takes for long. */
+static void what_would_have_been_too_late_anyway_is_the_backends(void **state)
+{
+    struct scene *scene = *state;
+    add_span(scene, "gc", "pause", 0, 2 * SECOND + 20 * MS, 2 * SECOND + 30 * MS);
+    const int64_t late[] = {300 * MS, 5 * MS};
+    for (uint32_t i = 0; i < 2; i++) {
+        struct blame_try *try =
+            fail_once(scene, CAUSE_RESPONSE_TIMEOUT, 0, 2 * SECOND, 2 * SECOND + TIMEOUT);
+        try->late = late[i];
+        try->backend_work = TIMEOUT + late[i];
+    }
+    judge(scene);
+    assert_string_equal(blamed(scene, 0), "work");
+    assert_string_equal(blamed(scene, 1), "gc");
+    assert_int_equal(scene->cases[1].would_succeed, 1);
+}
+
+/* It closes what is idle for too long, and nothing that is asked of it. */
+static void a_pause_closes_idle_connections_alone(void **state)
+{
+    struct scene *scene = *state;
+    add_span(scene, "gc", "pause", 0, 2 * SECOND, 2 * SECOND + 200 * MS);
+    fail_once(scene, CAUSE_CLOSED_BEFORE_RESPONSE, 0, 2 * SECOND + 199 * MS, 2 * SECOND + 201 * MS);
+    fail_once(scene, CAUSE_REUSED_CLOSED, 0, 2 * SECOND + 199 * MS, 2 * SECOND + 201 * MS);
+    judge(scene);
+    assert_string_equal(blamed(scene, 0), "backend");
+    assert_string_equal(blamed(scene, 1), "gc");
+}
+
+/* The request was reset on one endpoint first; what it ended of is the pause of the other. */
+static void the_try_that_ended_it_is_asked_first(void **state)
+{
+    struct scene *scene = *state;
+    add_span(scene, "rst", "reset_peer", 1, 0, 10 * SECOND);
+    scene->spans[0].precise = true;
+    add_span(scene, "gc", "pause", 0, 2 * SECOND, 2 * SECOND + 300 * MS);
+    add_case(scene, CAUSE_RESPONSE_TIMEOUT, 2 * SECOND, 2 * SECOND + TIMEOUT + MS)->touched = 0;
+    add_try(scene, 0, 1, CAUSE_RESET_BEFORE_RESPONSE, 2 * SECOND, 2 * SECOND + MS)->number = 1;
+    add_try(scene, 0, 0, CAUSE_RESPONSE_TIMEOUT, 2 * SECOND + MS, 2 * SECOND + MS + TIMEOUT)
+        ->number = 2;
+    add_case(scene, CAUSE_RESPONSE_TIMEOUT, 2 * SECOND, 2 * SECOND + TIMEOUT + MS)->touched = 0;
+    add_try(scene, 1, 0, CAUSE_RESPONSE_TIMEOUT, 2 * SECOND, 2 * SECOND + TIMEOUT)->number = 1;
+    add_try(scene, 1, 1, CAUSE_RESET_BEFORE_RESPONSE, 2 * SECOND + 9 * MS, 2 * SECOND + 10 * MS)
+        ->number = 2; /* its hedge */
+    judge(scene);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_string_equal(blamed(scene, i), "gc");
+        assert_string_equal(scene->spans[scene->cases[i].other].name, "rst");
+    }
+}
+
+/* ---- what never reached the gateway */
+
+static struct blame_case *lose(struct scene *scene, int64_t due, int64_t from, int64_t until)
+{
+    struct blame_case *item = add_case(scene, CAUSE_CLIENT_ABORT, from, until);
+    item->part = BLAME_LOST;
+    item->error = CLIENT_ERROR_TIMEOUT;
+    item->due = due;
+    item->latency = 400 * MS;
+    return item;
+}
+
+static void waiting_outside_is_the_clients_or_the_stopped_gateways(void **state)
+{
+    struct scene *scene = *state;
+    add_span(scene, "halt", "stop", BLAME_EVERYWHERE, 2 * SECOND, 2 * SECOND + 600 * MS);
+    lose(scene, 2 * SECOND + 50 * MS, 2 * SECOND + 600 * MS, 2 * SECOND + 601 * MS);
+    lose(scene, 5 * SECOND, 5 * SECOND + 390 * MS, 5 * SECOND + 400 * MS);
+    struct blame_case *unsent = lose(scene, 6 * SECOND, 6 * SECOND, 6 * SECOND + 400 * MS);
+    unsent->recorded = false;
+    unsent->unsent = true;
+    for (uint32_t i = 0; i < 2; i++)
+        add_try(scene, i, 0, CAUSE_CLIENT_ABORT, scene->cases[i].from, scene->cases[i].until)
+            ->backend_work = MS;
+    judge(scene);
+    assert_string_equal(blamed(scene, 0), "halt");
+    assert_string_equal(blamed(scene, 1), "client");
+    assert_string_equal(blamed(scene, 2), "client");
 }
 
 /* A try that was not on its endpoint was not held by it. */
@@ -493,12 +625,19 @@ int main(void)
         TEST(an_ejection_is_traced_back_to_what_failed_before_it),
         TEST(each_ejection_has_failures_of_its_own),
         TEST(a_state_of_another_upstream_refuses_nobody),
+        TEST(a_breaker_is_traced_back_to_a_fault_that_names_whom_it_touched),
+        TEST(a_queue_is_not_held_up_by_another_upstream),
+        TEST(an_ejection_counts_its_own_failures),
         TEST(a_refusal_without_a_state_is_blamed_on_what_was_in_force),
         TEST(what_the_gateway_never_recorded_is_not_blamed_on_a_backend),
         TEST(what_held_another_of_its_tries_is_named_too),
         TEST(a_queue_is_traced_back_to_what_held_it_up),
         TEST(a_late_arrival_tells_whether_it_would_have_been_in_time),
         TEST(a_delay_on_the_way_is_innocent_of_what_the_backend_took),
+        TEST(what_would_have_been_too_late_anyway_is_the_backends),
+        TEST(a_pause_closes_idle_connections_alone),
+        TEST(the_try_that_ended_it_is_asked_first),
+        TEST(waiting_outside_is_the_clients_or_the_stopped_gateways),
         TEST(only_its_own_tries_count),
         TEST(a_slow_request_waited_for_its_largest_part),
         TEST(every_kind_of_fault_has_its_effects),
