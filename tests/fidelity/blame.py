@@ -48,7 +48,23 @@ def pause(name, on="@orders", length="300ms", every="1s", start="500ms", **more)
             "from": start, **more}
 
 
-# The experiment, and SQL for the fault that is to blame for a row of blame `b` and its last try `a`.
+def beside_another(spec, faults):
+    """The experiment with a second upstream, of one endpoint that is ejected when it fails."""
+    service = {"config": {"handlers": {"/stock": {"steps": [
+        {"io": "exponential(5ms)"}, {"respond": {"status": 200, "body": "1KiB"}}]}}}}
+    spec["backends"]["stock"] = service
+    spec["gateway"]["routes"] = [{"path": "/orders", "upstream": "orders"},
+                                 {"path": "/stock", "upstream": "stock"}]
+    spec["gateway"]["upstreams"]["stock"] = {
+        "endpoints": ["@stock"], "connections": {"idle": 0}, "retry": {"attempts": 1},
+        "health": {"passive": {"consecutive": 3, "eject_for": "1500ms", "max_ejected": "100%"},
+                   "panic_threshold": "0%"}}
+    spec["load"]["requests"] = [{"GET": "/orders"}, {"GET": "/stock"}]
+    return {**spec, "faults": spec["faults"] + faults}
+
+
+# The experiment, and SQL for the fault, or the class, that is to blame for a row of blame `b` and its
+# last try `a`.
 SEVERAL = [
     (experiment("two-places", [pause("one", "@orders/0"), pause("two", "@orders/1", start="900ms")],
                 instances=2),
@@ -83,6 +99,34 @@ SEVERAL = [
      "'gc'"),
     (experiment("gateway-killed", [{"name": "crash", "on": "gateway", "kind": "kill", "from": "1s",
                                     "every": "3s", "restart_after": "200ms"}]), "'crash'"),
+    (experiment("gateway-stopped", [{"name": "halt", "on": "gateway", "kind": "stop",
+                                     "lasting": "600ms", "every": "2s", "from": "1s"}],
+                load={"timeout": "400ms"}), "'halt'"),
+    (experiment("few-connections", [], io="20ms", load={"connections": 4, "timeout": "400ms"}),
+     "'client'"),
+    (beside_another(experiment("two-upstreams", [pause("gc", "@orders/0", length="200ms")],
+                               instances=3, upstream={
+        "health": {"passive": {"consecutive": 3, "eject_for": "400ms", "max_ejected": "60%"},
+                   "panic_threshold": "0%"}}),
+        [{"name": "shut", "on": "@stock", "kind": "refuse", "from": "1s", "lasting": "100ms",
+          "every": "3s"}]),
+     "SELECT iif(upstream = 'stock', 'shut', 'gc') FROM request WHERE trace_id = b.trace_id"),
+    (experiment("breaker-and-delays", [{"name": "net", "on": "@orders", "kind": "delay_response",
+                                        "delay": "200ms", "from": "2s", "lasting": "1s"}],
+                upstream={"breaker": {"error_ratio": "30%", "minimum": 20, "open_for": "500ms"}}),
+     "'net'"),
+    (experiment("closes-of-its-own", [pause("gc", "@orders/0", length="200ms")], instances=2,
+                upstream={"connections": {"idle": 0}},
+                backend={"handlers": {"/orders": {"steps": [
+                    {"io": "exponential(3ms)"}, {"fail": {"how": "close", "share": "5%"}},
+                    {"respond": {"status": 200, "body": "1KiB"}}]}}}),
+     "iif(b.cause = 'response_timeout', 'gc', 'backend')"),
+    (experiment("retried-elsewhere", [
+        pause("gc", "@orders/0"),
+        {"name": "cut", "on": "@orders/1", "kind": "empty_response", "share": "30%"}],
+        instances=2, upstream={"connections": {"idle": 0},
+                               "retry": {"attempts": 2, "budget": "100%", "on": ["closed"]}}),
+     "iif(b.cause = 'response_timeout', 'gc', 'cut')"),
 ]
 
 # The fault's name beside that which was blamed; each failed request once.
@@ -140,7 +184,7 @@ def judge(tailgate, spec, truth, seeds):
         total["failures"] += len(rows)
         total["counted"] += counted
         for kind, name, wanted, cause, verdict in rows:
-            if kind == "injected" and name == wanted:
+            if (name if kind == "injected" else kind) == wanted:
                 total["right"] += 1
                 continue
             key = f"{cause}: {kind} {name}, not {wanted}"
