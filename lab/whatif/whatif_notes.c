@@ -178,6 +178,25 @@ static void note_p99(struct whatif *whatif)
                 missed);
 }
 
+/* A larger share of all requests than this is no chance. */
+#define MOST_MISSED 0.01
+
+static void note_give_ups(struct whatif *whatif)
+{
+    const struct prediction *recorded = &whatif->recorded;
+    double replayed = (double)whatif->points[0].prediction.gave_up / (double)recorded->requests;
+    double really = (double)recorded->gave_up / (double)recorded->requests;
+    char of_replay[32], of_run[32];
+    if (fabs(really - replayed) <= MOST_MISSED)
+        return;
+    whatif_note(whatif,
+                "replayed at its own setting, %s of the requests are given up by their clients, "
+                "and really %s were: something that the replay does not know of was at work, and "
+                "the other figures are off as well",
+                whatif_percent(of_replay, sizeof(of_replay), replayed),
+                whatif_percent(of_run, sizeof(of_run), really));
+}
+
 static void note_replay(struct whatif *whatif)
 {
     const struct prediction *replayed = &whatif->points[0].prediction;
@@ -191,6 +210,7 @@ static void note_replay(struct whatif *whatif)
                     "work, and the other figures are off as well",
                     replayed->failure_rate.value * 100, recorded * 100);
     note_p99(whatif);
+    note_give_ups(whatif);
     whatif_note(whatif,
                 "not in these figures: that more load makes backends slower. Where retries "
                 "and hedges add more than %.0f %% of tries the intervals are widened by that share",

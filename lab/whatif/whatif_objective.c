@@ -11,6 +11,8 @@
 
 /* So many requests must lie above a quantile before it is told, as with the p99 that is printed. */
 #define FEWEST_ABOVE 10
+/* Where as large a share was not answered, the mean is not known either. */
+#define MEAN_LACKS 0.01
 
 #define PREDICTED                                                                        \
     "gateway_failures, failure_rate, mean, p50, p90, p99, p99.9, or a cause of gateway " \
@@ -136,10 +138,24 @@ static bool find_doubt(const struct expectation *condition, const struct predict
     return true;
 }
 
+static bool is_of_mean(const struct expectation *condition)
+{
+    const char *name = expect_metric_name(condition);
+    return name && strcmp(name, "mean") == 0;
+}
+
 static bool is_withheld(const struct expectation *condition, const struct prediction *prediction,
                         char *out, size_t size)
 {
     double quantile = expect_quantile(condition);
+    if (is_of_mean(condition) &&
+        (double)prediction->unanswered >= MEAN_LACKS * (double)prediction->requests) {
+        snprintf(out, size,
+                 "cannot be told: mean: %zu requests were given up, and how long they would have "
+                 "taken is not known",
+                 prediction->unanswered);
+        return true;
+    }
     if (quantile <= 0)
         return false;
     size_t expected = (size_t)llround(FEWEST_ABOVE / (1 - quantile));

@@ -179,6 +179,8 @@ def test_what_is_cut_off_by_clients(recorded, command, tmp_path):
     assert done.returncode == 1 and "cheapest" not in done.stdout
     assert ("cannot be told: p90: more requests than that were given up, and how long they would "
             "have taken is not known") in done.stdout
+    done = command("whatif", folder, "--at", "timeout.response=10s", "--objective", "mean < 9s")
+    assert done.returncode == 1 and "cannot be told: mean: " in done.stdout
     words = [folder, "--at", "timeout.response=10s", "--objective", "gateway_failures < 1%"]
     result, at = points(command, *words)
     point = at["timeout.response=10s"]
@@ -219,7 +221,7 @@ def test_given_up_before_it_was_sent(recorded, command, tmp_path):
                           "done_ns + 2000000 WHERE ordinal % 16 = 3")
     done = command("whatif", folder, "--at", "timeout.response=10s")
     assert done.returncode == 0, done.stderr
-    assert "as it is" in done.stdout
+    assert "0% of the requests are given up by their clients, and really 6" in done.stdout
 
 
 def test_those_that_lost_to_a_hedge(recorded, command, tmp_path):
