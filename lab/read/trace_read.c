@@ -127,7 +127,7 @@ static void check_moments(struct reading *reading, sqlite3_stmt *row)
     bool answered = strcmp(column_text_or_empty(row, 7), "none") == 0;
     bool recorded = sqlite3_column_type(row, 8) != SQLITE_NULL;
     bool well = answered && sqlite3_column_int(row, 15) < 500;
-    reading->backwards += took < 0 || (answered && sent > took);
+    reading->backwards += took < 0 || took > DURATION_LONGEST_NS || (answered && sent > took);
     /* Worse answers may be those of a fault on the way to the gateway. */
     reading->facts->requests.of += well;
     reading->facts->requests.count += well && !recorded;
@@ -223,12 +223,17 @@ static void read_phases(struct trace_try *try, sqlite3_stmt *row)
     try->receive = or_zero(column_length(row, 11));
 }
 
-static bool has_negative(sqlite3_stmt *row, int from, int to)
+/* No length of time of a try is negative, or longer than any that is ever read; those from column
+ * 14 on may be negative, as they are differences of two clock readings. */
+static bool is_possible(const struct trace_request *request, int64_t at, sqlite3_stmt *row)
 {
-    for (int i = from; i <= to; i++)
-        if (sqlite3_column_int64(row, i) < 0)
-            return true;
-    return false;
+    static const int lengths[] = {7, 8, 9, 10, 11, 14, 15, 16, 17};
+    for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+        int64_t length = sqlite3_column_int64(row, lengths[i]);
+        if ((length < 0 && lengths[i] < 14) || length > DURATION_LONGEST_NS)
+            return false;
+    }
+    return at >= request->intended - CLOCK_SLACK && at <= DURATION_LONGEST_NS;
 }
 
 static void take_try(void *context, sqlite3_stmt *row)
@@ -257,7 +262,10 @@ static void take_try(void *context, sqlite3_stmt *row)
                          .late = column_length(row, 14),
                          .listened = column_length(row, 15),
                          .request_end = or_zero(column_length(row, 16))};
-    reading->backwards += has_negative(row, 7, 11) || raw->try.at < request->intended - CLOCK_SLACK;
+    if (!is_possible(request, raw->try.at, row)) {
+        reading->backwards++;
+        return;
+    }
     read_phases(&raw->try, row);
     raw->answered = raw->try.ended >= 0;
     if (raw->try.number != 1)
@@ -401,7 +409,8 @@ static void count_beyond(struct reading *reading)
             const struct trace_request *request = &trace->requests[trace->rounds[r].from + i];
             reading->facts->beyond.of += request->measured;
             reading->facts->beyond.count +=
-                request->measured && request->intended > trace->rounds[r].duration + CLOCK_SLACK;
+                request->measured && (request->intended < -CLOCK_SLACK ||
+                                      request->intended > trace->rounds[r].duration + CLOCK_SLACK);
         }
 }
 
@@ -445,12 +454,17 @@ static const char ejections_sql[] =
     "SELECT count(*) FROM state WHERE variant = ?1"
     " AND kind IN ('endpoint_ejected', 'breaker_opened', 'endpoint_down')";
 
-/* A round of which only the beginning was read is as long as that. */
+/* A round of which only the beginning was read, or in which no more was sent, is as long as that:
+ * time without requests says nothing. */
 static void cut_round(struct reading *reading, struct trace_round *round, size_t most)
 {
-    if (round->count < most || round->count == 0)
+    if (round->count == 0)
         return;
-    reading->facts->cut = true;
+    bool cut = round->count >= most;
+    reading->facts->cut |= cut;
+    if (!cut &&
+        reading->trace->requests[round->from + round->count - 1].intended >= round->duration / 2)
+        return;
     int64_t last = reading->trace->requests[round->from + round->count - 1].intended + 1;
     round->duration = last > 0 && last < round->duration ? last : round->duration;
 }

@@ -36,7 +36,7 @@ struct trace_facts {
     struct trace_flaw clients;  /* requests that the load generator counted: without a record */
     struct trace_flaw requests; /* those that were answered well: without one of the gateway's */
     struct trace_flaw tries;    /* those that the gateway's requests say they had: the same */
-    struct trace_flaw beyond;   /* measured requests: due after the end of their round */
+    struct trace_flaw beyond;   /* measured requests: due outside of their round */
 };
 
 /* Puts the name of the upstream that most requests went to into the facts. */

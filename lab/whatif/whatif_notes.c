@@ -26,7 +26,7 @@ static const struct {
      "requests that the load generator counted have no record"},
     {offsetof(struct trace_facts, requests), "answered requests have no record of the gateway"},
     {offsetof(struct trace_facts, tries), "tries of the gateway have no record"},
-    {offsetof(struct trace_facts, beyond), "requests were due after the end of their round"},
+    {offsetof(struct trace_facts, beyond), "requests were due outside of their round"},
 };
 
 void whatif_note(struct whatif *whatif, const char *format, ...)

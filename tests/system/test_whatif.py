@@ -189,8 +189,9 @@ def test_what_is_cut_off_by_clients(recorded, command, tmp_path):
 
 
 @pytest.mark.parametrize("sql, part", [
-    ("UPDATE round SET duration_ns = 0", "were due after the end of their round"),
-    ("UPDATE round SET duration_ns = 1000", "were due after the end of their round"),
+    ("UPDATE round SET duration_ns = 0", "were due outside of their round"),
+    ("UPDATE round SET duration_ns = 1000", "were due outside of their round"),
+    ("UPDATE round SET epoch_ns = 2 * epoch_ns", "were due outside of their round"),
     ("DELETE FROM attempt WHERE rowid % 2", "tries of the gateway have no record"),
     ("DELETE FROM request WHERE rowid % 10 = 3", "have no record of the gateway"),
     ("DELETE FROM client WHERE ordinal % 10 = 3", "that the load generator counted"),
@@ -273,6 +274,7 @@ def test_runs_that_say_little(recorded, command, tmp_path):
      "done_ns = done_ns + 5000000000", "did not wait for them: the records come from two clocks"),
     ("UPDATE attempt SET started_ns = 0 WHERE rowid % 3 = 0", "two clocks"),
     ("UPDATE attempt SET wait_ns = -5 WHERE rowid % 3 = 0", "two clocks"),
+    ("UPDATE attempt SET wait_ns = 9223372036854775807 WHERE rowid % 3 = 0", "two clocks"),
     ("DELETE FROM meta WHERE key = 'experiment'", "what experiment"),
     ("INSERT INTO variant (variant, label, vals) VALUES (1, 'second', '{}')",
      'one of "baseline", "second"'),
