@@ -90,7 +90,12 @@ def halve(path):
                      "duration_ns, complete, busy_share FROM round")
     database.execute("INSERT INTO variant (variant, label, vals) VALUES (1, 'second', '{}')")
     database.execute("UPDATE client SET variant = 1 WHERE intended_ns >= ?", (middle,))
-    database.execute("UPDATE request SET variant = 1 WHERE trace_id IN (SELECT trace_id FROM client WHERE variant = 1)")
+    for table in "request", "attempt":
+        database.execute(f"UPDATE {table} SET variant = 1 "
+                         "WHERE trace_id IN (SELECT trace_id FROM client WHERE variant = 1)")
+    database.execute("DELETE FROM tally")  # which compare would miss half of the records by
+    database.execute("INSERT INTO tally SELECT variant, round, 'measured', 'done', '', count(*) FROM client "
+                     "WHERE NOT warmup GROUP BY variant, round")
     database.commit()
 
 
