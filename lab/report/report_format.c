@@ -285,11 +285,12 @@ static void print_finding(FILE *out, const cJSON *finding)
     const cJSON *item, *columns = json_member(json_member(finding, "table"), "columns");
     if (!cJSON_IsObject(finding))
         return;
-    fprintf(out, "\n#### %s\n\n", json_text(finding, "question"));
-    if (cJSON_IsString(json_member(finding, "answer")))
-        fprintf(out, "%s\n\n", json_text(finding, "answer"));
-    else
-        fprintf(out, "**No answer:** %s.\n\n", json_text(finding, "withheld"));
+    bool answered = cJSON_IsString(json_member(finding, "answer"));
+    fputs("\n#### ", out);
+    markdown_print(out, json_text(finding, "question"));
+    fputs(answered ? "\n\n" : "\n\n**No answer:** ", out);
+    markdown_print(out, json_text(finding, answered ? "answer" : "withheld"));
+    fputs(answered ? "\n\n" : ".\n\n", out);
     print_line(out, columns);
     for (int i = 0; i < cJSON_GetArraySize(columns); i++)
         fputs(i == 0 ? "|---|" : "--:|", out);

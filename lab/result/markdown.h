@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Text in a cell of a Markdown table. */
+/* Text in Markdown that may hold anything: in a cell of a table, a heading or a paragraph. */
 #ifndef TAILGATE_LAB_RESULT_MARKDOWN_H
 #define TAILGATE_LAB_RESULT_MARKDOWN_H
 

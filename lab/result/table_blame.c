@@ -176,14 +176,24 @@ static void print_rest(FILE *out, const struct columns *columns, int left)
     fputs(" |\n", out);
 }
 
+static void print_remark(FILE *out, const char *label, const char *between, const char *text)
+{
+    fputs("\n> ", out);
+    markdown_print(out, label);
+    fputs(between, out);
+    markdown_print(out, text);
+    fputc('\n', out);
+}
+
 /* What cannot stand in the table: an example, and how sure it is. */
 static void print_remarks(FILE *out, const cJSON *variant)
 {
     const cJSON *note;
+    const char *label = json_text(variant, "label");
     if (example_of(variant)[0])
-        fprintf(out, "\n> %s, as in: %s\n", json_text(variant, "label"), example_of(variant));
+        print_remark(out, label, ", as in: ", example_of(variant));
     cJSON_ArrayForEach(note, blamed(variant, "notes"))
-        fprintf(out, "\n> %s: %s\n", json_text(variant, "label"), note->valuestring);
+        print_remark(out, label, ": ", json_text_of(note));
 }
 
 void table_print_blame_markdown(FILE *out, const cJSON *summary)

@@ -57,8 +57,15 @@ def test_junit_names_a_variant_once(report):
 
 
 def test_warnings_are_escaped_in_markdown(report):
-    text = report("markdown", notes=["nothing was measured of a<b|c"])
-    assert "\n> nothing was measured of a\\<b\\|c\n" in text
+    failed = [{"class": "injected", "name": "gc", "count": 40, "example": "<none>"}]
+    blame = {"failed": failed, "client": [], "slow": [], "notes": ["a | b"]}
+    finding = {"question": "a|b?", "answer": "a<b", "table": {"columns": [], "rows": []}}
+    text = report("markdown", notes=["nothing was measured of a<b|c"], investigation=finding,
+                  variants=[{**VARIANT, "blame": blame}])
+    for line in ("> nothing was measured of a\\<b\\|c", "> deferred \\| 2s: a \\| b",
+                 "#### a\\|b?", "a\\<b"):
+        assert f"\n{line}\n" in text, text
+    assert "deferred \\| 2s, as in: \\<none>" in text
 
 
 def test_a_percentile_among_requests_given_up_is_a_lower_bound(report):
@@ -151,7 +158,8 @@ def test_markdown_says_what_the_table_says(report):
     at = next(i for i, line in enumerate(lines) if "what is behind the failures" in line)
     assert lines[at + 2:at + 4] == ["| deferred \\| 2s | pause gc\\|1 | 12 | 3 |",
                                     "| deferred \\| 2s | queue lock | 0 | 7 |"]
-    assert "> deferred | 2s, as in: trace 1" in lines and "> deferred | 2s: 2 are left out" in lines
+    assert "> deferred \\| 2s, as in: trace 1" in lines
+    assert "> deferred \\| 2s: 2 are left out" in lines
 
 
 def test_markdown(report):
