@@ -112,6 +112,8 @@ static enum blame_class class_without_span(const struct blame_case *item,
 {
     if (item->cause == CAUSE_REUSED_CLOSED)
         return BLAME_IDLE_RACE;
+    if (item->gave_up) /* for what it did until then */
+        return BLAME_UNATTRIBUTED;
     if (item->cause == CAUSE_UPSTREAM_STATUS)
         return BLAME_BACKEND;
     unsigned effects = effects_behind(item->cause);
@@ -283,6 +285,7 @@ static void judge_case(const struct blame_judge *judge, uint32_t number)
     item->span = item->other = item->state = BLAME_NONE;
     item->timeout = item->true_wait = -1;
     item->would_succeed = -1;
+    item->gave_up = tries.count > 0 && tries.items[tries.count - 1].gave_up;
     blame_sum_overlaps(judge->book, item, &tries);
     if (item->part == BLAME_LOST && is_outside(item))
         judge_outside(judge->book, item);

@@ -28,8 +28,8 @@
     X(PAUSE, "pause", "a pause that the backend recorded or reported itself")                      \
     X(STALL, "stall", "an endpoint that stood still, as seen from outside; nothing says why")      \
     X(GATEWAY, "gateway", "the gateway itself, which stood still")                                 \
-    X(LOCK, "lock", "locks in the backend, by its own report")                                     \
-    X(WORK, "work", "the backend's own work, by its own report")                                   \
+    X(LOCK, "lock", "waiting for locks in the backend, by its own report")                                     \
+    X(WORK, "work", "the backend's own work, holding locks or not, by its own report")                                   \
     X(IDLE_RACE, "idle_race", "a pooled connection that the backend closed as it was used")        \
     X(BACKEND, "backend",                                                                          \
       "the backend: it was not found, refused, closed, garbled or answered with an error; nothing "   \
@@ -83,6 +83,7 @@ struct blame_try {
     int64_t from, until;
     int64_t late, listened; /* negative: not known, not listened */
     int64_t backend_queue, backend_lock, backend_work, backend_gc, backend_cleanup;
+    bool gave_up;       /* the backend, by its own timeout */
     const char *faults; /* names with commas between; NULL: none */
 };
 
@@ -119,6 +120,7 @@ struct blame_case {
     enum cause failure;                  /* how, mostly */
     bool mixed;                          /* some failed otherwise */
     int64_t held;                        /* for how long the span held its tries */
+    bool gave_up;                        /* its last try: the backend, by its own timeout */
     bool meanwhile;                      /* all that is known of the span is that it was in force */
     bool aftermath;                      /* it met more of what followed the span than of it */
     int64_t overlaps[BLAME_CLASS_COUNT]; /* how long what was in force overlapped its tries, by

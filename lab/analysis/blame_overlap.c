@@ -3,11 +3,18 @@
 #include "lab/analysis/blame_parts.h"
 #include "lab/analysis/effects.h"
 
+/* Whatever it did with the request, holding locks or not. */
+static int64_t work_of(const struct blame_try *try)
+{
+    return blame_known(try->backend_lock) + blame_known(try->backend_work) +
+           blame_known(try->backend_cleanup);
+}
+
 int64_t blame_account_of(const struct blame_try *try)
 {
     if (try->backend_queue < 0 && try->backend_work < 0)
         return -1;
-    return blame_known(try->backend_queue) + blame_known(try->backend_work);
+    return blame_known(try->backend_queue) + work_of(try) + blame_known(try->backend_gc);
 }
 
 int64_t blame_held_until(const struct blame_span *span, const struct blame_try *try, int64_t until)
@@ -40,11 +47,10 @@ static void add_overlap(void *context, const struct blame_window *window, uint32
         overlapping->item->overlaps[span->class] += held_by(span, window->on);
 }
 
-/* Two lengths that the backend reported, as far as they can have been in the try: a response that
- * came after it had been given up tells of more. */
-static int64_t within(const struct blame_try *try, int64_t one, int64_t other)
+/* What the backend reported, as far as it can have been in the try: a response that came after it
+ * had been given up tells of more. */
+static int64_t within(const struct blame_try *try, int64_t reported)
 {
-    int64_t reported = blame_known(one) + blame_known(other);
     return reported < try->until - try->from ? reported : try->until - try->from;
 }
 
@@ -57,8 +63,8 @@ void blame_sum_overlaps(const struct blame_book *book, struct blame_case *item,
         struct blame_window window = blame_window_of(book, try, item);
         window.effects = EFFECT_ALL;
         blame_spans_each(book, &window, add_overlap, &overlapping);
-        item->overlaps[BLAME_LOCK] += within(try, try->backend_queue, try->backend_lock);
-        item->overlaps[BLAME_WORK] += within(try, try->backend_work, try->backend_cleanup);
+        item->overlaps[BLAME_LOCK] += within(try, blame_known(try->backend_queue));
+        item->overlaps[BLAME_WORK] += within(try, work_of(try));
         if (item->overlaps[BLAME_PAUSE] < blame_known(try->backend_gc))
             item->overlaps[BLAME_PAUSE] = blame_known(try->backend_gc);
     }

@@ -64,8 +64,8 @@ int64_t blame_outside(const struct blame_case *item);
 int64_t blame_held_by_all(const struct blame_book *book, const struct blame_try *try,
                           int64_t until);
 
-/* For how long the backend itself says that it had the request, waiting or working; negative: it
- * does not say. What it held meanwhile, and the pauses it met, lie within that. */
+/* For how long the backend itself says that it had the request: waiting for locks, working with or
+ * without them, or standing still; negative: it does not say. */
 int64_t blame_account_of(const struct blame_try *try);
 
 /* For how long a span can have held a try until a moment: on the way, for no longer than what the

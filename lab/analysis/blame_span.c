@@ -8,6 +8,7 @@
 #include "lab/analysis/stall_scope.h"
 #include "lib/base/memory.h"
 
+#define CALM_LEAST    INT64_C(100000000) /* in which it can be seen how it was before */
 #define LEVEL_POINTS  257 /* moments that tell how many requests are usually in flight */
 #define SETTLE_POINTS 1000
 #define SETTLE_LEAST  INT64_C(1000000)
@@ -45,23 +46,44 @@ static int compare_sizes(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* As many as are usually in flight: half as many again as in the middle of moments, and two. */
-static size_t usual_level(const struct stall_view *view)
+/* As many as are usually in flight within some time: half as many again as in the middle of its
+ * moments, and two. */
+static size_t usual_level(const struct stall_view *view, int64_t from, int64_t to)
 {
     size_t levels[LEVEL_POINTS];
-    if (view->count == 0)
-        return 0;
-    int64_t from = view->waits[0].from, to = view->waits[view->count - 1].from;
     for (size_t i = 0; i < LEVEL_POINTS; i++)
         levels[i] = in_flight(view, from + (to - from) / LEVEL_POINTS * (int64_t)i);
     qsort(levels, LEVEL_POINTS, sizeof(*levels), compare_sizes);
     return levels[LEVEL_POINTS / 2] * 3 / 2 + 2;
 }
 
-/* No longer than ten times the span, and a second. */
+static size_t level_of_all(const struct stall_view *view)
+{
+    return view->count > 0
+               ? usual_level(view, view->waits[0].from, view->waits[view->count - 1].from)
+               : 0;
+}
+
+/* For so long at most it is looked what follows a span, and what was before it. */
+static int64_t around(const struct blame_span *span)
+{
+    return 10 * (span->to - span->from) + INT64_C(1000000000);
+}
+
+/* An overload that does not end is usual in most of a round; before what began it, it was not. */
+static size_t calm_level(const struct stall_view *view, size_t level, const struct blame_span *span)
+{
+    int64_t from = span->from - around(span);
+    if (view->count == 0 || span->from - CALM_LEAST < view->waits[0].from)
+        return level;
+    from = from > view->waits[0].from ? from : view->waits[0].from;
+    size_t before = usual_level(view, from, span->from);
+    return before < level ? before : level;
+}
+
 static int64_t settle(const struct stall_view *view, size_t level, const struct blame_span *span)
 {
-    int64_t most = 10 * (span->to - span->from) + INT64_C(1000000000);
+    int64_t most = around(span);
     int64_t step = most / SETTLE_POINTS > SETTLE_LEAST ? most / SETTLE_POINTS : SETTLE_LEAST;
     int64_t at = span->to;
     while (at < span->to + most && in_flight(view, at) > level)
@@ -74,14 +96,15 @@ static void set_aftermaths(struct blame_book *book)
     size_t *levels = mem_alloc(book->endpoint_count + 1, sizeof(*levels));
     const struct stall_view *views = book->stalls->views;
     for (size_t i = 0; i < book->endpoint_count; i++)
-        levels[i] = usual_level(&views[i]);
+        levels[i] = level_of_all(&views[i]);
     for (size_t i = 0; i < book->span_count; i++) {
         struct blame_span *span = &book->spans[i];
         span->settled = span->to;
         for (uint32_t at = 0; at < book->endpoint_count; at++) {
             if (span->endpoint != BLAME_EVERYWHERE && span->endpoint != at)
                 continue;
-            int64_t settled = settle(&views[at], levels[at], span);
+            size_t level = calm_level(&views[at], levels[at], span);
+            int64_t settled = settle(&views[at], level, span);
             span->settled = settled > span->settled ? settled : span->settled;
         }
     }

@@ -69,6 +69,12 @@ static const char *end_of(const struct blame_case *item)
     return said ? cause_row(item->cause)->name : client_error_name(item->error);
 }
 
+/* What was in force need not hold a request itself: whoever holds a lock it waits for will do. */
+static bool waited_for_locks(const struct blame_case *item)
+{
+    return item->overlaps[BLAME_LOCK] * 2 >= item->until - item->from && item->until > item->from;
+}
+
 void blame_chain(char out[BLAME_CHAIN], const struct blame_book *book,
                  const struct blame_case *item)
 {
@@ -77,6 +83,10 @@ void blame_chain(char out[BLAME_CHAIN], const struct blame_book *book,
     if (item->span != BLAME_NONE) {
         const struct blame_span *span = &book->spans[item->span];
         say(&words, "%s%s%s > ", span->kind, span->name[0] ? " " : "", span->name);
+        if (item->aftermath)
+            say(&words, "aftermath > ");
+        if (waited_for_locks(item))
+            say(&words, "lock > ");
     }
     if (item->state != BLAME_NONE) {
         const struct blame_state *state = &book->states[item->state];
@@ -103,8 +113,11 @@ static void say_what(struct words *words, const struct blame_case *item)
         say(words, "no whole answer for the client (%s) after %s, %s",
             client_error_name(item->error), length_text(text, item->latency),
             item->recorded ? end_of(item) : "and no record of the gateway");
-    else
+    else if (item->status > 0)
         say(words, "%d, %s, after %s", item->status, cause_row(item->cause)->name,
+            length_text(text, whole));
+    else
+        say(words, "no answer, %s, after %s", cause_row(item->cause)->name,
             length_text(text, whole));
 }
 
@@ -122,6 +135,9 @@ static void say_overlap(struct words *words, const struct blame_book *book,
     else
         say(words, ", by ");
     say_span(words, book, span);
+    if (waited_for_locks(item))
+        say(words, ", %s of it waiting for locks in the backend",
+            length_text(text, item->overlaps[BLAME_LOCK]));
 }
 
 static void say_class(struct words *words, const struct blame_case *item)
@@ -157,6 +173,8 @@ void blame_verdict(char out[BLAME_VERDICT], const struct blame_book *book,
     struct words words = {out, BLAME_VERDICT, 0};
     out[0] = '\0';
     say_what(&words, item);
+    if (item->gave_up)
+        say(&words, ", given up by the backend itself");
     if (item->state != BLAME_NONE)
         say(&words, ", refused since %s of %s", state_kind_name(book->states[item->state].kind),
             book->states[item->state].subject);

@@ -56,7 +56,8 @@ struct blame_window blame_window_of(const struct blame_book *book, const struct 
                                  .endpoint = try->endpoint,
                                  .upstream = try->upstream,
                                  .on = try,
-                                 .effects = effects_of(item, try->outcome),
+                                 .effects =
+                                     try->gave_up ? EFFECT_DELAYS : effects_of(item, try->outcome),
                                  .touched = owner ? owner->touched : BLAME_NONE};
 }
 

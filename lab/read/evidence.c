@@ -101,6 +101,7 @@ static void take_try(void *context, sqlite3_stmt *row)
     try.backend_work = column_length(row, ATTEMPT_BACKEND_WORK);
     try.backend_gc = column_length(row, ATTEMPT_BACKEND_GC);
     try.backend_cleanup = column_length(row, ATTEMPT_BACKEND_CLEANUP);
+    try.gave_up = sqlite3_column_int(row, ATTEMPT_GAVE_UP) != 0;
     try.faults = faults ? names_text(&evidence->texts, faults) : NULL;
     EVIDENCE_ADD(evidence, tries, try, try);
 }

@@ -27,14 +27,15 @@ enum request_column {
     "a.tls_ns, a.send_ns, a.wait_ns, a.receive_ns, a.total_ns, a.outcome, a.late_ns, "  \
     "a.listened_ns"
 #define ATTEMPTS "SELECT " TRY " FROM attempt a"
-#define ATTEMPT                                                                               \
-    "SELECT " TRY ", a.number, a.upstream, ifnull(a.backend_queue_ns, s.queue_ns), "          \
-    "ifnull(a.backend_lock_ns, s.lock_ns), ifnull(a.backend_work_ns, s.work_ns), "            \
-    "ifnull(a.backend_gc_ns, s.gc_ns), ifnull(a.backend_cleanup_ns, s.cleanup_ns), a.faults " \
-    "FROM attempt a LEFT JOIN endpoint e ON a.backend_work_ns IS NULL AND "                   \
-    "e.address = a.endpoint AND e.variant = a.variant AND e.round = a.round "                 \
-    "LEFT JOIN served s ON s.process = e.process AND " SAME_REQUEST(                          \
-        "s",                                                                                  \
+#define ATTEMPT                                                                                \
+    "SELECT " TRY ", a.number, a.upstream, ifnull(a.backend_queue_ns, s.queue_ns), "           \
+    "ifnull(a.backend_lock_ns, s.lock_ns), ifnull(a.backend_work_ns, s.work_ns), "             \
+    "ifnull(a.backend_gc_ns, s.gc_ns), ifnull(a.backend_cleanup_ns, s.cleanup_ns), a.faults, " \
+    "s.gave_up "                                                                               \
+    "FROM attempt a LEFT JOIN endpoint e ON "                                                  \
+    "e.address = a.endpoint AND e.variant = a.variant AND e.round = a.round "                  \
+    "LEFT JOIN served s ON s.process = e.process AND " SAME_REQUEST(                           \
+        "s",                                                                                   \
         "a") " AND s.started_ns >= a.started_ns WHERE a.rowid = ?1 ORDER BY s.started_ns LIMIT 1"
 enum attempt_column {
     ATTEMPT_ROW = 2,
@@ -58,6 +59,7 @@ enum attempt_column {
     ATTEMPT_BACKEND_GC,
     ATTEMPT_BACKEND_CLEANUP,
     ATTEMPT_FAULTS,
+    ATTEMPT_GAVE_UP,
 };
 
 #define PLACES "SELECT variant, round, process, address FROM endpoint"

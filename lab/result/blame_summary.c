@@ -22,6 +22,8 @@ static void take_class(void *context, sqlite3_stmt *row)
     add_text(item, "name", row, 2);
     cJSON_AddNumberToObject(item, "count", sqlite3_column_double(row, 3));
     add_text(item, "example", row, 4);
+    cJSON_AddNumberToObject(item, "would_succeed", sqlite3_column_double(row, 5));
+    cJSON_AddNumberToObject(item, "would_fail", sqlite3_column_double(row, 6));
     cJSON_AddItemToArray(list, item);
     cJSON *total =
         cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(blame, "total"), part);
@@ -46,9 +48,10 @@ static const struct {
 } queries[] = {
     /* The example is the first one that failed as most of them did: a column without a function is
      * that of the row of the min or max. */
-    {"SELECT part, class, name, sum(n), verdict, max(n) FROM (SELECT part, class,"
-     " ifnull(name, '') AS name, cause, verdict, count(*) AS n, min(rowid) FROM blame"
-     " WHERE variant = ?1 GROUP BY 1, 2, 3, 4) GROUP BY 1, 2, 3 ORDER BY 4 DESC, 2, 3",
+    {"SELECT part, class, name, sum(n), verdict, sum(yes), sum(no), max(n) FROM (SELECT part,"
+     " class, ifnull(name, '') AS name, cause, verdict, count(*) AS n, min(rowid),"
+     " sum(would_succeed IS 1) AS yes, sum(would_succeed IS 0) AS no FROM blame WHERE variant = ?1 "
+     "GROUP BY 1, 2, 3, 4) GROUP BY 1, 2, 3 ORDER BY 4 DESC, 2, 3",
      take_class},
     {"SELECT scope, count(*) FROM stall WHERE variant = ?1 GROUP BY 1", take_scope},
     {"SELECT DISTINCT text FROM finding_note WHERE variant = ?1", take_note},

@@ -95,11 +95,23 @@ static int print_rows(FILE *out, const struct columns *columns, const cJSON *var
 }
 
 /* Of what is most frequent among failures, or else among what clients saw. */
-static const char *example_of(const cJSON *variant)
+static const cJSON *commonest(const cJSON *variant)
 {
     const cJSON *failed = blamed(variant, "failed"), *lost = blamed(variant, "client");
-    const cJSON *first = failed && failed->child ? failed->child : lost ? lost->child : NULL;
-    return first ? json_text(first, "example") : "";
+    return failed && failed->child ? failed->child : lost ? lost->child : NULL;
+}
+
+#define COUNTERFACTUAL 160
+
+/* Of how many it is known whether they would have been in time without what they are blamed on;
+ * false when of none. */
+static bool counterfactual(char out[COUNTERFACTUAL], const cJSON *item)
+{
+    double would = json_number(item, "would_succeed"), not = json_number(item, "would_fail");
+    snprintf(out, COUNTERFACTUAL,
+             "without it %.0f would have been in time, %.0f not; of %.0f it is not known", would,
+             not, json_number(item, "count") - would - not );
+    return would + not > 0;
 }
 
 /* ---- as a text */
@@ -107,14 +119,17 @@ static const char *example_of(const cJSON *variant)
 static void print_text_row(FILE *out, const struct columns *columns, const cJSON *variant,
                            const cJSON *item, const double *counts)
 {
-    char what[64];
-    (void)variant;
+    char what[64], text[COUNTERFACTUAL];
     snprintf(what, sizeof(what), "%s %s", json_text(item, "class"), json_text(item, "name"));
     fprintf(out, "  %-32s", what);
     for (size_t i = 0; i < PARTS; i++)
         if (columns->shown[i])
             fprintf(out, " %13.0f", counts[i]);
     fputc('\n', out);
+    if (item == commonest(variant) && json_text(item, "example")[0])
+        fprintf(out, "      as in: %s\n", json_text(item, "example"));
+    if (counterfactual(text, item))
+        fprintf(out, "      %s\n", text);
 }
 
 static void print_variant(FILE *out, const struct columns *columns, const cJSON *variant)
@@ -132,8 +147,6 @@ static void print_variant(FILE *out, const struct columns *columns, const cJSON 
     int left = print_rows(out, columns, variant, print_text_row);
     if (left > 0)
         fprintf(out, "  and %d more, in summary.json\n", left);
-    if (example_of(variant)[0])
-        fprintf(out, "      as in: %s\n", example_of(variant));
 }
 
 void table_print_blame(FILE *out, const cJSON *summary)
@@ -188,10 +201,13 @@ static void print_remark(FILE *out, const char *label, const char *between, cons
 /* What cannot stand in the table: an example, and how sure it is. */
 static void print_remarks(FILE *out, const cJSON *variant)
 {
-    const cJSON *note;
+    char text[COUNTERFACTUAL];
+    const cJSON *note, *item = commonest(variant);
     const char *label = json_text(variant, "label");
-    if (example_of(variant)[0])
-        print_remark(out, label, ", as in: ", example_of(variant));
+    if (item && json_text(item, "example")[0])
+        print_remark(out, label, ", as in: ", json_text(item, "example"));
+    if (item && counterfactual(text, item))
+        print_remark(out, label, ", the first row: ", text);
     cJSON_ArrayForEach(note, blamed(variant, "notes"))
         print_remark(out, label, ": ", json_text_of(note));
 }

@@ -44,6 +44,14 @@ def test_every_failure_is_blamed_on_one_thing(blamed):
     assert blame["total"]["failed"] == failures == sum(row["count"] for row in blame["failed"])
     assert not any("have been blamed" in note for note in summary_of(folder)["notes"])
     assert "what is behind the failures" in printed
+    most = blame["failed"][0]
+    lines = [line.split() for line in printed.splitlines()]
+    row = lines.index([most["class"], most["name"], str(most["count"]), *(
+        str(sum(item["count"] for item in blame["slow"] if item["name"] == most["name"])),)])
+    assert " ".join(lines[row + 1]) == "as in: " + most["example"]
+    judged = query(folder, "SELECT total(would_succeed IS 1), total(would_succeed IS 0) FROM blame"
+                           " WHERE part = 'failed' AND name = 'still'")
+    assert [(most["would_succeed"], most["would_fail"])] == judged
     page = (folder / "report.html").read_text()
     assert json.dumps(blame["failed"][0]["example"])[1:-1] in page
 

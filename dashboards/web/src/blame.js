@@ -6,6 +6,7 @@ import { el, scrollBox, section } from "./dom.js";
 import { count } from "./format.js";
 
 const PARTS = ["failed", "client", "slow"];
+const KNOWN = ["would_succeed", "would_fail"];
 const none = () => Object.fromEntries(PARTS.map((part) => [part, 0]));
 
 // Each class and name once, by how often it is behind a failure, what a client alone saw, and a slow request.
@@ -15,15 +16,24 @@ export function gather(report) {
     for (const part of PARTS)
       for (const item of variant.blame[part]) {
         const key = JSON.stringify([item.class, item.name]);
-        if (!found.has(key)) found.set(key, { class: item.class, name: item.name, example: "", ...none(), in: new Map() });
+        if (!found.has(key)) found.set(key, { class: item.class, name: item.name, example: "", would_succeed: 0, would_fail: 0, ...none(), in: new Map() });
         const row = found.get(key);
         row.example ||= item.example;
         row[part] += item.count;
+        if (part === "failed") for (const key of KNOWN) row[key] += item[key] ?? 0;
         const counts = row.in.get(variant.index) ?? none();
         counts[part] += item.count;
         row.in.set(variant.index, counts);
       }
   return [...found.values()].sort((a, b) => b.failed - a.failed || b.client - a.client || b.slow - a.slow);
+}
+
+// Of how many failures it is known whether they would have been in time without what they are blamed on.
+function counterfactual(row) {
+  const unknown = row.failed - row.would_succeed - row.would_fail;
+  if (!row.would_succeed && !row.would_fail) return null;
+  const text = `Without it ${count(row.would_succeed)} would have been in time, ${count(row.would_fail)} not; of ${count(unknown)} it is not known.`;
+  return el("p", {}, text);
 }
 
 function explained(row) {
@@ -32,6 +42,7 @@ function explained(row) {
     { scope: "row", class: "explained" },
     el("code", {}, row.name ? `${row.class} ${row.name}` : String(row.class)),
     row.example ? el("p", {}, `as in: ${row.example}`) : null,
+    counterfactual(row),
   );
 }
 

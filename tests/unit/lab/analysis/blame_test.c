@@ -68,6 +68,44 @@ static void without_anything_recorded_the_backends_account_tells(void **state)
     assert_string_equal(blamed(scene, 2), "unattributed");
 }
 
+/* What it does while it holds a lock is work; what its own timeout ended took too long. */
+static void holding_a_lock_is_not_waiting_for_it(void **state)
+{
+    struct scene *scene = *state;
+    char verdict[BLAME_VERDICT];
+    fail_once(scene, CAUSE_RESPONSE_TIMEOUT, 0, SECOND, SECOND + TIMEOUT)->backend_lock = 400 * MS;
+    scene->tries[0].backend_work = 0;
+    struct blame_try *ended =
+        fail_once(scene, CAUSE_UPSTREAM_STATUS, 0, 3 * SECOND, 3 * SECOND + TIMEOUT);
+    ended->gave_up = true;
+    ended->backend_work = TIMEOUT;
+    judge(scene);
+    assert_string_equal(blamed(scene, 0), "work");
+    assert_int_equal(scene->cases[0].overlaps[BLAME_LOCK], 0);
+    assert_string_equal(blamed(scene, 1), "work");
+    blame_verdict(verdict, &scene->book, &scene->cases[1]);
+    assert_non_null(strstr(verdict, "given up by the backend itself"));
+}
+
+/* Ten times as many are in flight ever after: in most of the round that is what is usual. */
+static void an_overload_that_does_not_end_follows_what_began_it(void **state)
+{
+    struct scene *scene = *state;
+    char chain[BLAME_CHAIN];
+    add_span(scene, "gc", "pause", 0, 2 * SECOND, 3 * SECOND);
+    for (size_t i = 0; i < scene->wait_count; i++)
+        if (scene->waits[i].from >= 2 * SECOND)
+            scene->waits[i].until = scene->waits[i].from + 900 * MS;
+    struct blame_try *try =
+        fail_once(scene, CAUSE_RESPONSE_TIMEOUT, 0, 9 * SECOND, 9 * SECOND + TIMEOUT);
+    try->backend_queue = TIMEOUT;
+    judge(scene);
+    assert_string_equal(blamed(scene, 0), "gc");
+    assert_true(scene->cases[0].aftermath);
+    blame_chain(chain, &scene->book, &scene->cases[0]);
+    assert_string_equal(chain, "pause gc > aftermath > lock > response_timeout");
+}
+
 static void a_fault_that_names_whom_it_touched_has_no_others(void **state)
 {
     struct scene *scene = *state;
@@ -303,6 +341,8 @@ int main(void)
         TEST(what_is_always_there_does_not_take_the_blame),
         TEST(a_fault_cannot_have_just_any_consequence),
         TEST(without_anything_recorded_the_backends_account_tells),
+        TEST(holding_a_lock_is_not_waiting_for_it),
+        TEST(an_overload_that_does_not_end_follows_what_began_it),
         TEST(a_fault_that_names_whom_it_touched_has_no_others),
         TEST(what_was_seen_from_outside_comes_last),
         TEST(a_race_without_a_fault_is_a_class_of_its_own),

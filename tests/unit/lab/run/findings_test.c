@@ -33,7 +33,7 @@ static const char made_up[] =
     " trace_id);"
     "CREATE TABLE pause (variant, round, process, kind, name, started_ns, ended_ns);"
     "CREATE TABLE served (variant, round, process, started_ns, trace_id, queue_ns, lock_ns,"
-    " work_ns, gc_ns, cleanup_ns);"
+    " work_ns, gc_ns, cleanup_ns, gave_up);"
     "CREATE TABLE state (variant, round, at_ns, kind, subject, value);"
     "INSERT INTO round VALUES (0, 0, 0, 10010000000);"
     "INSERT INTO endpoint VALUES (0, 0, 'orders-0', '127.0.0.1:1');"
