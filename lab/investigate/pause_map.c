@@ -60,6 +60,17 @@ static void add_causes(cJSON *json, const struct variant_summary *variant)
                                     (double)variant->causes[i]);
 }
 
+/* What most of those that are lost got: the status that clients saw, or, where it is none of the
+ * gateway's own, the cause. */
+static void add_mostly(cJSON *json, const struct variant_summary *variant)
+{
+    const struct cause_row *row = cause_row(main_cause(variant));
+    char status[16];
+    snprintf(status, sizeof(status), "%d", row->status);
+    if (main_cause(variant) != CAUSE_NONE)
+        cJSON_AddStringToObject(json, "mostly", row->status > 0 ? status : row->name);
+}
+
 #define HEALTH_TEXT 96
 
 /* "passive, panic_threshold 0%" of what would be half a line of JSON. */
@@ -96,7 +107,6 @@ static void find_place(struct place *place, const struct investigated *run, size
 static void add_cell(cJSON *finding, const struct investigated *run, size_t number)
 {
     const struct variant_summary *variant = &run->summary->variants[number];
-    bool judged = is_judged(variant);
     struct place place;
     find_place(&place, run, number);
     cJSON *json = cJSON_CreateObject();
@@ -105,20 +115,10 @@ static void add_cell(cJSON *finding, const struct investigated *run, size_t numb
     cJSON_AddStringToObject(json, "health", place.health);
     cJSON_AddNumberToObject(json, "requests", (double)variant->requests);
     add_causes(json, variant);
-    if (judged)
+    if (is_judged(variant))
         cJSON_AddNumberToObject(json, "lost", lost_share(variant));
+    add_mostly(json, variant);
     cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(finding_data(finding), "cells"), json);
-
-    cJSON *row = finding_add_row(finding);
-    finding_add_cell(row, "%s", place.health);
-    finding_add_cell(row, "%s", place.timeout);
-    finding_add_cell(row, "%s", place.pause);
-    finding_add_cell(row, "%llu", (unsigned long long)variant->requests);
-    if (judged)
-        finding_add_cell(row, "%.1f%%", lost_share(variant) * 100);
-    else
-        finding_add_cell(row, "-");
-    finding_add_cell(row, "%s", judged ? cause_row(main_cause(variant))->name : "-");
 }
 
 static bool is_longer_than_its_timeout(const struct investigated *run, size_t variant)
@@ -159,6 +159,85 @@ static void answer(cJSON *finding, const struct investigated *run, const size_t 
                    at.timeout, at.health, lost_share(shorter) * 100);
 }
 
+/* ---- the table: a row for each health and timeout, a column for each pause */
+
+static const char *text_of(const cJSON *cell, const char *key)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(cell, key));
+}
+
+static bool is_alike(const cJSON *one, const cJSON *other, const char *key)
+{
+    return strcmp(text_of(one, key), text_of(other, key)) == 0;
+}
+
+/* Whether it is the first in the list with its value of `key` (and of `other`, if there is one). */
+static bool is_first(const cJSON *cells, const cJSON *cell, const char *key, const char *other)
+{
+    const cJSON *each = cells->child;
+    while (each != cell && !(is_alike(each, cell, key) && (!other || is_alike(each, cell, other))))
+        each = each->next;
+    return each == cell;
+}
+
+/* "46.6% lost, 504": how many, and what most of them got. */
+static void add_outcome(cJSON *row, const cJSON *cell)
+{
+    const cJSON *lost = cJSON_GetObjectItemCaseSensitive(cell, "lost");
+    const char *mostly = cell ? text_of(cell, "mostly") : NULL;
+    if (!cJSON_IsNumber(lost))
+        finding_add_cell(row, "-");
+    else if (lost->valuedouble <= 0)
+        finding_add_cell(row, "none lost");
+    else
+        finding_add_cell(row, "%.1f%% lost%s%s", lost->valuedouble * 100, mostly ? ", " : "",
+                         mostly ? mostly : "");
+}
+
+static const cJSON *cell_at(const cJSON *cells, const cJSON *row, const cJSON *column)
+{
+    const cJSON *cell;
+    cJSON_ArrayForEach(cell, cells)
+    {
+        if (is_alike(cell, row, "health") && is_alike(cell, row, "timeout") &&
+            is_alike(cell, column, "pause"))
+            return cell;
+    }
+    return NULL;
+}
+
+static void add_columns(cJSON *finding, const cJSON *cells)
+{
+    static const char *const titles[] = {"health", "timeout"};
+    const cJSON *cell;
+    finding_set_columns(finding, titles, ARRAY_LEN(titles));
+    cJSON_ArrayForEach(cell, cells)
+    {
+        char title[64];
+        const char *const added = title;
+        if (!is_first(cells, cell, "pause", NULL))
+            continue;
+        snprintf(title, sizeof(title), "pause %s", text_of(cell, "pause"));
+        finding_set_columns(finding, &added, 1);
+    }
+}
+
+static void add_table(cJSON *finding, const cJSON *cells)
+{
+    const cJSON *first, *column;
+    add_columns(finding, cells);
+    cJSON_ArrayForEach(first, cells)
+    {
+        if (!is_first(cells, first, "health", "timeout"))
+            continue;
+        cJSON *row = finding_add_row(finding);
+        finding_add_cell(row, "%s", text_of(first, "health"));
+        finding_add_cell(row, "%s", text_of(first, "timeout"));
+        cJSON_ArrayForEach(column, cells) if (is_first(cells, column, "pause", NULL))
+            add_outcome(row, cell_at(cells, first, column));
+    }
+}
+
 static void conclude(cJSON *finding, const struct investigated *run)
 {
     size_t worst[2];
@@ -178,12 +257,10 @@ enum result pause_map_investigate(cJSON *finding, const struct investigated *run
                                   struct error *error)
 {
     (void)error;
-    static const char *const titles[] = {"health",   "timeout", "pause",
-                                         "requests", "lost",    "mostly"};
-    finding_set_columns(finding, titles, ARRAY_LEN(titles));
-    cJSON_AddArrayToObject(finding_data(finding), "cells");
+    const cJSON *cells = cJSON_AddArrayToObject(finding_data(finding), "cells");
     for (size_t i = 0; i < run->summary->plan->variants.count; i++)
         add_cell(finding, run, i);
+    add_table(finding, cells);
     conclude(finding, run);
     return OK;
 }

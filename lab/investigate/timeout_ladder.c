@@ -167,8 +167,31 @@ static enum result read_rung(struct rung *rung, const struct investigated *run, 
     return result;
 }
 
-/* The order that wastes most, and the worst of those in which each gives up before who waits. */
-static void conclude(cJSON *finding, const struct rung *worst, const struct rung *orderly)
+static double answered_share(const struct rung *rung)
+{
+    return share((double)rung->ladder.ends[LADDER_ANSWERED], (double)requests_of(&rung->ladder));
+}
+
+/* The ladders in which each gives up before the one that waits for it. They all waste little, and
+ * the one that gives everybody up soonest wastes nothing: what tells them apart is what they
+ * answer. */
+struct orderly {
+    struct rung best; /* answers most */
+    double unheard;   /* at most */
+};
+
+static void take_orderly(struct orderly *orderly, const struct rung *rung)
+{
+    if (!rung->judged || !rung->in_order)
+        return;
+    if (rung->unheard > orderly->unheard)
+        orderly->unheard = rung->unheard;
+    if (!orderly->best.judged || answered_share(rung) > answered_share(&orderly->best))
+        orderly->best = *rung;
+}
+
+/* The order that wastes most, and what is best among those that are in order. */
+static void conclude(cJSON *finding, const struct rung *worst, const struct orderly *orderly)
 {
     if (!worst->judged) {
         finding_withhold(finding,
@@ -176,12 +199,12 @@ static void conclude(cJSON *finding, const struct rung *worst, const struct rung
                          LEAST_REQUESTS);
         return;
     }
-    char besides[256] = "";
-    if (orderly->judged)
-        snprintf(
-            besides, sizeof(besides),
-            " Where each gives up before the one that waits for it (%s) it is %.1f %% at most.",
-            orderly->order, orderly->unheard * 100);
+    char besides[384] = "";
+    if (orderly->best.judged)
+        snprintf(besides, sizeof(besides),
+                 " Where each gives up before the one that waits for it, it is %.1f %% at most; of "
+                 "these ladders %s answers most: %.1f %% of the requests.",
+                 orderly->unheard * 100, orderly->best.order, answered_share(&orderly->best) * 100);
     finding_answer(finding,
                    "Of what the backends did, up to %.0f %% was done after its client had gone: "
                    "with %s.%s",
@@ -194,7 +217,8 @@ enum result timeout_ladder_investigate(cJSON *finding, const struct investigated
     static const char *const titles[] = {"gives up after",  "answered",    "backend gave up",
                                          "gateway",         "client",      "otherwise",
                                          "work for nobody", "work in vain"};
-    struct rung rung, worst = {0}, orderly = {0};
+    struct rung rung, worst = {0};
+    struct orderly orderly = {0};
     cJSON *list = cJSON_AddArrayToObject(finding_data(finding), "rungs");
     finding_set_columns(finding, titles, ARRAY_LEN(titles));
     enum result result = OK;
@@ -207,8 +231,7 @@ enum result timeout_ladder_investigate(cJSON *finding, const struct investigated
         add_data(list, &rung, timeouts);
         if (rung.judged && (!worst.judged || rung.unheard > worst.unheard))
             worst = rung;
-        if (rung.judged && rung.in_order && (!orderly.judged || rung.unheard > orderly.unheard))
-            orderly = rung;
+        take_orderly(&orderly, &rung);
     }
     if (result == OK)
         conclude(finding, &worst, &orderly);

@@ -11,12 +11,12 @@
 #include "lab/result/summary.h"
 #include "lab/result/table_blame.h"
 #include "lab/result/table_claims.h"
+#include "lab/result/table_counts.h"
 #include "lab/result/table_finding.h"
 #include "lab/result/table_matrix.h"
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
 #include "lib/base/units.h"
-#include "lib/record/cause.h"
 
 /* ---- the table */
 
@@ -128,98 +128,6 @@ static void print_rows(FILE *out, const cJSON *summary)
 
 /* ---- what stands below it */
 
-/* "deferred 312, inline 2": the variants in which a name of `group` was counted; false: in none. */
-static bool print_counts(FILE *out, const cJSON *summary, const char *group, const char *name,
-                         const char *before)
-{
-    bool any = false;
-    const cJSON *variant;
-    cJSON_ArrayForEach(variant, json_member(summary, "variants"))
-    {
-        double count = json_number(json_member(variant, group), name);
-        if (count <= 0)
-            continue;
-        if (!any)
-            fputs(before, out);
-        fprintf(out, "%s%s %.0f", any ? ", " : "", json_text(variant, "label"), count);
-        any = true;
-    }
-    return any;
-}
-
-static void print_causes(FILE *out, const cJSON *summary)
-{
-    bool any = false;
-    for (int i = 0; i < CAUSE_COUNT; i++) {
-        const struct cause_row *row = cause_row((enum cause)i);
-        char before[128];
-        snprintf(before, sizeof(before), "%s  %s: ", any ? "" : "\ncauses\n", row->name);
-        if (!print_counts(out, summary, "causes", row->name, before))
-            continue;
-        any = true;
-        fprintf(out, "\n      %s\n", row->meaning);
-        if (row->advice[0])
-            fprintf(out, "      what helps: %s\n", row->advice);
-    }
-}
-
-static bool is_same_fault(const cJSON *one, const cJSON *other)
-{
-    return strcmp(json_text(one, "name"), json_text(other, "name")) == 0 &&
-           strcmp(json_text(one, "target"), json_text(other, "target")) == 0;
-}
-
-static const cJSON *find_fault(const cJSON *variant, const cJSON *like)
-{
-    const cJSON *fault;
-    cJSON_ArrayForEach(fault,
-                       json_member(variant, "faults")) if (is_same_fault(fault, like)) return fault;
-    return NULL;
-}
-
-/* Whether a variant before this one has it as well. */
-static bool is_listed(const cJSON *variant, const cJSON *fault)
-{
-    for (const cJSON *each = variant->prev; each->next; each = each->prev)
-        if (find_fault(each, fault))
-            return true;
-    return false;
-}
-
-/* One fault, in this variant and those behind it. */
-static void print_fault(FILE *out, const cJSON *variant, const cJSON *fault)
-{
-    fprintf(out, "  %s (%s on %s): ", json_text(fault, "name"), json_text(fault, "kind"),
-            json_text(fault, "target"));
-    for (const char *before = ""; variant; variant = variant->next) {
-        const cJSON *same = find_fault(variant, fault);
-        if (!same)
-            continue;
-        double touched = json_number(same, "touched");
-        int unit =
-            (int)strlen(json_text(same, "unit")) - (touched == 1); /* one time, not 1 times */
-        fprintf(out, "%s%s %.0f %.*s", before, json_text(variant, "label"), touched, unit,
-                json_text(same, "unit"));
-        before = ", ";
-    }
-    fputc('\n', out);
-}
-
-static void print_faults(FILE *out, const cJSON *summary)
-{
-    const cJSON *variant, *fault;
-    const char *title = "\nfaults injected\n";
-    cJSON_ArrayForEach(variant, json_member(summary, "variants"))
-        cJSON_ArrayForEach(fault, json_member(variant, "faults"))
-    {
-        if (is_listed(variant, fault))
-            continue;
-        fputs(title, out);
-        title = "";
-        print_fault(out, variant, fault);
-    }
-}
-
 /* Names come from the variants themselves: whatever errors there were. */
 static void print_client_errors(FILE *out, const cJSON *summary)
 {
@@ -272,9 +180,9 @@ static void print_notes(FILE *out, const cJSON *summary)
 void table_print(FILE *out, const cJSON *summary, const char *folder)
 {
     print_rows(out, summary);
-    print_faults(out, summary);
+    table_print_faults(out, summary);
     table_print_matrix(out, summary);
-    print_causes(out, summary);
+    table_print_causes(out, summary);
     table_print_blame(out, summary);
     table_print_finding(out, summary);
     print_client_errors(out, summary);

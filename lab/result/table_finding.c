@@ -7,7 +7,7 @@
 
 #include "lab/result/json.h"
 
-#define MOST_ROWS    12 /* more stand in summary.json and on the page */
+#define MOST_ROWS    24 /* more stand in summary.json and on the page */
 #define MOST_COLUMNS 12
 #define INDENT       "  "
 

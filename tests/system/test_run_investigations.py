@@ -26,6 +26,12 @@ def smaller(name, **load):
     return {**experiment, "load": {**experiment["load"], **load}}
 
 
+def cells_of(finding):
+    """How many variants the table speaks of: a row is one, but of the map, where a column is a pause."""
+    rows = finding["table"]["rows"]
+    return len(rows) if finding["name"] != "pause_map" else sum(len(row) - 2 for row in rows)
+
+
 def found(run, tmp_path, experiment):
     done = run(experiment)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -35,7 +41,7 @@ def found(run, tmp_path, experiment):
     assert finding["question"] in done.stdout
     assert (finding["answer"] is None) != (finding["withheld"] is None)
     assert (finding["answer"] or finding["withheld"]) in done.stdout
-    assert len(finding["table"]["rows"]) == len(summary_of(folder)["variants"])
+    assert cells_of(finding) == len(summary_of(folder)["variants"])
     assert all(len(row) == len(finding["table"]["columns"]) for row in finding["table"]["rows"])
     return folder, finding
 
@@ -107,6 +113,24 @@ def test_the_ladder_counts_what_is_done_for_nobody(run, tmp_path):
                          " FROM served") == [(1, 1, 0)]
 
 
+def test_the_ladder_that_is_named_is_the_one_that_answers_most(run, tmp_path):
+    """Both are in order, and neither works for nobody: the hasty one, because it answers nobody."""
+    experiment = smaller("timeout-ladder", duration="1500ms", rate="60/s")
+    handler = experiment["backends"]["orders"]["config"]["handlers"]["/orders"]
+    handler["steps"][1]["io"] = "200ms"
+    experiment["backends"]["orders"]["config"]["resources"]["connection"]["slots"] = 1000
+    experiment["variants"] = {
+        "/load/timeout": ["30s"],
+        "/gateway/upstreams/orders/timeout/response": ["25s"],
+        "/backends/orders/config/handlers/~1orders/timeout": ["50ms", "20s"]}
+    _, finding = found(run, tmp_path, experiment)
+    hasty, patient = finding["data"]["rungs"]
+    assert hasty["in_order"] and patient["in_order"]
+    assert hasty["answered"] == 0 and patient["answered"] > 50
+    [named] = re.findall(r"of these ladders (.*) answers most: ([0-9.]+) %", finding["answer"])
+    assert named[0] == patient["order"] and float(named[1]) > 90
+
+
 def test_a_handler_gives_up_at_its_timeout(run, tmp_path):
     experiment = smaller("timeout-ladder", duration="1s", rate="60/s")
     handler = experiment["backends"]["orders"]["config"]["handlers"]["/orders"]
@@ -121,18 +145,24 @@ def test_a_handler_gives_up_at_its_timeout(run, tmp_path):
     assert query(folder, "SELECT count(*) FROM served WHERE NOT gave_up") == [(0,)]
 
 
-def test_the_map_has_a_cell_for_each_variant(run, tmp_path):
+def test_the_map_has_a_cell_for_each_variant(run, command, tmp_path):
     experiment = smaller("pause-map", duration="3s", rate="100/s")
     experiment["variants"] = {
         "/gateway/upstreams/orders/health": [{}],
         "/gateway/upstreams/orders/timeout/response": ["300ms", "30s"],
         "/faults/0/pause": ["1500ms"]}
-    _, finding = found(run, tmp_path, experiment)
+    folder, finding = found(run, tmp_path, experiment)
     short, long = finding["data"]["cells"]
     assert (short["pause"], short["timeout"], short["health"]) == ("1500ms", "300ms", "off")
     assert short["lost"] > 0.1 and short["causes"]["response_timeout"] > 20
     assert long["lost"] == 0 and long["causes"] == {}
     assert "response_timeout" in finding["answer"]
+    assert finding["table"]["columns"] == ["health", "timeout", "pause 1500ms"]
+    assert finding["table"]["rows"] == [
+        ["off", "300ms", f"{short['lost'] * 100:.1f}% lost, 504"], ["off", "30s", "none lost"]]
+    text = command("report", folder, "--format", "text").stdout
+    assert re.search(r"off +30s +none lost\n", text)
+    assert "in each variant 1 time\n" in text
 
 
 def test_a_service_comes_back_or_not(run, tmp_path):
