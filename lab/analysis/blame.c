@@ -172,9 +172,12 @@ static void set_aftermath(const struct blame_book *book, struct blame_case *item
     item->aftermath = until > from && until - from > own;
 }
 
-/* By the backend's own account, when that is a third of its time. */
+/* By the backend's own account, when that is a third of its time; how long it had a request that
+ * ended nobody knows how, says nothing of why. */
 static enum blame_class class_by_account(const struct blame_case *item)
 {
+    if (item->cause == CAUSE_UNKNOWN)
+        return BLAME_UNATTRIBUTED;
     const int64_t *overlaps = item->overlaps;
     enum blame_class most = overlaps[BLAME_LOCK] > overlaps[BLAME_WORK] ? BLAME_LOCK : BLAME_WORK;
     return overlaps[most] * 3 >= item->until - item->from ? most : BLAME_UNATTRIBUTED;

@@ -142,6 +142,8 @@ enum result evidence_open(struct evidence_source *source, sqlite3 *db, struct er
         result = query_cursor_open(&source->request, db, REQUEST, error);
     if (result == OK)
         result = query_cursor_open(&source->attempt, db, ATTEMPT, error);
+    if (result == OK)
+        result = query_cursor_open(&source->served, db, SERVED, error);
     for (size_t i = 0; i < EVIDENCE_TABLES && result == OK; i++)
         result = query_cursor_open(&source->tables[i], db, tables[i].sql, error);
     return result;
@@ -152,6 +154,7 @@ void evidence_close(struct evidence_source *source)
     query_cursor_close(&source->client);
     query_cursor_close(&source->request);
     query_cursor_close(&source->attempt);
+    query_cursor_close(&source->served);
     for (size_t i = 0; i < EVIDENCE_TABLES; i++)
         query_cursor_close(&source->tables[i]);
 }

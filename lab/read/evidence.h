@@ -63,7 +63,7 @@ struct evidence {
 #define EVIDENCE_TABLES 5
 struct evidence_source {
     struct query_cursor tables[EVIDENCE_TABLES];
-    struct query_cursor client, request, attempt; /* by rowid */
+    struct query_cursor client, request, attempt, served; /* by rowid */
 };
 
 /* Close with evidence_close, whatever the result. */

@@ -93,6 +93,35 @@ static void take_request(void *context, sqlite3_stmt *row)
     item->deliver = column_length(row, REQUEST_DELIVER);
 }
 
+/* Other gateways do not record their tries. A request that one backend alone says it had was with
+ * that one, for no longer than the client waited. */
+static void take_served(void *context, sqlite3_stmt *row)
+{
+    struct case_reading *reading = context;
+    struct evidence *evidence = reading->evidence;
+    const struct blame_case *item = reading->item;
+    if (sqlite3_column_int(row, SERVED_COUNT) != 1)
+        return;
+    struct blame_try try = {
+        .owner = (uint32_t)evidence->case_count - 1,
+        .endpoint = names_number(&evidence->endpoints, column_text(row, SERVED_ENDPOINT)),
+        .upstream = item->upstream,
+        .number = 1,
+        .outcome = item->cause,
+        .from = sqlite3_column_int64(row, SERVED_SENT),
+        .until = sqlite3_column_int64(row, SERVED_DONE),
+        .late = -1,
+        .listened = -1,
+        .backend_queue = column_length(row, SERVED_QUEUE),
+        .backend_lock = column_length(row, SERVED_LOCK),
+        .backend_work = column_length(row, SERVED_WORK),
+        .backend_gc = column_length(row, SERVED_GC),
+        .backend_cleanup = column_length(row, SERVED_CLEANUP),
+        .gave_up = sqlite3_column_int(row, SERVED_GAVE_UP) != 0,
+    };
+    EVIDENCE_ADD(evidence, tries, try, try);
+}
+
 static enum result add_case(struct evidence *evidence, struct evidence_source *source,
                             const struct exchange_round *round, const struct exchange *exchange,
                             enum blame_part part, struct error *error)
@@ -118,8 +147,11 @@ static enum result add_case(struct evidence *evidence, struct evidence_source *s
         item.recorded
             ? query_cursor_find(&source->request, exchange->request, take_request, &reading, error)
             : query_cursor_find(&source->client, exchange->client, take_client, &reading, error);
-    if (result == OK && item.trace.text[0] != '\0')
-        EVIDENCE_ADD(evidence, cases, case, item);
+    if (result != OK || item.trace.text[0] == '\0')
+        return result;
+    EVIDENCE_ADD(evidence, cases, case, item);
+    if (item.recorded && evidence->seen_count == 0)
+        result = query_cursor_find(&source->served, exchange->client, take_served, &reading, error);
     return result;
 }
 

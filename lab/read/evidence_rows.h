@@ -62,6 +62,27 @@ enum attempt_column {
     ATTEMPT_GAVE_UP,
 };
 
+/* Who answered a request of the generator, by the row of that. */
+#define SERVED                                                                               \
+    "SELECT count(*), e.address, c.sent_ns, c.done_ns, s.queue_ns, s.lock_ns, s.work_ns, "   \
+    "s.gc_ns, "                                                                              \
+    "s.cleanup_ns, s.gave_up FROM client c JOIN served s ON " SAME_REQUEST(                  \
+        "s", "c") " JOIN endpoint e ON e.process = s.process AND e.variant = s.variant AND " \
+                  "e.round = s.round "                                                       \
+                  "WHERE c.rowid = ?1 AND c.sent_ns IS NOT NULL"
+enum served_column {
+    SERVED_COUNT,
+    SERVED_ENDPOINT,
+    SERVED_SENT,
+    SERVED_DONE,
+    SERVED_QUEUE,
+    SERVED_LOCK,
+    SERVED_WORK,
+    SERVED_GC,
+    SERVED_CLEANUP,
+    SERVED_GAVE_UP,
+};
+
 #define PLACES "SELECT variant, round, process, address FROM endpoint"
 enum place_column { PLACE_PROCESS = 2, PLACE_ADDRESS };
 

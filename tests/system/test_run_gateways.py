@@ -301,6 +301,16 @@ def test_a_client_that_leaves_first_is_no_failure_of_the_gateway(ran, label):
     assert query(folder, "SELECT DISTINCT status FROM request") == [(499,)]
 
 
+@needs("nginx")
+def test_what_held_a_request_is_known_by_who_served_it(ran):
+    """nginx does not record its tries; the backend says that the request was with it."""
+    pause = {"kind": "pause", "on": "@orders/0", "pause": "2s", "from": "1s"}
+    folder = ran(experiment(gateway("nginx"), pause, load={**LOAD, "duration": "4s"}))
+    slowest = query(folder, "SELECT DISTINCT class, name, target, injected_ns > 0 FROM blame"
+                            " WHERE part = 'slow' AND latency_ns > 1000000000")
+    assert slowest == [("injected", "it", "orders-0", 1)]
+
+
 @needs("haproxy")
 def test_a_log_that_does_not_exist_is_named(ran):
     own = {**gateway("haproxy"), "log": {"format": "haproxy", "file": "nope.log"}}
