@@ -26,13 +26,11 @@ static const struct usage usage = {
     .command = "export",
     .operands = "RECORDS",
     .about =
-        "Writes the records in the folder RECORDS, which the gateway's \"record\" names (of a "
-        "run:\n"
-        "RUN/v0-r0/records and others; RUN/run.db holds all), also those of a process that still "
-        "runs or\n"
-        "died. SQLite and JSON lines hold every kind of record; CSV holds one: request, attempt,\n"
-        "fault, pause, state or client. Moments (of the monotonic clock) and lengths of time are\n"
-        "whole nanoseconds.",
+        "Writes the records in the folder RECORDS, which the gateway's \"record\" names, also\n"
+        "those of a process that still runs or died. Those of a run are taken into RUN/run.db, an\n"
+        "SQLite database, when it ends. SQLite and JSON lines hold every kind of record; CSV\n"
+        "holds one: request, attempt, fault, pause, state or client. Moments (of the monotonic\n"
+        "clock) and lengths of time are whole nanoseconds.",
     .options = options,
     .option_count = ARRAY_LEN(options),
     .operands_min = 1,
