@@ -4,7 +4,7 @@
 import { el } from "./dom.js";
 import { moment } from "./format.js";
 import { isDark, onThemeChange, toggleTheme } from "./theme.js";
-import { alignmentSentence, cautions, loadSentence, verdict } from "./verdict.js";
+import { cautions, evidenceSentence, loadSentence, verdict } from "./verdict.js";
 
 function themeButton() {
   const button = el("button", { type: "button", onclick: toggleTheme });
@@ -28,7 +28,7 @@ function expectationChip(report) {
 export function header(report) {
   const seed = report.seed === undefined || report.seed === null ? null : `seed ${report.seed}`;
   const facts = [report.started && moment(report.started), loadSentence(report.load), seed].filter(Boolean);
-  const evidence = alignmentSentence(report);
+  const evidence = evidenceSentence(report);
   return el(
     "header",
     { class: "top" },

@@ -3,7 +3,7 @@
 // are the darker the larger a share of requests was lost, with the figure in each that has room for it.
 
 import { el, scrollBox, section } from "./dom.js";
-import { count, isNumber, ms, percent, seconds } from "./format.js";
+import { count, isNumber, listing, ms, percent, seconds } from "./format.js";
 
 const share = (part, whole) => (whole > 0 ? part / whole : null);
 
@@ -60,22 +60,69 @@ function raceMap(data) {
   ], "fine");
 }
 
-function goodputMap(data) {
+// ---- metastability: requests that fail, by the moment they were due
+
+const MOST_TICKS = 13;
+
+// Of how many slots of `width` seconds one has its time below it: whole seconds, where slots end with them.
+export function slotsPerTick(width, slots) {
+  for (let step = 1; step <= width * slots; step += 1) {
+    const each = Math.round(step / width);
+    if (Math.abs(each * width - step) < 1e-6 && slots / each <= MOST_TICKS) return each;
+  }
+  return Math.max(Math.ceil(slots / 8), 1);
+}
+
+// When faults were on, over all variants, and their names; null where none was.
+export function faultSpan(data, report) {
+  const rounds = (data.variants ?? []).map((variant) => variant.rounds?.[0]).filter((round) => isNumber(round?.fault_from_s));
+  if (!rounds.length) return null;
+  const touching = report.variants.flatMap((variant) => variant.faults).filter((fault) => fault.touched > 0);
+  return {
+    from: Math.min(...rounds.map((round) => round.fault_from_s)),
+    to: Math.max(...rounds.map((round) => round.fault_to_s)),
+    text: listing([...new Set(touching.map((fault) => `${fault.kind} \u201c${fault.name}\u201d`))]) || "fault",
+  };
+}
+
+// Lies over the cells, whose columns begin behind the one of names.
+function faultBand(span, total) {
+  if (!span) return null;
+  const at = (time) => `(100% - var(--names)) * ${Math.min(time / total, 1).toFixed(5)}`;
+  const style = `left:calc(var(--names) + ${at(span.from)});width:calc(${at(span.to - span.from)})`;
+  const side = span.from > total / 2 ? "before" : "behind";
+  return el("div", { class: "fault", style }, el("span", { class: side }, span.text));
+}
+
+function shades() {
+  const cell = (lost) => el("table", {}, el("tbody", {}, el("tr", {}, heat(lost, percent(lost)))));
+  return el("div", { class: "shades hint" }, "Share of requests that fail:", [0, 0.1, 0.25, 0.5, 0.75, 1].map(cell));
+}
+
+function goodputMap(data, report) {
   const variants = (data.variants ?? []).filter((variant) => variant.rounds?.[0]?.slots?.length);
-  if (!variants.length) return null;
+  if (!variants.length) return [];
   const { slot_s: width, rounds } = variants[0];
-  const step = Math.ceil(rounds[0].slots.length / 8);
-  const columns = rounds[0].slots.map((_, i) => (i % step ? "" : seconds(Number((i * width).toFixed(2)))));
+  const slots = rounds[0].slots.length;
+  const each = slotsPerTick(width, slots);
   const cellOf = ([requests, good], i) =>
-    heat(requests ? 1 - good / requests : null, "", `from ${seconds(i * width)}: ${count(good)} of ${count(requests)} requests succeed`);
-  return map("Requests that did not succeed, by the time they were due", "budget", columns, variants.map((variant) => ({ name: variant.budget, cells: variant.rounds[0].slots.map(cellOf) })), "fine");
+    heat(requests ? 1 - good / requests : null, "", `due from ${seconds(i * width)}: ${count(good)} of ${count(requests)} requests succeed`);
+  const rows = variants.map((variant) => el("tr", {}, el("th", { scope: "row" }, variant.budget), variant.rounds[0].slots.map(cellOf)));
+  const ticks = rounds[0].slots.map((_, i) => el("th", {}, i % each ? "" : seconds(Number((i * width).toFixed(2)))));
+  const head = el("tr", {}, el("th", { scope: "col" }, "retry.budget"), el("td", { colspan: slots }));
+  const table = el("table", { class: "map fine timed" }, el("thead", {}, head), el("tbody", {}, rows), el("tfoot", {}, el("tr", {}, el("td", {}), ticks)));
+  return [
+    scrollBox("Requests that did not succeed, by the time they were due", el("div", { class: "over" }, table, faultBand(faultSpan(data, report), width * slots))),
+    el("p", { class: "hint" }, `Seconds since the measured load began. A request counts in the ${seconds(width)} in which it was due; red may begin before the fault, which catches what is under way.`),
+    shades(),
+  ];
 }
 
 // Which map stands over the table, by the investigation's name.
 const MAPS = {
   pause_map: (data, report) => pauseMaps(data, report).flat(),
   keepalive_race: (data) => [raceMap(data)],
-  metastability: (data) => [goodputMap(data)],
+  metastability: (data, report) => goodputMap(data, report),
 };
 
 function figures(table) {

@@ -8,6 +8,9 @@ import { canvasFill, CAUSE_PATTERNS } from "./patterns.js";
 import { colour } from "./theme.js";
 import { pauseStyle, stateStyle } from "./words.js";
 
+// How wide the axis of failures is, with its name, in pixels of the page.
+export const FAILURE_AXIS = 54;
+
 export function clipped(u, paint) {
   const { left, top, width, height } = u.bbox;
   u.ctx.save();
@@ -93,11 +96,19 @@ export function paintLane(u, frame) {
   u.ctx.restore();
 }
 
-export function textWithHalo(ctx, text, x, y, ink) {
-  ctx.lineJoin = "round";
-  ctx.strokeStyle = colour("page");
-  ctx.lineWidth = 4 * uPlot.pxRatio;
-  ctx.strokeText(text, x, y);
+// On a ground of its own, so that no band or grid runs through the letters; what it lies over shines through.
+function textOnGround(ctx, text, x, y, ink) {
+  const size = ctx.measureText(text);
+  const pad = 3 * uPlot.pxRatio;
+  ctx.fillStyle = colour("page");
+  ctx.globalAlpha = 0.82;
+  ctx.fillRect(
+    x - pad,
+    y - size.actualBoundingBoxAscent - pad,
+    size.width + 2 * pad,
+    size.actualBoundingBoxAscent + size.actualBoundingBoxDescent + 2 * pad,
+  );
+  ctx.globalAlpha = 1;
   ctx.fillStyle = ink;
   ctx.fillText(text, x, y);
 }
@@ -122,7 +133,7 @@ export function paintTimeout(u, timeout) {
   u.ctx.textAlign = "left";
   u.ctx.textBaseline = "bottom";
   const text = `response timeout ${duration(timeout)}`;
-  textWithHalo(u.ctx, text, left + 6 * ratio, y - 3 * ratio, colour("timeout"));
+  textOnGround(u.ctx, text, left + 6 * ratio, y - 5 * ratio, colour("timeout"));
   u.ctx.restore();
 }
 
@@ -160,6 +171,23 @@ export function paintStates(u, round) {
   u.ctx.restore();
 }
 
+// Stands upright at the right edge, beside the lane that the axis belongs to.
+export function paintFailureAxis(u, frame) {
+  if (!frame.lane) return;
+  const ratio = uPlot.pxRatio;
+  const { left, top, width, height } = u.bbox;
+  const lane = u.valToPos(frame.latency[0], "y", true);
+  u.ctx.save();
+  u.ctx.font = font(11);
+  u.ctx.textAlign = "center";
+  u.ctx.textBaseline = "middle";
+  u.ctx.fillStyle = colour("muted");
+  u.ctx.translate(left + width + (FAILURE_AXIS - 7) * ratio, (lane + top + height) / 2);
+  u.ctx.rotate(-Math.PI / 2);
+  u.ctx.fillText("failed", 0, 0);
+  u.ctx.restore();
+}
+
 // What the lane of failures counts, and an honest word where there is nothing to show.
 export function paintCaptions(u, frame, round, report) {
   const ratio = uPlot.pxRatio;
@@ -173,7 +201,7 @@ export function paintCaptions(u, frame, round, report) {
     const text = failed ? `failed requests per ${report.bucket} s` : "no failed requests";
     const y = u.valToPos(frame.latency[0], "y", true) + 5 * ratio;
     ctx.textBaseline = failed ? "top" : "middle";
-    textWithHalo(ctx, text, left + 6 * ratio, failed ? y : (y + top + height) / 2, colour("muted"));
+    textOnGround(ctx, text, left + 6 * ratio, failed ? y : (y + top + height) / 2, colour("muted"));
   }
   if (!round.t.length) {
     ctx.textAlign = "center";

@@ -76,7 +76,7 @@ function axesOf(frame) {
       grid: { show: false },
       scale: "failures",
       side: 1,
-      size: 40,
+      size: painters.FAILURE_AXIS,
       gap: 6,
       splits: () => countTicks(frame.most),
       values: (u, splits) => splits.map((n) => (Number.isInteger(n) ? figure(n) : "")),
@@ -124,6 +124,7 @@ export function timeChart(host, group, onCursor) {
       draw: [
         (u) => painters.paintTimeout(u, report.drawnTimeout),
         (u) => painters.paintStates(u, round),
+        (u) => painters.paintFailureAxis(u, frame),
         (u) => painters.paintCaptions(u, frame, round, report),
       ],
       setCursor: [(u) => onCursor(u.cursor.left >= 0 ? u.cursor.idx : null)],

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What the run showed, in a sentence, and what a reader must know before believing it.
 
-import { duration, isBound, isNumber, listing, ms, percent, plural, seconds } from "./format.js";
+import { gather } from "./blame.js";
+import { count, duration, isBound, isNumber, listing, ms, percent, plural, seconds } from "./format.js";
 import { failuresIn } from "./frame.js";
 
 // A machine this busy, or a generator this late, may itself be what was slow.
@@ -13,16 +14,44 @@ function rateOf(variant) {
 }
 
 // A label of several words is set apart from the sentence around it.
-function named(variant) {
-  return /[\s,;]/.test(variant.label) ? `\u201c${variant.label}\u201d` : variant.label;
+function labelled(variant) {
+  return /[\s,;]/.test(variant.label) ? `\u201c${variant.label}\u201d` : variant.label.replace(/(?<=\d)%$/, "\u202f%");
 }
 
-// The cause behind most of a variant's failures, with how much of them it explains.
-function mainCause(report, variant) {
+// "retry.budget" out of "/gateway/upstreams/orders/retry/budget": the last two steps, without names of
+// the user's own, numbers and paths.
+function keyOf(pointer) {
+  const inner = pointer.replace(/^\/(gateway\/upstreams\/[^/]+|backends\/[^/]+(\/config)?|gateway|faults)(?=\/)/, "");
+  return inner.split("/").slice(-2).filter((step) => /^[a-z_]+$/.test(step)).join(".");
+}
+
+// What a variant varies, where its label is one bare figure, which says nothing without that.
+export function axisOf(variant) {
+  const axes = Object.entries(variant.values);
+  const bare = axes.length === 1 && /^(\d|true$|false$)/.test(variant.label) && String(axes[0][1]) === variant.label;
+  return bare ? keyOf(axes[0][0]) : "";
+}
+
+// "retry.budget 50 % and 100 %"
+function named(...variants) {
+  return `${axisOf(variants[0])} ${listing(variants.map(labelled))}`.trim();
+}
+
+// More variants than this that are alike are not all named.
+const MOST_NAMED = 3;
+
+function namedAlike(variants) {
+  if (variants.length <= MOST_NAMED) return named(...variants);
+  return `${variants.length} variants alike, ${named(variants[0])} among them`;
+}
+
+// The cause behind most of some variants' failures, with how much of them it explains.
+function mainCause(report, variants) {
+  const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
   const counts = report.causes
-    .map((cause) => [cause.name, cause.counts[variant.label] ?? 0])
+    .map((cause) => [cause.name, sum(variants.map((variant) => cause.counts[variant.label] ?? 0))])
     .sort((a, b) => b[1] - a[1]);
-  const total = variant.table.gateway_failures ?? 0;
+  const total = sum(variants.map((variant) => variant.table.gateway_failures ?? 0));
   if (!counts.length || !counts[0][1] || !total) return "";
   const [name, n] = counts[0];
   if (n >= total) return ` (${name})`;
@@ -39,18 +68,22 @@ function othersThanWorst(others) {
       `${some.length} others between ${percent(Math.min(...rates))} and ${percent(Math.max(...rates))}`,
     );
   } else {
-    parts.push(...some.map((variant) => `${named(variant)}: ${percent(rateOf(variant))}`));
+    parts.push(...some.map((variant) => `${labelled(variant)}: ${percent(rateOf(variant))}`));
   }
   if (none.length > 4) parts.push(`${none.length} variants: none`);
-  else if (none.length) parts.push(`${listing(none.map(named))}: none`);
+  else if (none.length) parts.push(`${listing(none.map(labelled))}: none`);
   return parts.join("; ");
 }
 
 function failureSentence(report, ranked) {
-  const [worst, ...others] = ranked;
-  const failed = `${percent(rateOf(worst))} of requests failed at the gateway${mainCause(report, worst)}`;
-  if (!others.length) return `${failed}.`;
-  return `With ${named(worst)}, ${failed}; ${othersThanWorst(others)}.`;
+  const rate = percent(rateOf(ranked[0]));
+  // Those that read the same as the worst are no better than it.
+  const worst = ranked.filter((variant) => percent(rateOf(variant)) === rate);
+  const others = ranked.slice(worst.length);
+  const failed = `${rate} of requests failed at the gateway${mainCause(report, worst)}`;
+  if (ranked.length === 1) return `${failed}.`;
+  if (!others.length) return `With each of the ${ranked.length} variants, ${failed}.`;
+  return `With ${namedAlike(worst)}, ${failed}; ${othersThanWorst(others)}.`;
 }
 
 function tailSentence(measured) {
@@ -142,6 +175,42 @@ export function alignmentSentence(report) {
   if (ofFailures < ofTime * 1.2)
     return `The failures do not gather around the pauses: ${percent(ofFailures)} of them lie ${where}, and so does ${percent(ofTime)} of the time.`;
   return `${percent(ofFailures)} of the failures lie ${where}, which is ${percent(ofTime)} of the time.`;
+}
+
+// Classes as what failures are blamed on; the name stands behind them, where there is one.
+const CULPRITS = {
+  injected: "the injected",
+  pause: "a pause of the backend",
+  stall: "endpoints that stood still",
+  gateway: "the gateway itself",
+  lock: "locks in the backend",
+  work: "the backend's own work",
+  idle_race: "the keep-alive race",
+  backend: "the backend",
+  limit: "a limit of the gateway",
+  queue: "the gateway's queue",
+  client: "the client's side",
+};
+
+function culprit({ class: kind, name }) {
+  return [CULPRITS[kind] ?? String(kind), name].filter(Boolean).join(" ");
+}
+
+// What most failures are blamed on; null where nobody looked.
+export function blameSentence(report) {
+  const rows = gather(report).filter((row) => row.failed > 0);
+  if (!rows.length) return null;
+  const total = rows.reduce((sum, row) => sum + row.failed, 0);
+  const [first] = rows;
+  const most = `${count(first.failed)} of ${plural(total, "failure")}`;
+  if (first.class === "unattributed") return `${most} cannot be attributed: nothing that was recorded explains them.`;
+  return `${most} ${first.failed === 1 ? "is" : "are"} blamed on ${culprit(first)}.`;
+}
+
+// One answer to what the failures have to do with what stood still: where each failure has been looked
+// into, what was found, and otherwise how they lie in time.
+export function evidenceSentence(report) {
+  return blameSentence(report) ?? alignmentSentence(report);
 }
 
 // Reasons to doubt the figures, each a sentence.

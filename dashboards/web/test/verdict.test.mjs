@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 import { readReport } from "../src/data.js";
 import { extremesOf } from "../src/results.js";
-import { alignment, alignmentSentence, cautions, verdict } from "../src/verdict.js";
+import { alignment, alignmentSentence, axisOf, cautions, evidenceSentence, verdict } from "../src/verdict.js";
 
 const variant = (label, requests, failed, p99 = 20) => ({
   label,
@@ -110,4 +110,44 @@ test("failures that do not follow the pauses are said not to", () => {
   const during = (pauses) => report({ bucket_s: 1, response_timeout_ms: 100, variants: [{ rounds: [{ ...round, pauses }] }] });
   assert.match(alignmentSentence(during(round.pauses)), /^The failures do not gather around the pauses/);
   assert.match(alignmentSentence(during([{ from: 0.2, to: 0.205 }])), /^No pause that matters/);
+});
+
+const budget = (value, failed) => ({
+  ...variant(value, 1000, failed),
+  values: { "/gateway/upstreams/orders/retry/budget": value },
+});
+
+test("a bare figure is said with its key, and those that are alike together", () => {
+  const variants = [budget("0%", 0), budget("10%", 124), budget("50%", 832), budget("100%", 832)];
+  assert.equal(
+    plain(verdict(report({ variants }))),
+    "With retry.budget 50 % and 100 %, 83.2 % of requests failed at the gateway; 10 %: 12.4 %; 0 %: none.",
+  );
+  assert.equal(
+    plain(verdict(report({ variants: [budget("50%", 832), budget("100%", 832)] }))),
+    "With each of the 2 variants, 83.2 % of requests failed at the gateway.",
+  );
+});
+
+test("an axis is named by its last steps, and where a label is words, not at all", () => {
+  const axis = (pointer, value, label = String(value)) => axisOf({ label, values: { [pointer]: value } });
+  assert.equal(axis("/load/rate", "130/s"), "load.rate");
+  assert.equal(axis("/gateway/upstreams/orders/timeout/response", "75ms"), "timeout.response");
+  assert.equal(axis("/backends/orders/config/handlers/~1orders/timeout", "1s"), "timeout");
+  assert.equal(axis("/faults/0/pause", "50ms"), "pause");
+  assert.equal(axis("/backends/orders/config/cleanup", "deferred"), "");
+  assert.equal(axis("/load/rate", "130/s", "10 more than usual"), "");
+  assert.equal(axisOf({ label: "1s, 2s", values: { "/a": "1s", "/b": "2s" } }), "");
+});
+
+test("where each failure was looked into, that is said, and not how they lie in time", () => {
+  const round = { t: [0, 1], failures: { response_timeout: [5, 5] }, pauses: [{ from: 0.2, to: 0.4 }] };
+  const seen = (failed) =>
+    plain(evidenceSentence(report({ bucket_s: 1, response_timeout_ms: 100, variants: [{ rounds: [round], blame: { failed } }] })));
+  const injected = { class: "injected", name: "gc", count: 849 };
+  const rest = { class: "unattributed", name: "", count: 79 };
+  assert.equal(seen([rest, injected]), "849 of 928 failures are blamed on the injected gc.");
+  assert.equal(seen([rest]), "79 of 79 failures cannot be attributed: nothing that was recorded explains them.");
+  assert.equal(seen([{ class: "idle_race", name: "", count: 1 }]), "1 of 1 failure is blamed on the keep-alive race.");
+  assert.match(seen([]), /^The failures do not gather around the pauses/);
 });
